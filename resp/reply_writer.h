@@ -44,7 +44,8 @@ class ReplyWriter {
   void Raw(std::string_view reply) { out_.append(reply); }
 
  private:
-  void Header(char kind, int64_t number);
+  bool resp3() const { return protocol_ == Protocol::kResp3; }
+  void Header(char kind, int64_t number);  // a line: its type byte and a number
 
   std::string& out_;
   Protocol protocol_;

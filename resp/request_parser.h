@@ -17,9 +17,10 @@ namespace cartwheel::resp {
 
 // Redis's limits and their defaults (networking.c, redis.conf).
 struct RequestLimits {
-  size_t max_bulk_bytes = 512UL << 20;   // proto-max-bulk-len
-  size_t max_inline_bytes = 64UL << 10;  // PROTO_INLINE_MAX_SIZE, also for "*n" and "$n" lines
-  int64_t max_args = INT32_MAX;          // elements of one request
+  size_t max_bulk_bytes = 512UL << 20;  // proto-max-bulk-len
+  size_t max_inline_bytes =
+      64UL << 10;                // PROTO_INLINE_MAX_SIZE, also for "*n" and "$n" lines; >= 32
+  int64_t max_args = INT32_MAX;  // elements of one request
   // Until a client has authenticated, it may send at most 10 arguments of 16 KiB.
   bool authenticated = true;
 };
@@ -31,7 +32,9 @@ class RequestParser {
   // Parses one request from `input`, which must start at the request's first byte: after kComplete,
   // drop consumed() bytes before the next call; after kIncomplete, call again with the same bytes
   // and more behind them (they may have moved). An empty request ("\r\n", "*0\r\n") is complete
-  // with no arguments.
+  // with no arguments. As in Redis, the byte behind a header's '\r' and the two behind an argument
+  // are not looked at; unlike in Redis, a NUL in a line is a byte like any other. A call with an
+  // empty input releases what an unusually large request has allocated.
   Status Parse(std::string_view input, const RequestLimits& limits);
 
   // The request's arguments after kComplete: views into the `input` of that call (or, for quoted
@@ -50,26 +53,42 @@ class RequestParser {
   const std::string& error() const { return error_; }
 
  private:
+  enum class State : uint8_t { kStart, kInline, kCount, kBulkHeader, kBulkBody, kDone, kFailed };
+
   struct Slice {
     size_t offset;
     size_t length;
   };
 
+  // What follows the type byte of a "*n" or "$n" line.
+  struct Header {
+    int64_t number;
+    bool valid;
+  };
+
+  void Reset();
   Status ParseInline(std::string_view input, const RequestLimits& limits);
   Status ParseMultibulk(std::string_view input, const RequestLimits& limits);
-  Status Fail(std::string message);
+  Status ParseCount(std::string_view input, const RequestLimits& limits);
+  Status ParseBulkHeader(std::string_view input, const RequestLimits& limits);
+  Status ParseBulkBody(std::string_view input);
+  Status ReadHeader(std::string_view input, const RequestLimits& limits, const char* too_big,
+                    Header& header);
+  Status FindLineEnd(std::string_view input, char last, const RequestLimits& limits,
+                     const char* too_big, size_t& line_end);
+  bool SplitInline(std::string_view line);
+  Status Fail(std::string_view message);
   Status Finish(std::string_view input);
 
-  enum class State : uint8_t { kStart, kBulkHeader, kBulkBody, kInline, kDone, kFailed };
   State state_ = State::kStart;
   size_t position_ = 0;     // everything before it is parsed
-  size_t scanned_ = 0;      // no line end before it
+  size_t scanned_ = 0;      // the line that starts at position_ does not end before it
   int64_t args_left_ = 0;   // of a multibulk request
   size_t bulk_length_ = 0;  // of the argument being read
   size_t bytes_needed_ = 0;
-  std::vector<Slice> slices_;
-  std::vector<std::string> unquoted_;  // inline arguments whose bytes differ from the input's
-  std::vector<std::string_view> args_;
+  std::vector<Slice> slices_;           // a multibulk request's arguments: the input may move
+  std::vector<std::string_view> args_;  // filled when the request is complete
+  std::string unquoted_;                // inline arguments whose bytes differ from the input's
   std::string error_;
 };
 
