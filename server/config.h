@@ -1,0 +1,116 @@
+// The configuration: redis.conf syntax, Redis's names wherever the meaning is Redis's.
+//
+// One table (config_table.cc) maps each name to its field, its bounds and whether CONFIG SET may
+// change it; the file, the command line, CONFIG GET/SET/REWRITE, --check-config and the
+// documentation all read that table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cartwheel::server {
+
+enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
+enum class AppendFsync : uint8_t { kAlways, kEverySec, kNo };
+
+// client-output-buffer-limit: a client past `hard` bytes of unsent replies, or past `soft` for
+// longer than `soft_seconds`, is disconnected; 0 is no limit.
+struct OutputLimit {
+  uint64_t hard = 0;
+  uint64_t soft = 0;
+  int64_t soft_seconds = 0;
+  bool operator==(const OutputLimit&) const = default;
+};
+enum class ClientClass : uint8_t { kNormal, kReplica, kPubSub };
+
+struct Config {
+  // Network.
+  int port = 6379;                                        // 0: no TCP
+  std::vector<std::string> bind = {"127.0.0.1", "-::1"};  // "-": may be missing on this machine
+  std::string unixsocket;
+  int unixsocketperm = 0;  // octal; 0: as the umask says
+  bool protected_mode = true;
+  int tcp_backlog = 511;
+  int64_t tcp_keepalive = 300;  // seconds; 0: off
+  int64_t timeout = 0;          // seconds a client may idle; 0: for ever
+  int maxclients = 10000;
+  std::string requirepass;
+  uint64_t proto_max_bulk_len = 512UL << 20;
+  uint64_t client_query_buffer_limit = 1UL << 30;
+  std::array<OutputLimit, 3> client_output_buffer_limit = {OutputLimit{},
+                                                           OutputLimit{256UL << 20, 64UL << 20, 60},
+                                                           OutputLimit{32UL << 20, 8UL << 20, 60}};
+
+  // Storage.
+  std::string dir = "./data";
+  int databases = 16;
+  bool appendonly = true;  // false only together with save ""
+  bool appendonly_given = false;
+  std::string save =
+      "3600 1 300 100 60 10000";  // "" without `appendonly yes`: nothing is kept on disk
+  AppendFsync appendfsync = AppendFsync::kEverySec;
+  uint64_t maxmemory = 0;  // of the memory engine; 0: no limit
+  std::string maxmemory_policy = "noeviction";
+
+  // Logging and observation.
+  std::string logfile;  // "": standard output
+  LogLevel loglevel = LogLevel::kNotice;
+  int64_t slowlog_log_slower_than = 10000;  // microseconds; 0: everything, < 0: nothing
+  uint64_t slowlog_max_len = 128;
+  int64_t latency_monitor_threshold = 0;  // milliseconds; 0: off
+  bool latency_tracking = true;
+  std::vector<double> latency_tracking_info_percentiles = {50, 99, 99.9};
+  std::string pidfile;
+
+  // The file it came from, absolute, for CONFIG REWRITE and INFO; "" without one.
+  std::string config_file;
+
+  // Data live in memory only.
+  bool memory_only() const { return save.empty() && !(appendonly_given && appendonly); }
+};
+
+// What the command line asked for.
+struct CommandLine {
+  enum class Action : uint8_t { kServe, kHelp, kVersion, kCheckConfig };
+  Action action = Action::kServe;
+  Config config;
+  // Options of Redis that were accepted though they have no effect here, to be logged at start.
+  std::vector<std::string> ignored;
+};
+
+// `cartwheel-server [FILE | -] [--option value ...] [--help | --version | --check-config]`: later
+// words override earlier ones and the file. An error names file, line and option, or the word of
+// the command line.
+std::expected<CommandLine, std::string> ParseCommandLine(std::span<const std::string> args);
+
+// Applies the text of a configuration file. `name` stands in errors: "<name>:<line>: <option>: what
+// is wrong".
+std::expected<void, std::string> ApplyConfigText(std::string_view text, std::string_view name,
+                                                 Config& config, std::vector<std::string>& ignored);
+
+// CONFIG GET: names and values in table order of every option that matches one of the glob
+// patterns, no option twice.
+std::vector<std::pair<std::string, std::string>> GetConfig(
+    const Config& config, std::span<const std::string_view> patterns);
+
+// CONFIG SET of name/value pairs: all or none. The error is the text of Redis's reply, for example
+// "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config".
+std::expected<void, std::string> SetConfig(Config& config,
+                                           std::span<const std::string_view> names_and_values);
+
+// CONFIG REWRITE: the file's text with changed options replaced in place, comments and unknown
+// lines kept, and options that differ from their default appended.
+std::string RewriteConfigText(std::string_view old_text, const Config& config);
+
+// The table as Markdown, for the README and docs.
+std::string ConfigMarkdown();
+std::string HelpText();
+
+}  // namespace cartwheel::server

@@ -1,0 +1,127 @@
+// The handlers of the command table: commands that are not operations on keys.
+#pragma once
+
+#include "server/command.h"
+#include "server/now.h"
+#include "server/ops/op.h"
+
+namespace cartwheel::server {
+
+class Server;
+class Session;
+
+struct CommandContext {
+  Server& server;
+  Session& session;
+  const Command& command;
+  Args args;
+  Now now;
+  resp::ReplyWriter reply;
+};
+
+// commands/connection.cc
+void Hello(CommandContext& context);
+void Auth(CommandContext& context);
+void Ping(CommandContext& context);
+void Echo(CommandContext& context);
+void Quit(CommandContext& context);
+void Reset(CommandContext& context);
+void Select(CommandContext& context);
+void ClusterDisabled(
+    CommandContext& context);  // CLUSTER, READONLY, READWRITE, ASKING on a single node
+
+// commands/client.cc
+void ClientId(CommandContext& context);
+void ClientGetName(CommandContext& context);
+void ClientSetName(CommandContext& context);
+void ClientSetInfo(CommandContext& context);
+void ClientInfo(CommandContext& context);
+void ClientList(CommandContext& context);
+void ClientKill(CommandContext& context);
+void ClientReply(CommandContext& context);
+void ClientPause(CommandContext& context);
+void ClientUnpause(CommandContext& context);
+void ClientUnblock(CommandContext& context);
+void ClientNoEvict(CommandContext& context);
+void ClientNoTouch(CommandContext& context);
+void ClientGetRedir(CommandContext& context);
+void ClientTrackingInfo(CommandContext& context);
+
+// commands/help.cc: HELP of every container, from the table.
+void ContainerHelp(CommandContext& context);
+
+// commands/command.cc
+void CommandAll(CommandContext& context);
+void CommandCount(CommandContext& context);
+void CommandDocs(CommandContext& context);
+void CommandInfo(CommandContext& context);
+void CommandList(CommandContext& context);
+void CommandGetKeys(CommandContext& context);
+void CommandGetKeysAndFlags(CommandContext& context);
+
+// commands/config.cc
+void ConfigGet(CommandContext& context);
+void ConfigSet(CommandContext& context);
+void ConfigRewrite(CommandContext& context);
+void ConfigResetStat(CommandContext& context);
+
+// commands/info.cc
+void Info(CommandContext& context);
+
+// commands/admin.cc
+void Time(CommandContext& context);
+void LastSave(CommandContext& context);
+void Save(CommandContext& context);
+void BgSave(CommandContext& context);
+void BgRewriteAof(CommandContext& context);
+void Shutdown(CommandContext& context);
+void Role(CommandContext& context);
+void Wait(CommandContext& context);
+void Monitor(CommandContext& context);
+void DebugSleep(CommandContext& context);
+void AnswerOk(CommandContext& context);  // SCRIPT FLUSH, FUNCTION FLUSH: nothing to flush
+void MemoryStats(CommandContext& context);
+void MemoryDoctor(CommandContext& context);
+void MemoryPurge(CommandContext& context);
+
+// commands/observe.cc
+void SlowLogGet(CommandContext& context);
+void SlowLogLen(CommandContext& context);
+void SlowLogReset(CommandContext& context);
+void LatencyHistogram(CommandContext& context);
+void LatencyLatest(CommandContext& context);
+void LatencyHistory(CommandContext& context);
+void LatencyReset(CommandContext& context);
+void LatencyDoctor(CommandContext& context);
+
+// commands/keyspace.cc
+void DbSize(CommandContext& context);
+void FlushAll(CommandContext& context);
+void FlushDb(CommandContext& context);
+void Keys(CommandContext& context);
+void Scan(CommandContext& context);
+void RandomKey(CommandContext& context);
+
+// commands/transactions.cc
+void Multi(CommandContext& context);
+void Exec(CommandContext& context);
+void Discard(CommandContext& context);
+void Watch(CommandContext& context);
+void Unwatch(CommandContext& context);
+
+// commands/pubsub.cc
+void Subscribe(CommandContext& context);
+void Unsubscribe(CommandContext& context);
+void PSubscribe(CommandContext& context);
+void PUnsubscribe(CommandContext& context);
+void SSubscribe(CommandContext& context);
+void SUnsubscribe(CommandContext& context);
+void Publish(CommandContext& context);
+void SPublish(CommandContext& context);
+void PubSubChannels(CommandContext& context);
+void PubSubNumSub(CommandContext& context);
+void PubSubNumPat(CommandContext& context);
+void PubSubShardChannels(CommandContext& context);
+void PubSubShardNumSub(CommandContext& context);
+
+}  // namespace cartwheel::server
