@@ -5,9 +5,11 @@
 //   u48 written_at_ms            little endian, like every integer here
 //   u48 expire_at                only with the flag
 //   ... bytes
-//   u32 low half of XXH3-64 over the store key and everything above
+//   u32 checksum: low half of XXH3-64 over everything above, seeded with the XXH3-64 of the store
+//       key
 //
-// The checksum covers the store key, so a record under another key's name is found out too.
+// The checksum covers the store key, so a record under another key's name is found out too. A value
+// has exactly one stored form.
 #pragma once
 
 #include <cstdint>
@@ -37,5 +39,9 @@ void EncodeRecord(std::string_view store_key, const Value& value, std::string& o
 
 // Never trusts the bytes. The value's bytes are a view into `record`.
 std::expected<Value, RecordFault> DecodeRecord(std::string_view store_key, std::string_view record);
+
+// What the record says of its expiry, unverified: tells which records are worth decoding without
+// reading large ones to their end. kNoExpiry when it says nothing.
+ExpireAt PeekExpiry(std::string_view record);
 
 }  // namespace cartwheel::cluster

@@ -28,6 +28,11 @@ using ExpireAt = int64_t;
 inline constexpr ExpireAt kNoExpiry = 0;
 inline constexpr ExpireAt kMaxExpireAt = (int64_t{1} << 48) - 1;
 
+// A value is still shown in the millisecond it expires at, as Redis does.
+inline bool IsExpired(ExpireAt expire_at, int64_t now_ms) {
+  return expire_at != kNoExpiry && now_ms > expire_at;
+}
+
 // A live value: expired ones are never shown. `bytes` is valid as long as the read that returned it
 // says.
 struct Value {
