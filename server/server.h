@@ -1,0 +1,172 @@
+// The Redis surface of a node without I/O: sessions, the command table's execution, transactions,
+// publish/subscribe.
+//
+// The driver (the libuv shell, a test, the simulator) repeats one turn:
+//   Receive / Connect / Tick ...   requests are executed, replies gather in the sessions
+//   EndTurn                        the turn's writes are committed; only then may outputs be sent
+//   for each touched() session     send session.output, or close
+// If the commit fails, every reply that depended on it has become an error by the time EndTurn
+// returns.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/local_store.h"
+#include "server/config.h"
+#include "server/executor.h"
+#include "server/latency_monitor.h"
+#include "server/now.h"
+#include "server/pub_sub.h"
+#include "server/session.h"
+#include "server/slow_log.h"
+#include "server/statistics.h"
+#include "server/watch_table.h"
+
+namespace cartwheel::server {
+
+struct ServerOptions {
+  Config config;
+  std::string run_id;      // 40 hex digits, new for every start
+  std::string executable;  // path, for INFO
+  int64_t pid = 0;
+  uint64_t seed = 0;  // of everything random: RANDOMKEY, cursors of choice
+  // Microseconds of a monotonic clock, read around each command for SLOWLOG and command statistics.
+  int64_t (*stopwatch_us)() = nullptr;
+};
+
+class Server {
+ public:
+  Server(ServerOptions options, cluster::LocalStore store, Now now);
+
+  // --- Inputs
+  // -----------------------------------------------------------------------------------------------
+
+  // A new connection. The session lives until Disconnect. When it is refused (maxclients, protected
+  // mode) it comes with the error in its output and close_after_reply set.
+  Session& Connect(Peer peer, Now now);
+  void Receive(Session& session, std::string_view bytes, Now now);
+  // The peer sent its last byte: what was received is answered, then the session closes.
+  void EndOfInput(Session& session, Now now);
+  // The connection is gone; forgets the session.
+  void Disconnect(Session& session);
+  // Timers that are due: paused and waiting clients, idle timeouts, expired keys, samples.
+  void Tick(Now now);
+  // The shell took `bytes` of a session's output; `in_flight` of the session says how many the
+  // socket still owes.
+  void Sent(Session& session, size_t bytes, Now now);
+  // SIGTERM and SIGINT.
+  void RequestShutdown(std::string_view why);
+
+  // --- The end of a turn
+  // -------------------------------------------------------------------------------------
+
+  void EndTurn(Now now);
+  // Sessions with something for the shell, each once; valid until the next input. EndTurn has run.
+  std::span<Session* const> touched() const { return touched_; }
+  void ClearTouched();
+  // Whether the shell should go on reading from the session: false while it is owed more than it
+  // takes.
+  bool WantsInput(const Session& session) const;
+  // Monotonic time of the next Tick that has work.
+  int64_t NextDeadline() const;
+  bool shutdown_requested() const { return shutdown_requested_; }
+
+  // --- For handlers
+  // ------------------------------------------------------------------------------------------
+
+  Config& config() { return options_.config; }
+  const ServerOptions& options() const { return options_; }
+  cluster::LocalStore& store() { return store_; }
+  Executor& executor() { return executor_; }
+  PubSub& pub_sub() { return pub_sub_; }
+  WatchTable& watches() { return watches_; }
+  Statistics& statistics() { return statistics_; }
+  SlowLog& slow_log() { return slow_log_; }
+  LatencyMonitor& latency_monitor() { return latency_monitor_; }
+  const std::map<ClientId, std::unique_ptr<Session>>& sessions() const { return sessions_; }
+  Now started_at() const { return started_at_; }
+  Now last_commit_at() const { return last_commit_at_; }
+  // Why the last commit failed; empty when it did not.
+  const std::string& commit_error() const { return commit_error_; }
+  double ops_per_second() const { return ops_rate_.per_second(); }
+  double input_bytes_per_second() const { return input_rate_.per_second(); }
+  double output_bytes_per_second() const { return output_rate_.per_second(); }
+  uint64_t NextRandom();
+
+  // Marks a session as having output or a state change for the shell.
+  void Touch(Session& session);
+  // Closes a session: at once when it is another's, after its reply when it is the caller's own.
+  void Close(Session& session, std::string_view reason, bool after_reply);
+  // Runs one command for a session that is allowed to run it (dispatch and EXEC): the reply,
+  // statistics, SLOWLOG.
+  void Call(Session& session, const Command& command, Args args, Now now);
+  // Drops the queue and the watched keys.
+  void ResetTransaction(Session& session);
+
+  enum class PauseMode : uint8_t { kNone, kWrite, kAll };
+  // Extends a pause that is already longer or stricter, as CLIENT PAUSE does.
+  void Pause(PauseMode mode, int64_t until_us);
+  void Unpause(Now now);
+  PauseMode pause_mode() const { return pause_mode_; }
+  // DEBUG SLEEP: nothing is executed for anybody until then.
+  void Stall(int64_t until_us);
+  // WAIT: the session's next request waits; Tick answers `:0` at the deadline.
+  void BlockForReplicas(Session& session, int64_t until_us);
+
+ private:
+  // dispatch.cc
+  enum class Outcome : uint8_t { kDone, kPostponed };
+  size_t RunRequests(Session& session, std::string_view input, Now now);
+  Outcome Dispatch(Session& session, Args args, Now now);
+  bool MayRun(Session& session, const Command& command, Args args);
+  bool MustPostpone(const Session& session, const Command& command) const;
+  void Enqueue(Session& session, const Command& command, Args args);
+  void Reject(Session& session, const Command* command, std::string_view error);
+  void RunCommand(Session& session, const Command& command, Args args, Now now);
+  void ResumeInput(Session& session, Now now);
+  void FeedMonitors(const Session& from, const Command& command, Args args, Now now);
+
+  // server.cc
+  void CheckOutputLimit(Session& session, Now now);
+  void FailUncommitted();
+  void ExpireKeys(Now now);
+  void CloseIdle(Now now);
+  void WakeSessions(Now now);
+
+  ServerOptions options_;
+  cluster::LocalStore store_;
+  Statistics statistics_;
+  WatchTable watches_;
+  PubSub pub_sub_;
+  SlowLog slow_log_;
+  LatencyMonitor latency_monitor_;
+  Executor executor_;
+  std::map<ClientId, std::unique_ptr<Session>> sessions_;
+  std::vector<Session*> touched_;
+  ClientId next_client_id_ = 1;
+  Now started_at_;
+  Now last_commit_at_;
+  std::string commit_error_;
+  uint64_t random_state_;
+  size_t monitor_count_ = 0;
+  size_t total_unsent_ = 0;
+  PauseMode pause_mode_ = PauseMode::kNone;
+  int64_t pause_until_us_ = 0;
+  int64_t stalled_until_us_ = 0;
+  int64_t next_cron_us_ = 0;
+  int64_t next_wake_us_ = INT64_MAX;
+  bool shutdown_requested_ = false;
+  OperationRequest request_;  // scratch, reused
+  Rate ops_rate_;
+  Rate input_rate_;
+  Rate output_rate_;
+};
+
+}  // namespace cartwheel::server

@@ -1,0 +1,122 @@
+// One client's connection, without the socket: what it sent that is not yet executed, what it is
+// owed, and what it told us about itself. The server changes it; the shell moves bytes in and out.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/value.h"
+#include "resp/reply_writer.h"
+#include "resp/request_parser.h"
+#include "server/command.h"
+#include "server/config.h"
+#include "server/now.h"
+
+namespace cartwheel::server {
+
+using ClientId = uint64_t;
+
+struct Peer {
+  std::string address;        // "127.0.0.1:50000", "[::1]:50000" or "/path:0"
+  std::string local_address;  // the same of our end
+  bool loopback = false;
+  bool unix_socket = false;
+  int fd = -1;  // shown by CLIENT LIST, nothing else
+};
+
+// A key that EXEC depends on.
+struct WatchedKey {
+  cluster::Database database = 0;
+  std::string key;
+  cluster::ExpireAt expire_at = cluster::kNoExpiry;  // when it was watched; absent keys have none
+};
+
+class Session {
+ public:
+  Session(ClientId client_id, Peer client_peer, Now now)
+      : id(client_id),
+        peer(std::move(client_peer)),
+        connected_at(now),
+        last_active_us(now.monotonic_us) {}
+
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const ClientId id;
+  const Peer peer;
+  const Now connected_at;
+  int64_t last_active_us;  // monotonic; of the last bytes or reply
+
+  // What the client said about itself.
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  resp::Protocol protocol = resp::Protocol::kResp2;
+  cluster::Database database = 0;
+  bool authenticated = false;
+  bool no_evict = false;
+  bool no_touch = false;
+  bool monitoring = false;
+  enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext };
+  ReplyMode reply_mode = ReplyMode::kOn;
+  const Command* last_command = nullptr;
+
+  // Input: bytes received that no executed request has consumed; they start at a request's first
+  // byte.
+  resp::RequestParser parser;
+  std::string input;
+
+  // Output: replies and pushes in order; the shell takes them after the turn's commit.
+  std::string output;
+  size_t in_flight = 0;  // bytes that the shell took and the socket has not
+  // Ranges of `output` written this turn by commands that saw or made uncommitted changes: if the
+  // commit fails, each becomes one error reply.
+  struct ReplyRange {
+    size_t begin;
+    size_t end;
+  };
+  std::vector<ReplyRange> uncommitted_replies;
+  int64_t over_soft_limit_since_us = 0;  // 0: not over it
+
+  // How the connection ends.
+  bool close_after_reply = false;  // no more input; closed once the output is sent
+  bool close_now = false;          // closed at the end of this turn, output dropped
+  std::string close_reason;        // for the log
+
+  // What holds its next request back.
+  bool postponed = false;        // CLIENT PAUSE or DEBUG SLEEP: the request is still in `input`
+  int64_t waiting_until_us = 0;  // WAIT: monotonic deadline; 0: not waiting; INT64_MAX: for ever
+
+  // MULTI.
+  struct QueuedCommand {
+    const Command* command;
+    std::vector<std::string> args;
+  };
+  bool in_transaction = false;
+  bool transaction_failed = false;  // a command could not be queued: EXEC answers EXECABORT
+  bool watched_key_changed = false;
+  std::vector<QueuedCommand> queue;
+  std::vector<WatchedKey> watched;
+
+  // Subscriptions, sorted so that replies do not depend on hashing.
+  std::set<std::string, std::less<>> channels;
+  std::set<std::string, std::less<>> patterns;
+  std::set<std::string, std::less<>> shard_channels;
+
+  bool touched = false;  // has something for the shell this turn
+
+  size_t subscription_count() const { return channels.size() + patterns.size(); }
+  bool subscribed() const { return subscription_count() + shard_channels.size() > 0; }
+  bool closing() const { return close_after_reply || close_now; }
+  bool waiting() const { return waiting_until_us != 0; }
+  size_t unsent_bytes() const { return output.size() + in_flight; }
+  ClientClass client_class() const {
+    return subscribed() || monitoring ? ClientClass::kPubSub : ClientClass::kNormal;
+  }
+  resp::ReplyWriter writer() { return {output, protocol}; }
+};
+
+}  // namespace cartwheel::server

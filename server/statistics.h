@@ -1,0 +1,63 @@
+// Counters behind INFO; CONFIG RESETSTAT clears them. Names follow INFO's fields.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/latency_histogram.h"
+
+namespace cartwheel::server {
+
+struct CommandStatistics {
+  uint64_t calls = 0;
+  int64_t microseconds = 0;
+  uint64_t rejected_calls = 0;  // refused before they ran (arity, NOAUTH, OOM ...)
+  uint64_t failed_calls = 0;    // ran and answered an error
+  std::unique_ptr<LatencyHistogram>
+      latency;  // made at the first call; null with latency-tracking no
+};
+
+struct Statistics {
+  uint64_t total_connections_received = 0;
+  uint64_t rejected_connections = 0;
+  uint64_t total_commands_processed = 0;
+  uint64_t total_net_input_bytes = 0;
+  uint64_t total_net_output_bytes = 0;
+  uint64_t total_error_replies = 0;
+  uint64_t expired_keys = 0;
+  uint64_t keyspace_hits = 0;
+  uint64_t keyspace_misses = 0;
+  uint64_t client_query_buffer_limit_disconnections = 0;
+  uint64_t client_output_buffer_limit_disconnections = 0;
+  uint64_t total_reads_processed = 0;   // Receive calls
+  uint64_t total_writes_processed = 0;  // outputs handed to a socket
+  uint64_t commits = 0;                 // turns that made writes durable
+  uint64_t commit_failures = 0;
+  int64_t commit_microseconds = 0;
+  std::vector<CommandStatistics> commands;              // by IndexOf(command)
+  std::map<std::string, uint64_t, std::less<>> errors;  // by error code; at most kMaxErrorCodes
+  static constexpr size_t kMaxErrorCodes = 128;
+
+  void CountError(std::string_view reply);  // the text after '-'
+};
+
+// A rate over the last 16 samples of 100 ms, as Redis's instantaneous_* fields.
+class Rate {
+ public:
+  void Sample(uint64_t total, int64_t monotonic_us);
+  double per_second() const;
+
+ private:
+  static constexpr size_t kSamples = 16;
+  std::array<double, kSamples> samples_{};
+  size_t next_ = 0;
+  uint64_t last_total_ = 0;
+  int64_t last_us_ = 0;
+};
+
+}  // namespace cartwheel::server
