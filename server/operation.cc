@@ -1,0 +1,38 @@
+#include "server/operation.h"
+
+#include <algorithm>
+
+namespace cartwheel::server {
+
+namespace {
+
+// A plain SET is the write that must not cost a read.
+Access AccessOf(const SetOp& op) {
+  const bool blind = !op.return_old && op.condition == SetOp::Condition::kNone &&
+                     op.expiry.kind != ExpiryOption::Kind::kKeep;
+  return blind ? Access::kBlindWrite : Access::kUpdate;
+}
+
+Access AccessOf(const BitFieldOp& op) {
+  const bool only_gets = std::all_of(op.steps.begin(), op.steps.end(), [](const auto& step) {
+    return step.kind == BitFieldOp::Step::Kind::kGet;
+  });
+  return only_gets ? Access::kRead : Access::kUpdate;
+}
+
+template <typename Op>
+Access AccessOf(const Op&) {
+  return Op::kAccess;
+}
+
+}  // namespace
+
+Access AccessOf(const Operation& operation) {
+  return std::visit([](const auto& op) { return AccessOf(op); }, operation);
+}
+
+void Apply(const Operation& operation, const OpInput& in, OpOutput& out) {
+  std::visit([&](const auto& op) { Apply(op, in, out); }, operation);
+}
+
+}  // namespace cartwheel::server
