@@ -1,8 +1,9 @@
 #include "resp/request_parser.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "resp/integer.h"
 
 namespace cartwheel::resp {
 
@@ -24,14 +25,6 @@ bool IsDigit(char c) {
 // C's isspace in the "C" locale.
 bool IsSpace(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-// Redis's idea of an integer: no sign but '-', no leading zeros, no "-0", no blanks.
-bool ParseStrictInteger(std::string_view text, int64_t& value) {
-  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
-  if (digits.empty() || (digits[0] == '0' && text.size() > 1)) return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 // Value of a hexadecimal digit, or -1.
@@ -192,9 +185,11 @@ RequestParser::Status RequestParser::ReadHeader(std::string_view input, const Re
     scanned_ = line_end;
     return Status::kIncomplete;
   }
-  header.number = 0;
-  header.valid =
-      line_end > first && ParseStrictInteger(input.substr(first, line_end - first), header.number);
+  // A line that begins with its '\r' has no type byte either; the caller sees that.
+  const size_t digits_start = std::min(first, line_end);
+  const std::optional<int64_t> parsed =
+      ParseInteger(input.substr(digits_start, line_end - digits_start));
+  header = {parsed.value_or(0), parsed.has_value()};
   position_ = line_end + 2;
   return Status::kComplete;
 }
