@@ -6,22 +6,23 @@
 // agree to.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "cluster/counts.h"
+#include "cluster/expiry_index.h"
 #include "cluster/record.h"
 #include "cluster/value.h"
 #include "storage/engine.h"
 
 namespace cartwheel::cluster {
 
-// One page of a scan. Cursors are stateless: slot and hash prefix of the next key, below 2^48 so
-// that clients which keep numbers in doubles do not lose bits. 0 starts a scan and ends it.
+// One page of a scan. Cursors are stateless: the place of the next key (scan_place.h), below 2^48
+// so that clients which keep numbers in doubles do not lose bits. 0 starts a scan and ends it; any
+// other number is taken as the place it names.
 struct ScanPage {
   uint64_t next_cursor = 0;
   std::vector<std::string> keys;
@@ -29,11 +30,7 @@ struct ScanPage {
 
 class LocalStore {
  public:
-  struct Counts {
-    uint64_t keys = 0;     // records, expired ones that are not yet reclaimed included
-    uint64_t expires = 0;  // those of them that have an expiry
-    bool operator==(const Counts&) const = default;
-  };
+  using Counts = cluster::Counts;
 
   // Reads the counts that the last commit stored. Fails on a store of a newer format or damaged
   // counts.
@@ -43,29 +40,38 @@ class LocalStore {
   std::expected<std::optional<Value>, RecordFault> Read(const KeyRef& ref, int64_t now_ms);
 
   // Applies a change at `now_ms`. True when the key's visible state changed. kExpire of an absent
-  // key does nothing. A put over a damaged record replaces it; kDelete removes it.
+  // or damaged key does nothing. A put over a damaged record replaces it; kDelete removes it. An
+  // expiry that has passed is stored all the same: the key is then gone until it is reaped. The
+  // change's bytes may be those that the last Read returned.
   bool Write(const KeyRef& ref, const Change& change, int64_t now_ms);
 
-  // Deletes every key of one database, or of all.
+  // Deletes every key of one database. At once when no other database holds any; else two seeks and
+  // one range per slot that it has keys in (16384 at most), and, when keys of it expire, a reading
+  // of the whole expiry index.
   void Flush(Database database);
+  // Deletes every key: one range per keyspace.
   void FlushAll();
 
-  // Live keys of `database` from `cursor` on: about `count` of them, never more than `count` plus
-  // those that share one hash prefix; possibly none while the scan is not over, as the work per
-  // call is bounded by `count` too. Keys present during the whole scan are returned at least once.
+  // Keys of `database` from `cursor` on, expired ones left out and damaged ones included: about
+  // `count` of them, never more than `count` plus those that share one place; possibly none while
+  // the scan is not over, as the work per call is bounded by `count` too. Keys present during the
+  // whole scan are returned at least once.
   ScanPage Scan(Database database, uint64_t cursor, size_t count, int64_t now_ms);
 
-  // A live key near the place that `random` names; nullopt when the database has none.
+  // A live key near the place that `random` names; nullopt when the database has none. Passes over
+  // expired keys one by one, so it is cheap as long as they are reaped.
   std::optional<std::string> RandomKey(Database database, uint64_t random, int64_t now_ms);
 
-  // Deletes at most `limit` records that expired by `now_ms`, oldest first, and returns them so
-  // that watchers can be told.
+  // Deletes records that expired by `now_ms`, oldest first, and returns them so that watchers can
+  // be told. Looks at `limit` entries of the expiry index at most; the stale ones among them, which
+  // only damaged records leave behind, are dropped.
   struct Reaped {
     Database database;
     std::string key;
+    bool operator==(const Reaped&) const = default;
   };
   std::vector<Reaped> Reap(int64_t now_ms, size_t limit);
-  // When the earliest record expires; nullopt when none does.
+  // The first time at which Reap finds something to do; nullopt when nothing expires. May be past.
   std::optional<int64_t> NextExpiry();
 
   const Counts& counts(Database database) const { return counts_[database]; }
@@ -77,12 +83,29 @@ class LocalStore {
   storage::Engine& engine() { return *engine_; }
 
  private:
-  explicit LocalStore(storage::Engine& engine) : engine_(&engine) {}
+  // What the store holds under a key, whether it is shown or not.
+  struct Stored {
+    enum class State : uint8_t { kAbsent, kLive, kExpired, kDamaged };
+    State state = State::kAbsent;
+    Value value;  // of kLive and kExpired
+
+    // A damaged record is an error to its reader: not the same as no record.
+    bool IsShown() const { return state == State::kLive || state == State::kDamaged; }
+  };
+
+  LocalStore(storage::Engine& engine, const DatabaseCounts& counts)
+      : engine_(&engine), expiry_index_(engine), counts_(counts), committed_counts_(counts) {}
+
+  Stored Find(int64_t now_ms);
+  void Replace(Database database, const Stored& stored, const Value& value);
+  void Remove(Database database, const Stored& stored);
+  void MoveExpiry(Database database, const Stored& stored, ExpireAt to);
 
   storage::Engine* engine_;
-  std::array<Counts, kMaxDatabases> counts_{};
-  bool counts_changed_ = false;
-  std::string store_key_;  // scratch, reused
+  ExpiryIndex expiry_index_;
+  DatabaseCounts counts_;
+  DatabaseCounts committed_counts_;
+  std::string store_key_;  // scratch, reused: of the key at hand
   std::string record_;     // scratch, reused
 };
 
