@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/operation.h"
 
@@ -66,6 +67,7 @@ enum KeyFlag : uint32_t {
   kKeyInsert = 1U << 6,
   kKeyDelete = 1U << 7,
   kKeyVariable = 1U << 8,
+  kKeyNotKey = 1U << 9,  // a shard channel: routed like a key, but no key
 };
 
 // Where the keys stand: argument `first` to `last` (negative: from the end) in steps of `step`; no
@@ -84,20 +86,23 @@ struct Command {
 
   std::string_view name;  // lower case; a subcommand is "client|id"
   int arity;              // with the name; negative: at least; a subcommand counts both words
-  uint32_t flags;         // CommandFlag
-  uint32_t acl;           // AclCategory beyond those that follow from the flags
-  KeyPositions keys;
-  OperationParser parse;   // either this, for commands on keys,
-  CommandHandler handler;  // or this; neither for a container, which has subcommands only
-  std::string_view group;  // "string", "generic", ...: as COMMAND DOCS
-  std::string_view since;  // Redis version
-  std::string_view complexity;
-  std::string_view syntax;   // the arguments: "key value [NX | XX] [GET] [EX seconds | ...]"
-  std::string_view summary;  // our own words
-  std::string_view
-      tips;  // space separated, as Redis's command tips: "request_policy:multi_shard ..."
+  uint32_t flags = 0;     // CommandFlag
+  uint32_t acl = 0;       // AclCategory beyond those that follow from the flags
+  KeyPositions keys = {};
+  OperationParser parse = nullptr;   // either this, for commands on keys,
+  CommandHandler handler = nullptr;  // or this; neither for a container, which has subcommands
+                                     // only. COMMAND alone is a container with a handler, for the
+                                     // call without a subcommand.
+  std::string_view group;            // "string", "generic", ...: as COMMAND DOCS
+  std::string_view since;            // Redis version
+  std::string_view complexity = "O(1)";
+  std::string_view syntax = {};  // the arguments: "key value [NX | XX] [GET] [EX seconds | ...]"
+  std::string_view summary;      // our own words
+  std::string_view tips = {};    // space separated, as Redis's: "request_policy:multi_shard ..."
+  std::string_view deprecated_since = {};  // Redis version; empty: not deprecated
+  std::string_view replaced_by = {};
   Support support = Support::kYes;
-  std::string_view note;  // what is different, for docs/commands.md
+  std::string_view note = {};  // what is different, for docs/commands.md
 };
 
 // Every command, containers directly before their subcommands.
@@ -118,7 +123,7 @@ uint32_t AclCategoriesOf(const Command& command);
 bool ArityMatches(const Command& command, size_t arg_count);
 
 // Positions in args of the keys, first to last. For a subcommand args[0] is still the container's
-// name. Empty when the arguments are too few.
+// name. Empty when the arguments are too few; shard channels (kKeyNotKey) are no keys.
 void KeyIndexesOf(const Command& command, size_t arg_count, std::vector<size_t>& indexes);
 
 // Commands of Redis 7.0 that Cartwheel does not have, for docs/commands.md.
