@@ -38,7 +38,7 @@ class PubSub {
   size_t shard_channel_count() const { return shard_channels_.size(); }
 
  private:
-  using Subscribers = std::map<ClientId, Session*>;
+  using Subscribers = std::map<SessionId, Session*>;
   using Directory = std::map<std::string, Subscribers, std::less<>>;
 
   Directory& DirectoryOf(Kind kind);

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -90,7 +91,7 @@ class Server {
   Statistics& statistics() { return statistics_; }
   SlowLog& slow_log() { return slow_log_; }
   LatencyMonitor& latency_monitor() { return latency_monitor_; }
-  const std::map<ClientId, std::unique_ptr<Session>>& sessions() const { return sessions_; }
+  const std::map<SessionId, std::unique_ptr<Session>>& sessions() const { return sessions_; }
   Now started_at() const { return started_at_; }
   Now last_commit_at() const { return last_commit_at_; }
   // Why the last commit failed; empty when it did not.
@@ -117,8 +118,11 @@ class Server {
   PauseMode pause_mode() const { return pause_mode_; }
   // DEBUG SLEEP: nothing is executed for anybody until then.
   void Stall(int64_t until_us);
-  // WAIT: the session's next request waits; Tick answers `:0` at the deadline.
-  void BlockForReplicas(Session& session, int64_t until_us);
+  // WAIT, DEBUG SLEEP: `reply` is given at `until_us` (INT64_MAX: never), and the session's next
+  // request waits for it.
+  void ReplyLater(Session& session, int64_t until_us, std::string reply);
+  // MONITOR on and off.
+  void SetMonitoring(Session& session, bool on);
 
  private:
   // dispatch.cc
@@ -130,14 +134,22 @@ class Server {
   void Enqueue(Session& session, const Command& command, Args args);
   void Reject(Session& session, const Command* command, std::string_view error);
   void RunCommand(Session& session, const Command& command, Args args, Now now);
+  void CallOperation(Session& session, const Command& command, Args args, Now now);
+  // What a call leaves in statistics, SLOWLOG and LATENCY; `error` is empty or the reply after its
+  // '-'.
+  void Account(const Session& session, const Command& command, Args args, Now now, int64_t took_us,
+               std::string_view error);
   void ResumeInput(Session& session, Now now);
   void FeedMonitors(const Session& from, const Command& command, Args args, Now now);
 
   // server.cc
+  bool OwesTooMuch(const Session& session) const;
+  void Hold(const Session& session);
   void CheckOutputLimit(Session& session, Now now);
-  void FailUncommitted();
-  void ExpireKeys(Now now);
-  void CloseIdle(Now now);
+  void Commit(Now now);
+  void FailReplies(const storage::Error& error);
+  void ReclaimExpired(Now now);
+  void InspectSessions(Now now);
   void WakeSessions(Now now);
 
   ServerOptions options_;
@@ -148,22 +160,26 @@ class Server {
   SlowLog slow_log_;
   LatencyMonitor latency_monitor_;
   Executor executor_;
-  std::map<ClientId, std::unique_ptr<Session>> sessions_;
+  std::map<SessionId, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> touched_;
-  ClientId next_client_id_ = 1;
+  SessionId next_client_id_ = 1;
   Now started_at_;
   Now last_commit_at_;
   std::string commit_error_;
   uint64_t random_state_;
   size_t monitor_count_ = 0;
-  size_t total_unsent_ = 0;
+  size_t total_unsent_ = 0;       // over all sessions, as of the last inspection
+  std::set<SessionId> held_back_;  // sessions whose next request waits for something
   PauseMode pause_mode_ = PauseMode::kNone;
   int64_t pause_until_us_ = 0;
   int64_t stalled_until_us_ = 0;
-  int64_t next_cron_us_ = 0;
+  int64_t next_inspection_us_ = 0;
+  int64_t next_reclaim_us_ = 0;
   int64_t next_wake_us_ = INT64_MAX;
+  int64_t last_commit_warning_us_ = INT64_MIN;
   bool shutdown_requested_ = false;
-  OperationRequest request_;  // scratch, reused
+  OperationRequest request_;         // scratch, reused
+  std::vector<size_t> key_indexes_;  // scratch, reused
   Rate ops_rate_;
   Rate input_rate_;
   Rate output_rate_;

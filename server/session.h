@@ -17,7 +17,7 @@
 
 namespace cartwheel::server {
 
-using ClientId = uint64_t;
+using SessionId = uint64_t;
 
 struct Peer {
   std::string address;        // "127.0.0.1:50000", "[::1]:50000" or "/path:0"
@@ -36,7 +36,7 @@ struct WatchedKey {
 
 class Session {
  public:
-  Session(ClientId client_id, Peer client_peer, Now now)
+  Session(SessionId client_id, Peer client_peer, Now now)
       : id(client_id),
         peer(std::move(client_peer)),
         connected_at(now),
@@ -45,7 +45,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  const ClientId id;
+  const SessionId id;
   const Peer peer;
   const Now connected_at;
   int64_t last_active_us;  // monotonic; of the last bytes or reply
@@ -68,17 +68,19 @@ class Session {
   // byte.
   resp::RequestParser parser;
   std::string input;
+  bool input_ended = false;  // the peer sends no more
 
   // Output: replies and pushes in order; the shell takes them after the turn's commit.
   std::string output;
   size_t in_flight = 0;  // bytes that the shell took and the socket has not
-  // Ranges of `output` written this turn by commands that saw or made uncommitted changes: if the
-  // commit fails, each becomes one error reply.
-  struct ReplyRange {
+  // Ranges of `output` written this turn by commands on data: if the commit fails, they become
+  // errors.
+  struct DataReply {
     size_t begin;
     size_t end;
+    bool uncommitted;  // it saw or made uncommitted changes
   };
-  std::vector<ReplyRange> uncommitted_replies;
+  std::vector<DataReply> data_replies;
   int64_t over_soft_limit_since_us = 0;  // 0: not over it
 
   // How the connection ends.
@@ -88,7 +90,8 @@ class Session {
 
   // What holds its next request back.
   bool postponed = false;        // CLIENT PAUSE or DEBUG SLEEP: the request is still in `input`
-  int64_t waiting_until_us = 0;  // WAIT: monotonic deadline; 0: not waiting; INT64_MAX: for ever
+  int64_t waiting_until_us = 0;  // monotonic; 0: not waiting; INT64_MAX: for ever
+  std::string waiting_reply;     // given then
 
   // MULTI.
   struct QueuedCommand {
@@ -96,6 +99,7 @@ class Session {
     std::vector<std::string> args;
   };
   bool in_transaction = false;
+  bool in_exec = false;             // its queued commands are running: nothing may wait
   bool transaction_failed = false;  // a command could not be queued: EXEC answers EXECABORT
   bool watched_key_changed = false;
   std::vector<QueuedCommand> queue;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/latency_histogram.h"
+#include "server/duration_histogram.h"
 
 namespace cartwheel::server {
 
@@ -18,7 +18,7 @@ struct CommandStatistics {
   int64_t microseconds = 0;
   uint64_t rejected_calls = 0;  // refused before they ran (arity, NOAUTH, OOM ...)
   uint64_t failed_calls = 0;    // ran and answered an error
-  std::unique_ptr<LatencyHistogram>
+  std::unique_ptr<DurationHistogram>
       latency;  // made at the first call; null with latency-tracking no
 };
 

@@ -9,7 +9,7 @@
 
 namespace cartwheel::server {
 
-class LatencyHistogram {
+class DurationHistogram {
  public:
   void Record(int64_t microseconds);
   uint64_t count() const { return count_; }

@@ -1,0 +1,341 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/errors.h"
+#include "server/log.h"
+
+namespace cartwheel::server {
+namespace {
+
+// A session is owed at most about this much before it has to read: enough for any sane pipeline,
+// little enough that clients which never read cannot fill the memory. Once all sessions together
+// are owed a lot, each gets less.
+constexpr size_t kMaxOwed = 64UL << 20;
+constexpr size_t kMaxOwedInTotal = 512UL << 20;
+constexpr size_t kMaxOwedWhenTight = 1UL << 20;
+// Input gathered behind a request that waits; the rest stays in the socket.
+constexpr size_t kMaxInputHeldBack = 1UL << 20;
+
+constexpr int64_t kInspectionPeriodUs = 100'000;
+// At most 1,000 expired keys a turn and 100 turns a second are reclaimed: a few percent of one
+// core.
+constexpr size_t kReclaimBatch = 1000;
+constexpr int64_t kReclaimPauseUs = 10'000;
+constexpr int64_t kCommitWarningPeriodUs = 1'000'000;
+
+constexpr std::string_view kProtectedMode =
+    "DENIED Cartwheel is running in protected mode: no password is set, so it accepts connections "
+    "from "
+    "this machine only. Either set one ('requirepass' in the configuration, or CONFIG SET "
+    "requirepass "
+    "from a connection on this machine), or, on a network you trust, turn the protection off with "
+    "'protected-mode no'.";
+
+}  // namespace
+
+Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      executor_(store_, watches_, statistics_),
+      started_at_(now),
+      last_commit_at_(now),
+      random_state_(options_.seed) {
+  statistics_.commands.resize(CommandTable().size());
+}
+
+Session& Server::Connect(Peer peer, Now now) {
+  const SessionId id = next_client_id_++;
+  Session& session = *(sessions_[id] = std::make_unique<Session>(id, std::move(peer), now));
+  session.authenticated = options_.config.requirepass.empty();
+  ++statistics_.total_connections_received;
+  std::string_view refusal;
+  if (sessions_.size() > static_cast<size_t>(options_.config.maxclients)) {
+    refusal = "ERR max number of clients reached";
+  } else if (options_.config.protected_mode && session.authenticated && !session.peer.loopback &&
+             !session.peer.unix_socket) {
+    refusal = kProtectedMode;
+  }
+  if (!refusal.empty()) {
+    ++statistics_.rejected_connections;
+    session.writer().Error(refusal);
+    Close(session, refusal, true);
+  }
+  return session;
+}
+
+void Server::Receive(Session& session, std::string_view bytes, Now now) {
+  session.last_active_us = now.monotonic_us;
+  statistics_.total_net_input_bytes += bytes.size();
+  ++statistics_.total_reads_processed;
+  if (session.closing()) return;
+  const bool held_back = held_back_.contains(session.id);
+  if (session.input.empty() && !held_back) {
+    session.input.append(bytes.substr(RunRequests(session, bytes, now)));
+  } else {
+    session.input.append(bytes);
+    if (!held_back) ResumeInput(session, now);
+  }
+  if (session.input.size() > options_.config.client_query_buffer_limit) {
+    ++statistics_.client_query_buffer_limit_disconnections;
+    Close(session, "its request is larger than client-query-buffer-limit", false);
+  }
+  Touch(session);
+}
+
+void Server::EndOfInput(Session& session, Now now) {
+  session.input_ended = true;
+  if (session.waiting() || session.postponed) {
+    Close(session, "disconnected while its request waited", false);
+  } else if (!held_back_.contains(session.id)) {
+    ResumeInput(session, now);
+  }
+}
+
+void Server::Disconnect(Session& session) {
+  if (!session.close_reason.empty()) {
+    LogVerbose("client " + session.peer.address + " closed: " + session.close_reason);
+  }
+  SetMonitoring(session, false);
+  pub_sub_.UnsubscribeAll(session);
+  watches_.UnwatchAll(session);
+  held_back_.erase(session.id);
+  std::erase(touched_, &session);
+  sessions_.erase(session.id);
+}
+
+void Server::Sent(Session& session, size_t bytes, Now now) {
+  statistics_.total_net_output_bytes += bytes;
+  ++statistics_.total_writes_processed;
+  session.last_active_us = now.monotonic_us;
+  if (held_back_.contains(session.id)) next_wake_us_ = 0;
+}
+
+void Server::RequestShutdown(std::string_view why) {
+  LogNotice("shutting down: " + std::string(why));
+  shutdown_requested_ = true;
+}
+
+void Server::Tick(Now now) {
+  if (stalled_until_us_ != 0 && now.monotonic_us >= stalled_until_us_) stalled_until_us_ = 0;
+  if (pause_mode_ != PauseMode::kNone && now.monotonic_us >= pause_until_us_) Unpause(now);
+  if (now.monotonic_us >= next_wake_us_) WakeSessions(now);
+  if (now.monotonic_us >= next_reclaim_us_) ReclaimExpired(now);
+  if (now.monotonic_us >= next_inspection_us_) InspectSessions(now);
+}
+
+int64_t Server::NextDeadline() const {
+  return std::min({next_wake_us_, next_reclaim_us_, next_inspection_us_});
+}
+
+// Gives back their turn to sessions that were held back, as far as what held them is over.
+void Server::WakeSessions(Now now) {
+  next_wake_us_ = INT64_MAX;
+  for (SessionId id : std::vector<SessionId>(held_back_.begin(), held_back_.end())) {
+    Session& session = *sessions_.at(id);
+    if (session.waiting()) {
+      if (now.monotonic_us < session.waiting_until_us) {
+        next_wake_us_ = std::min(next_wake_us_, session.waiting_until_us);
+        continue;
+      }
+      session.waiting_until_us = 0;
+      session.output += std::exchange(session.waiting_reply, {});
+      Touch(session);
+    }
+    held_back_.erase(id);
+    ResumeInput(session, now);
+  }
+}
+
+// Notes that a session's next request waits; WakeSessions looks at it again.
+void Server::Hold(const Session& session) {
+  held_back_.insert(session.id);
+  if (session.waiting()) {
+    next_wake_us_ = std::min(next_wake_us_, session.waiting_until_us);
+  } else if (session.postponed) {
+    const int64_t until = std::max(stalled_until_us_, pause_until_us_);
+    next_wake_us_ = std::min(next_wake_us_, until);
+  }
+}
+
+void Server::ReclaimExpired(Now now) {
+  const int64_t started_us = options_.stopwatch_us();
+  const auto reaped = store_.Reap(now.unix_ms(), kReclaimBatch);
+  statistics_.expired_keys += reaped.size();
+  next_reclaim_us_ =
+      now.monotonic_us + (reaped.size() == kReclaimBatch ? kReclaimPauseUs : kInspectionPeriodUs);
+  const int64_t took_ms = (options_.stopwatch_us() - started_us) / 1000;
+  const int64_t threshold = options_.config.latency_monitor_threshold;
+  if (threshold > 0 && took_ms >= threshold) {
+    latency_monitor_.Add("expire-cycle", now.unix_s(), took_ms);
+  }
+}
+
+// What is true of sessions over time rather than at an input: idle, owed too much for too long.
+void Server::InspectSessions(Now now) {
+  next_inspection_us_ = now.monotonic_us + kInspectionPeriodUs;
+  ops_rate_.Sample(statistics_.total_commands_processed, now.monotonic_us);
+  input_rate_.Sample(statistics_.total_net_input_bytes, now.monotonic_us);
+  output_rate_.Sample(statistics_.total_net_output_bytes, now.monotonic_us);
+  total_unsent_ = 0;
+  const int64_t timeout_us = options_.config.timeout * 1'000'000;
+  for (auto& [id, session] : sessions_) {
+    total_unsent_ += session->unsent_bytes();
+    CheckOutputLimit(*session, now);
+    const bool may_idle =
+        session->subscribed() || session->monitoring || session->waiting() || session->closing();
+    if (timeout_us > 0 && !may_idle && now.monotonic_us - session->last_active_us > timeout_us) {
+      Close(*session, "idle for longer than 'timeout'", false);
+    }
+  }
+}
+
+bool Server::OwesTooMuch(const Session& session) const {
+  const size_t limit = total_unsent_ > kMaxOwedInTotal ? kMaxOwedWhenTight : kMaxOwed;
+  return session.unsent_bytes() > limit;
+}
+
+bool Server::WantsInput(const Session& session) const {
+  if (session.closing() || OwesTooMuch(session)) return false;
+  return !held_back_.contains(session.id) || session.input.size() < kMaxInputHeldBack;
+}
+
+void Server::CheckOutputLimit(Session& session, Now now) {
+  if (session.close_now) return;
+  const size_t owed = session.unsent_bytes();
+  const OutputLimit& limit =
+      options_.config.client_output_buffer_limit[static_cast<size_t>(session.client_class())];
+  if (limit.soft == 0 || owed <= limit.soft) {
+    session.over_soft_limit_since_us = 0;
+  } else if (session.over_soft_limit_since_us == 0) {
+    session.over_soft_limit_since_us = now.monotonic_us;
+  }
+  const bool over_hard = limit.hard != 0 && owed > limit.hard;
+  const bool over_soft =
+      session.over_soft_limit_since_us != 0 &&
+      now.monotonic_us - session.over_soft_limit_since_us > limit.soft_seconds * 1'000'000;
+  if (!over_hard && !over_soft) return;
+  ++statistics_.client_output_buffer_limit_disconnections;
+  LogWarning("client " + session.peer.address + " closed: it does not read its replies (" +
+             std::to_string(owed) + " bytes wait, see client-output-buffer-limit)");
+  Close(session, "", false);
+}
+
+void Server::EndTurn(Now now) {
+  Commit(now);
+  // No range loop: closing one session can touch another.
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    touched_[i]->data_replies.clear();
+    CheckOutputLimit(*touched_[i], now);
+  }
+}
+
+void Server::Commit(Now now) {
+  const bool had_changes = executor_.uncommitted();
+  const int64_t started_us = options_.stopwatch_us();
+  const auto committed = store_.Commit();
+  executor_.OnCommit();
+  if (!committed) {
+    ++statistics_.commit_failures;
+    commit_error_ = committed.error().message;
+    if (now.monotonic_us - kCommitWarningPeriodUs >= last_commit_warning_us_) {
+      last_commit_warning_us_ = now.monotonic_us;
+      LogWarning("the data directory failed, clients get MISCONF: " + commit_error_);
+    }
+    FailReplies(committed.error());
+    return;
+  }
+  if (!had_changes) return;
+  commit_error_.clear();
+  last_commit_at_ = now;
+  const int64_t took_us = options_.stopwatch_us() - started_us;
+  ++statistics_.commits;
+  statistics_.commit_microseconds += took_us;
+  const int64_t threshold = options_.config.latency_monitor_threshold;
+  if (threshold > 0 && took_us / 1000 >= threshold) {
+    latency_monitor_.Add("commit", now.unix_s(), took_us / 1000);
+  }
+}
+
+// What was answered but not stored was never answered. A full disk loses this turn's changes only,
+// so that reads before them stand; after any other failure no reply about data is trusted.
+void Server::FailReplies(const storage::Error& error) {
+  const std::string text =
+      "MISCONF the data directory failed and nothing of this command was kept: " + error.message;
+  const bool reads_stand = error.kind == storage::Error::Kind::kNoSpace;
+  for (Session* session : touched_) {
+    std::string kept;
+    size_t at = 0;
+    for (const Session::DataReply& reply : session->data_replies) {
+      if (reads_stand && !reply.uncommitted) continue;
+      kept.append(session->output, at, reply.begin - at);
+      resp::ReplyWriter(kept, session->protocol).Error(text);
+      statistics_.CountError(text);
+      at = reply.end;
+    }
+    if (at == 0) continue;
+    kept.append(session->output, at);
+    session->output = std::move(kept);
+  }
+}
+
+void Server::Touch(Session& session) {
+  if (std::exchange(session.touched, true)) return;
+  touched_.push_back(&session);
+}
+
+void Server::ClearTouched() {
+  for (Session* session : touched_) session->touched = false;
+  touched_.clear();
+}
+
+void Server::Close(Session& session, std::string_view reason, bool after_reply) {
+  if (session.close_reason.empty()) session.close_reason = reason;
+  (after_reply ? session.close_after_reply : session.close_now) = true;
+  Touch(session);
+}
+
+void Server::ResetTransaction(Session& session) {
+  session.in_transaction = false;
+  session.transaction_failed = false;
+  session.queue.clear();
+  watches_.UnwatchAll(session);
+}
+
+void Server::Pause(PauseMode mode, int64_t until_us) {
+  pause_mode_ = std::max(pause_mode_, mode);
+  pause_until_us_ = std::max(pause_until_us_, until_us);
+}
+
+void Server::Unpause(Now now) {
+  pause_mode_ = PauseMode::kNone;
+  pause_until_us_ = 0;
+  next_wake_us_ = std::min(next_wake_us_, now.monotonic_us);
+}
+
+void Server::Stall(int64_t until_us) {
+  stalled_until_us_ = std::max(stalled_until_us_, until_us);
+}
+
+void Server::ReplyLater(Session& session, int64_t until_us, std::string reply) {
+  session.waiting_until_us = until_us;
+  session.waiting_reply = std::move(reply);
+  Hold(session);
+}
+
+void Server::SetMonitoring(Session& session, bool on) {
+  if (session.monitoring == on) return;
+  session.monitoring = on;
+  on ? ++monitor_count_ : --monitor_count_;
+}
+
+// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
+uint64_t Server::NextRandom() {
+  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+}  // namespace cartwheel::server
