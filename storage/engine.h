@@ -41,8 +41,8 @@ template <typename T>
 using Result = std::expected<T, Error>;
 
 // Keys in ascending byte order; only keys longer than 400 bytes that share their first 400 bytes
-// may stand in another order among themselves, always the same one. Key and value are views, valid
-// until the cursor moves.
+// stand in another order among themselves, the same in every engine (key_order.h); Seek and
+// DeleteRange follow it. Key and value are views, valid until the cursor moves.
 class Cursor {
  public:
   virtual ~Cursor() = default;
@@ -62,8 +62,8 @@ class Reader {
   // no reply built on it is ever sent.
   virtual std::optional<std::string_view> Get(Keyspace keyspace, std::string_view key) = 0;
 
-  // Positioned nowhere until the first Seek. A write to the engine invalidates its cursors (not a
-  // snapshot's).
+  // Positioned nowhere until the first Seek. A write to the engine or a Commit, even of nothing,
+  // invalidates its cursors (not a snapshot's, which its snapshot must outlive).
   virtual std::unique_ptr<Cursor> NewCursor(Keyspace keyspace) = 0;
 };
 

@@ -2,8 +2,8 @@
 // is the yardstick for the log engine behind the same interface.
 //
 // The batch lives in memory until Commit, so that it can be replayed after the map had to grow and
-// dropped whole when the disk is full. Keys longer than LMDB's 511 bytes are stored under a hash,
-// the full key in the value.
+// dropped whole when the disk is full. Keys of more than 400 bytes are stored under a hash
+// (key_order.h), the full key in the value.
 #pragma once
 
 #include <memory>
@@ -14,14 +14,16 @@
 namespace cartwheel::storage {
 
 struct LmdbOptions {
-  // The address space reserved at first; it doubles when full.
-  uint64_t initial_map_bytes = 1ULL << 30;
+  // The address space reserved at first, halved until the system grants it. It takes no memory and
+  // no disk, so the default is more than any store will fill. It doubles when full, except while a
+  // snapshot lives, whose values would move: then the commit fails with kNoSpace.
+  uint64_t initial_map_bytes = 1ULL << 40;
   // false leaves out fsync: for tests that need many commits, never for data.
   bool sync = true;
 };
 
 // Opens or creates the store in `directory` (which is created if its parent exists). Holds the
-// directory's lock until destroyed.
+// directory's lock until destroyed. At most 1000 snapshots at once.
 Result<std::unique_ptr<Engine>> OpenLmdbEngine(const std::string& directory,
                                                const LmdbOptions& options);
 

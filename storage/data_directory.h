@@ -1,0 +1,41 @@
+// The directory of a store: who holds it, and which format its files have.
+//
+// cartwheel.lock carries an flock and the holder's pid; cartwheel.format one line of text. A new
+// store is made under the name cartwheel.creating and sealed by renaming that file to
+// cartwheel.format: until then a later start begins afresh, from then on a missing data file is
+// damage.
+#pragma once
+
+#include <string>
+
+#include "storage/engine.h"
+#include "storage/posix_file.h"
+
+namespace cartwheel::storage {
+
+class DataDirectory {
+ public:
+  // Creates `path` if need be (mode 0700), locks it until destroyed and checks the format.
+  static Result<DataDirectory> Open(const std::string& path);
+
+  // Holds no store yet: the caller makes the data file, durably, then seals.
+  bool fresh() const { return fresh_; }
+  Result<void> Seal();
+
+  const std::string& path() const { return path_; }
+  std::string data_file() const { return path_ + "/data.mdb"; }
+
+ private:
+  DataDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  std::string format_file() const { return path_ + "/cartwheel.format"; }
+  std::string creating_file() const { return path_ + "/cartwheel.creating"; }
+
+  Result<void> Inspect();
+  Result<void> StartAfresh();
+
+  std::string path_;
+  UniqueFd lock_;
+  bool fresh_ = false;
+};
+
+}  // namespace cartwheel::storage
