@@ -181,7 +181,9 @@ step info/parse info
 csv() { equal "$(cli --csv MGET greeting nil n)" '"hello",NULL,"40"'; }
 json() { equal "$(cli --json MGET greeting nil)" '["hello",null]'; }
 resp3_map() { contains "$(cli -3 CONFIG GET port)" "$COMPAT_PORT"; }
-tagged_stdin() { equal "$(printf hi | cli -X body SETRANGE greeting 0 body)$(cli GET greeting)" 5hillo; }
+tagged_stdin() {
+  equal "$(printf hi | cli -X body SETRANGE greeting 0 body)$(cli GET greeting)" 5hillo
+}
 repeated() { equal "$(cli -r 3 -i 0.01 INCR repeated | tr '\n' ' ')" '1 2 3 '; }
 bigkeys() { contains "$(cli --bigkeys)" $'Biggest string found \'"big"\' has 1048576 bytes'; }
 memkeys() { contains "$(cli --memkeys)" $'Biggest string found \'"big"\' has '; }
