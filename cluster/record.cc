@@ -4,8 +4,8 @@
 
 #include <xxhash.h>
 
-#include "cluster/check.h"
 #include "cluster/encoding.h"
+#include "storage/check.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -52,8 +52,8 @@ std::string_view Describe(RecordFault fault) {
 }
 
 void EncodeRecord(std::string_view store_key, const Value& value, std::string& out) {
-  Check(FitsTime(value.written_at_ms), "a record's write time fits 48 bits");
-  Check(FitsTime(value.expire_at), "a record's expiry fits 48 bits");
+  storage::Check(FitsTime(value.written_at_ms), "a record's write time fits 48 bits");
+  storage::Check(FitsTime(value.expire_at), "a record's expiry fits 48 bits");
   const bool expires = value.expire_at != kNoExpiry;
   const size_t bytes_at = kExpireAt + (expires ? kTimeBytes : 0);
   const size_t checksum_at = bytes_at + value.bytes.size();
