@@ -110,8 +110,7 @@ class Session {
   std::set<std::string, std::less<>> patterns;
   std::set<std::string, std::less<>> shard_channels;
 
-  bool touched = false;       // has something for the driver this turn
-  void* transport = nullptr;  // the driver's own handle of this connection; never looked at here
+  bool touched = false;  // has something for the shell this turn
 
   size_t subscription_count() const { return channels.size() + patterns.size(); }
   bool subscribed() const { return subscription_count() + shard_channels.size() > 0; }

@@ -1,8 +1,6 @@
 // Operations on strings.
 #pragma once
 
-#include <string>
-
 #include "server/ops/op.h"
 
 namespace cartwheel::server {
@@ -33,7 +31,6 @@ struct GetDelOp {
 struct GetExOp {
   static constexpr Access kAccess = Access::kUpdate;
   ExpiryOption expiry;
-  std::string expiry_error;  // the reply if there is a key to expire: Redis looks for it first
 };
 
 struct MGetOp {
