@@ -168,7 +168,7 @@ class Server {
   std::string commit_error_;
   uint64_t random_state_;
   size_t monitor_count_ = 0;
-  size_t total_unsent_ = 0;       // over all sessions, as of the last inspection
+  size_t total_unsent_ = 0;        // over all sessions, as of the last inspection
   std::set<SessionId> held_back_;  // sessions whose next request waits for something
   PauseMode pause_mode_ = PauseMode::kNone;
   int64_t pause_until_us_ = 0;

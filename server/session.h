@@ -110,7 +110,8 @@ class Session {
   std::set<std::string, std::less<>> patterns;
   std::set<std::string, std::less<>> shard_channels;
 
-  bool touched = false;  // has something for the shell this turn
+  bool touched = false;       // has something for the driver this turn
+  void* transport = nullptr;  // the driver's own handle of this connection; never looked at here
 
   size_t subscription_count() const { return channels.size() + patterns.size(); }
   bool subscribed() const { return subscription_count() + shard_channels.size() > 0; }

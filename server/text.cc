@@ -13,7 +13,7 @@ namespace cartwheel::server {
 
 namespace {
 
-// Redis takes no longer text for a number. The longest that is written, the largest long double
+// Redis takes no longer text for a number. The longest that is written, the smallest long double
 // with 17 digits after the point, has 4952 characters.
 constexpr size_t kLongDoubleChars = 5 * 1024;
 

@@ -1,6 +1,7 @@
 // Operations on strings as bit arrays; bit 0 is the most significant bit of the first byte.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "server/ops/op.h"
@@ -24,6 +25,8 @@ struct BitRange {
   int64_t end = -1;
   bool in_bits = false;
   bool end_given = false;
+  // The error reply to arguments that are no range; like Redis, only given when the key exists.
+  std::string_view error;
 };
 
 struct BitCountOp {

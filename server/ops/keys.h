@@ -1,7 +1,9 @@
 // Operations on keys whatever they hold.
 #pragma once
 
+#include <expected>
 #include <string>
+#include <string_view>
 
 #include "server/ops/op.h"
 
@@ -86,7 +88,9 @@ struct DumpOp {
 
 struct RestoreOp {
   static constexpr Access kAccess = Access::kUpdate;
-  std::string value;   // decoded from the payload
+  // Decoded from the payload; or the error reply to a TTL or payload that is wrong, which is only
+  // given when no key is in the way.
+  std::expected<std::string, std::string_view> value;
   int64_t ttl_ms = 0;  // as given; 0: none
   bool absolute = false;
   bool replace = false;

@@ -1,6 +1,8 @@
 // Operations on strings.
 #pragma once
 
+#include <string>
+
 #include "server/ops/op.h"
 
 namespace cartwheel::server {
@@ -31,6 +33,7 @@ struct GetDelOp {
 struct GetExOp {
   static constexpr Access kAccess = Access::kUpdate;
   ExpiryOption expiry;
+  std::string expiry_error;  // the reply if there is a key to expire: Redis looks for it first
 };
 
 struct MGetOp {

@@ -19,7 +19,7 @@
 #include <gtest/gtest.h>
 
 #include "resp/request_parser.h"
-#include "server/operation.h"
+#include "server/ops/parsers.h"
 
 namespace cartwheel::server {
 

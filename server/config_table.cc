@@ -1,0 +1,358 @@
+#include "server/config_table.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/text.h"
+
+namespace cartwheel::server {
+namespace {
+
+using enum ConfigSection;
+using enum Change;
+using enum TextField::Rule;
+using Int = NumberField<int>;
+using Int64 = NumberField<int64_t>;
+using UInt64 = NumberField<uint64_t>;
+
+constexpr int64_t kMaxInt = std::numeric_limits<int>::max();
+constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
+constexpr uint64_t kMaxMemory = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kMaxSize = std::numeric_limits<int64_t>::max();  // of a request, as Redis bounds
+constexpr uint64_t kMiB = 1 << 20;
+
+constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevels = {
+    {{"debug", LogLevel::kDebug},
+     {"verbose", LogLevel::kVerbose},
+     {"notice", LogLevel::kNotice},
+     {"warning", LogLevel::kWarning}}};
+
+constexpr std::array<std::pair<std::string_view, AppendFsync>, 3> kAppendFsyncs = {
+    {{"everysec", AppendFsync::kEverySec},
+     {"always", AppendFsync::kAlways},
+     {"no", AppendFsync::kNo}}};
+
+constexpr Option kOptions[] = {
+    {"port", kNetwork, kAtStart, Int{&Config::port, 0, 65535},
+     "TCP port for clients; 0 listens on no TCP port."},
+    {"bind", kNetwork, kAtStart, BindField{},
+     "Addresses to listen on; a leading - lets the address be missing on this machine."},
+    {"unixsocket", kNetwork, kAtStart, TextField{&Config::unixsocket, kPath},
+     "Path of a Unix socket to listen on as well; empty for none."},
+    {"unixsocketperm", kNetwork, kAtStart, PermissionField{&Config::unixsocketperm},
+     "Permissions of the Unix socket; 0 leaves them to the umask."},
+    {"protected-mode", kNetwork, kAnyTime, BoolField{&Config::protected_mode},
+     "Serve only this machine while there is no password."},
+    {"tcp-backlog", kNetwork, kAtStart, Int{&Config::tcp_backlog, 0, kMaxInt},
+     "Connections the kernel may hold before they are accepted."},
+    {"tcp-keepalive", kNetwork, kAnyTime, Int64{&Config::tcp_keepalive, 0, kMaxInt},
+     "Seconds between probes of a silent connection; 0 sends none."},
+    {"timeout", kNetwork, kAnyTime, Int64{&Config::timeout, 0, kMaxInt},
+     "Seconds a client may be idle before it is disconnected; 0 for ever."},
+    {"maxclients", kNetwork, kAnyTime, Int{&Config::maxclients, 1, kMaxInt},
+     "Clients connected at the same time; one more is refused."},
+    {"requirepass", kNetwork, kAnyTime, TextField{&Config::requirepass, kAny},
+     "Password clients must give with AUTH or HELLO; empty for none."},
+    {"proto-max-bulk-len", kNetwork, kAnyTime,
+     MemoryField{&Config::proto_max_bulk_len, kMiB, kMaxSize},
+     "Largest single argument of a request, and the largest string."},
+    {"client-query-buffer-limit", kNetwork, kAnyTime,
+     MemoryField{&Config::client_query_buffer_limit, kMiB, kMaxSize},
+     "Bytes of one unfinished request before its client is disconnected."},
+    {"client-output-buffer-limit", kNetwork, kAnyTime, OutputLimitField{},
+     "Unsent replies at which a client of that class is disconnected: at once past the hard size, "
+     "after the seconds past the soft one; 0 for no limit."},
+
+    {"dir", kStorage, kAtStart, TextField{&Config::dir, kRequiredPath},
+     "Directory of the log and the database; created if it is missing."},
+    {"databases", kStorage, kAtStart, Int{&Config::databases, 1, 16},
+     "Databases that SELECT can choose from."},
+    {"appendonly", kStorage, kAnyTime, AppendOnlyField{},
+     "Data are kept on disk unless save is \"\" and this is not set to yes."},
+    {"appendfsync", kStorage, kAnyTime,
+     ChoiceField<AppendFsync>{&Config::appendfsync, kAppendFsyncs},
+     "When a write is forced to disk: always, before it is acknowledged; everysec, within a "
+     "second; "
+     "no, when the system likes."},
+    {"save", kStorage, kAnyTime, SaveField{},
+     "\"\" without appendonly yes keeps data in memory only; other values are kept for tools and "
+     "change nothing, since every write is logged."},
+    {"maxmemory", kStorage, kAnyTime, MemoryField{&Config::maxmemory, 0, kMaxMemory},
+     "Memory the data may take; commands that need more are refused. 0 for no limit."},
+    {"maxmemory-policy", kStorage, kAnyTime, EvictionField{},
+     "What happens at maxmemory; nothing is evicted yet."},
+
+    {"logfile", kLogging, kAtStart, TextField{&Config::logfile, kPath},
+     "File to append the log to; empty for standard output."},
+    {"loglevel", kLogging, kAnyTime, ChoiceField<LogLevel>{&Config::loglevel, kLogLevels},
+     "Least important messages that are logged."},
+    {"slowlog-log-slower-than", kLogging, kAnyTime,
+     Int64{&Config::slowlog_log_slower_than, -1, kMaxInt64},
+     "Microseconds a command takes to enter the slow log; 0 logs all, -1 none."},
+    {"slowlog-max-len", kLogging, kAnyTime, UInt64{&Config::slowlog_max_len, 0, kMaxInt64},
+     "Entries the slow log keeps."},
+    {"latency-monitor-threshold", kLogging, kAnyTime,
+     Int64{&Config::latency_monitor_threshold, 0, kMaxInt64},
+     "Milliseconds an event takes to enter the latency monitor; 0 turns it off."},
+    {"latency-tracking", kLogging, kAnyTime, BoolField{&Config::latency_tracking},
+     "Keep a histogram of the time each command takes."},
+    {"latency-tracking-info-percentiles", kLogging, kAnyTime, PercentilesField{},
+     "Percentiles of those histograms that INFO shows."},
+    {"pidfile", kLogging, kAtStart, TextField{&Config::pidfile, kPath},
+     "File that holds the process id while the server runs; empty for none."},
+
+    {"daemonize", kCompatibility, kAtStart,
+     FixedField{"no", "the server stays in the foreground; leave that to the service manager"},
+     "Running in the background is left to the service manager."},
+    {"cluster-enabled", kCompatibility, kAtStart,
+     FixedField{"no", "there is no cluster mode yet; this is a single node"},
+     "This is a single node."},
+    {"notify-keyspace-events", kCompatibility, kAnyTime,
+     FixedField{"", "keyspace notifications are not there yet"},
+     "Keyspace notifications are not there yet."},
+    {"io-threads", kCompatibility, kAtStart, FixedField{"1", ""},
+     "A node is single-threaded; other values are accepted without effect."},
+    {"replica-read-only", kCompatibility, kAnyTime, FixedField{"yes", ""},
+     "For clients that ask; other values are accepted without effect."},
+};
+
+constexpr std::string_view kIgnored[] = {
+    "acl-pubsub-default",
+    "acllog-max-len",
+    "active-defrag-cycle-max",
+    "active-defrag-cycle-min",
+    "active-defrag-ignore-bytes",
+    "active-defrag-max-scan-fields",
+    "active-defrag-threshold-lower",
+    "active-defrag-threshold-upper",
+    "active-expire-effort",
+    "activedefrag",
+    "activerehashing",
+    "always-show-logo",
+    "aof-disable-auto-gc",
+    "aof-load-truncated",
+    "aof-rewrite-incremental-fsync",
+    "aof-timestamp-enabled",
+    "aof-use-rdb-preamble",
+    "aof_rewrite_cpulist",
+    "appenddirname",
+    "appendfilename",
+    "auto-aof-rewrite-min-size",
+    "auto-aof-rewrite-percentage",
+    "bgsave_cpulist",
+    "bind-source-addr",
+    "bio_cpulist",
+    "busy-reply-threshold",
+    "cluster-allow-pubsubshard-when-down",
+    "cluster-allow-reads-when-down",
+    "cluster-allow-replica-migration",
+    "cluster-announce-bus-port",
+    "cluster-announce-hostname",
+    "cluster-announce-ip",
+    "cluster-announce-port",
+    "cluster-announce-tls-port",
+    "cluster-config-file",
+    "cluster-link-sendbuf-limit",
+    "cluster-migration-barrier",
+    "cluster-node-timeout",
+    "cluster-port",
+    "cluster-preferred-endpoint-type",
+    "cluster-replica-no-failover",
+    "cluster-replica-validity-factor",
+    "cluster-require-full-coverage",
+    "cluster-slave-no-failover",
+    "cluster-slave-validity-factor",
+    "crash-log-enabled",
+    "crash-memcheck-enabled",
+    "dbfilename",
+    "disable-thp",
+    "dynamic-hz",
+    "enable-debug-command",
+    "enable-module-command",
+    "enable-protected-configs",
+    "hash-max-listpack-entries",
+    "hash-max-listpack-value",
+    "hash-max-ziplist-entries",
+    "hash-max-ziplist-value",
+    "hll-sparse-max-bytes",
+    "hz",
+    "ignore-warnings",
+    "io-threads-do-reads",
+    "jemalloc-bg-thread",
+    "lazyfree-lazy-eviction",
+    "lazyfree-lazy-expire",
+    "lazyfree-lazy-server-del",
+    "lazyfree-lazy-user-del",
+    "lazyfree-lazy-user-flush",
+    "lfu-decay-time",
+    "lfu-log-factor",
+    "list-compress-depth",
+    "list-max-listpack-size",
+    "list-max-ziplist-entries",
+    "list-max-ziplist-size",
+    "list-max-ziplist-value",
+    "lua-replicate-commands",
+    "lua-time-limit",
+    "masterauth",
+    "masteruser",
+    "maxmemory-clients",
+    "maxmemory-eviction-tenacity",
+    "maxmemory-samples",
+    "min-replicas-max-lag",
+    "min-slaves-max-lag",
+    "no-appendfsync-on-rewrite",
+    "oom-score-adj",
+    "oom-score-adj-values",
+    "proc-title-template",
+    "propagation-error-behavior",
+    "rdb-del-sync-files",
+    "rdb-save-incremental-fsync",
+    "rdbchecksum",
+    "rdbcompression",
+    "repl-backlog-size",
+    "repl-backlog-ttl",
+    "repl-disable-tcp-nodelay",
+    "repl-diskless-load",
+    "repl-diskless-sync",
+    "repl-diskless-sync-delay",
+    "repl-diskless-sync-max-replicas",
+    "repl-ping-replica-period",
+    "repl-ping-slave-period",
+    "repl-timeout",
+    "replica-announce-ip",
+    "replica-announce-port",
+    "replica-announced",
+    "replica-ignore-disk-write-errors",
+    "replica-ignore-maxmemory",
+    "replica-lazy-flush",
+    "replica-priority",
+    "replica-serve-stale-data",
+    "sanitize-dump-payload",
+    "server_cpulist",
+    "set-max-intset-entries",
+    "set-proc-title",
+    "shutdown-on-sigint",
+    "shutdown-on-sigterm",
+    "shutdown-timeout",
+    "slave-announce-ip",
+    "slave-announce-port",
+    "slave-ignore-maxmemory",
+    "slave-lazy-flush",
+    "slave-priority",
+    "slave-read-only",
+    "slave-serve-stale-data",
+    "socket-mark-id",
+    "stop-writes-on-bgsave-error",
+    "stream-node-max-bytes",
+    "stream-node-max-entries",
+    "supervised",
+    "syslog-enabled",
+    "syslog-facility",
+    "syslog-ident",
+    "tracking-table-max-keys",
+    "zset-max-listpack-entries",
+    "zset-max-listpack-value",
+    "zset-max-ziplist-entries",
+    "zset-max-ziplist-value",
+};
+static_assert(std::ranges::is_sorted(kIgnored));
+
+constexpr std::string_view kNoReplication =
+    "Redis's replication is not spoken, so nothing would be replicated";
+constexpr std::string_view kNoReplicas =
+    "there are no Redis replicas to count, so writes would go unguarded";
+constexpr std::string_view kNoUsers = "there are no ACL users yet; requirepass sets a password";
+
+constexpr RefusedOption kRefused[] = {
+    {"replicaof", "no one", kNoReplication},
+    {"slaveof", "no one", kNoReplication},
+    {"min-replicas-to-write", "0", kNoReplicas},
+    {"min-slaves-to-write", "0", kNoReplicas},
+    {"tls-port", "0", "there is no TLS yet, so clients would find nobody listening"},
+    {"tls-*", std::nullopt, "there is no TLS yet, so traffic would go unencrypted"},
+    {"aclfile", "", kNoUsers},
+    {"user", std::nullopt, kNoUsers},
+    {"rename-command", std::nullopt,
+     "commands cannot be renamed, so a command meant to be hidden would stay reachable"},
+    {"loadmodule", std::nullopt, "there are no modules"},
+    {"include", std::nullopt,
+     "files cannot include others; put all options in one file or on the command line"},
+};
+
+// The least number of letters to insert, drop, replace or swap with their neighbour (the optimal
+// string alignment distance), row by row over the prefixes of `a`.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> before(b.size() + 1);
+  std::vector<size_t> above(b.size() + 1);
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    before.swap(above);
+    above.swap(row);
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, above[j] + 1, row[j - 1] + 1});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const Option> Options() {
+  return kOptions;
+}
+std::span<const std::string_view> IgnoredOptions() {
+  return kIgnored;
+}
+std::span<const RefusedOption> RefusedOptions() {
+  return kRefused;
+}
+
+const Option* FindOption(std::string_view name) {
+  const auto found = std::ranges::find_if(
+      kOptions, [&](const Option& option) { return EqualsIgnoreCase(option.name, name); });
+  return found == std::end(kOptions) ? nullptr : &*found;
+}
+
+const RefusedOption* FindRefusedOption(std::string_view name) {
+  const std::string lower = ToLower(name);
+  for (const RefusedOption& option : kRefused) {
+    const bool any_ending = option.name.ends_with('*');
+    const std::string_view stem = option.name.substr(0, option.name.size() - (any_ending ? 1 : 0));
+    if (any_ending ? lower.starts_with(stem) : lower == stem) return &option;
+  }
+  return nullptr;
+}
+
+bool IsIgnoredOption(std::string_view name) {
+  return std::ranges::binary_search(kIgnored, std::string_view(ToLower(name)));
+}
+
+std::string_view NearestOption(std::string_view name) {
+  // A word with a third of its letters wrong is another word; the bound also limits the work.
+  constexpr size_t kLongestName = 40;
+  if (name.size() > kLongestName) return {};
+  const std::string lower = ToLower(name);
+  size_t best_distance = std::min<size_t>(name.size() / 3, 3) + 1;
+  std::string_view best;
+  const auto consider = [&](std::string_view candidate) {
+    const size_t distance = EditDistance(lower, candidate);
+    if (distance >= best_distance) return;
+    best_distance = distance;
+    best = candidate;
+  };
+  for (const Option& option : kOptions) consider(option.name);
+  for (const std::string_view ignored : kIgnored) consider(ignored);
+  return best;
+}
+
+}  // namespace cartwheel::server

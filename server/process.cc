@@ -1,0 +1,84 @@
+#include "server/process.h"
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstdio>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utility>
+
+#include "server/log.h"
+
+namespace cartwheel::server {
+namespace {
+
+// Files the process needs besides clients: listeners, log, store, event loop.
+constexpr rlim_t kReservedFiles = 64;
+
+template <size_t N>
+std::array<unsigned char, N> RandomBytes() {
+  std::array<unsigned char, N> bytes{};
+  size_t filled = 0;
+  while (filled < N) {
+    const ssize_t got = getrandom(bytes.data() + filled, N - filled, 0);
+    if (got > 0) filled += static_cast<size_t>(got);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string NewRunId() {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string id;
+  for (unsigned char byte : RandomBytes<20>()) {
+    id += kHex[byte >> 4];
+    id += kHex[byte & 15];
+  }
+  return id;
+}
+
+uint64_t NewSeed() {
+  uint64_t seed = 0;
+  for (unsigned char byte : RandomBytes<8>()) seed = seed << 8 | byte;
+  return seed;
+}
+
+int RaiseFileLimit(int maxclients) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return maxclients;
+  const rlim_t wanted = static_cast<rlim_t>(maxclients) + kReservedFiles;
+  if (limit.rlim_cur >= wanted) return maxclients;
+  rlimit raised{.rlim_cur = wanted, .rlim_max = std::max(limit.rlim_max, wanted)};
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return maxclients;
+  raised = {.rlim_cur = std::min(wanted, limit.rlim_max), .rlim_max = limit.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  const rlim_t fit = limit.rlim_cur > kReservedFiles ? limit.rlim_cur - kReservedFiles : 1;
+  return static_cast<int>(std::min<rlim_t>(fit, static_cast<rlim_t>(maxclients)));
+}
+
+PidFile::PidFile(std::string path) : path_(std::move(path)) {
+  if (path_.empty()) return;
+  FILE* file = std::fopen(path_.c_str(), "we");
+  if (file == nullptr) {
+    LogWarning("cannot write pidfile " + path_);
+    path_.clear();
+    return;
+  }
+  std::fprintf(file, "%d\n", static_cast<int>(getpid()));
+  std::fclose(file);
+}
+
+PidFile::~PidFile() {
+  if (!path_.empty()) unlink(path_.c_str());
+}
+
+std::string ExecutablePath() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+  return length > 0 ? std::string(path.data(), static_cast<size_t>(length)) : "";
+}
+
+}  // namespace cartwheel::server

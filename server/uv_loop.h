@@ -1,0 +1,67 @@
+// The driver: libuv's loop around a Server. One loop iteration is one turn: sockets are read, the
+// turn ends in a commit, then every touched session's replies are sent.
+#pragma once
+
+#include <array>
+#include <expected>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <uv.h>
+
+#include "server/server.h"
+#include "server/uv_listener.h"
+
+namespace cartwheel::server {
+
+class UvConnection;
+
+class UvLoop {
+ public:
+  explicit UvLoop(Server& server);
+  ~UvLoop();
+  UvLoop(const UvLoop&) = delete;
+  UvLoop& operator=(const UvLoop&) = delete;
+
+  // Listens as the configuration says. The error names the address and what to do.
+  std::expected<void, std::string> Listen();
+  // Serves until a shutdown is requested and every reply has been sent, or has had a second to
+  // leave.
+  void Run();
+
+  Server& server() { return server_; }
+  uv_loop_t* loop() { return &loop_; }
+  // One reading of the clocks a turn.
+  Now now();
+  std::span<char> read_buffer() { return read_buffer_; }
+
+  void Add(UvConnection& connection) { connections_.insert(&connection); }
+  void Remove(UvConnection& connection);
+
+ private:
+  void EndTurn();
+  void OnTimer();
+  void ScheduleTimer();
+  void BeginShutdown();
+  void ForceShutdown();
+  void CloseHandles();
+
+  Server& server_;
+  uv_loop_t loop_{};
+  uv_check_t check_{};
+  uv_timer_t timer_{};
+  uv_timer_t shutdown_timer_{};
+  std::array<uv_signal_t, 2> signals_{};
+  std::vector<std::unique_ptr<UvListener>> listeners_;
+  std::set<UvConnection*> connections_;
+  std::array<char, 128UL << 10> read_buffer_;
+  Now now_;
+  bool turn_running_ = false;
+  bool shutting_down_ = false;
+  int64_t scheduled_us_ = 0;
+};
+
+}  // namespace cartwheel::server
