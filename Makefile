@@ -55,7 +55,7 @@ clang: clang-packages ## everything compiled by clang 19 without a warning
 	$(call preset,clang)
 
 tidy: clang-packages ## layering, house rules and clang-tidy
-	@tests/tidy.sh
+	@tests/tidy.sh --self-test && tests/tidy.sh
 	@cmake --preset clang > /dev/null
 	@tests/clang-tidy.sh build-clang $(JOBS)
 
