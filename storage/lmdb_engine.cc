@@ -38,6 +38,7 @@ class LmdbEngine : public Engine {
 
   Result<void> CommitBatch();
   Error ErrorOfCommit(int code) const;
+  struct stat DataFileStatus() const;
 
   LmdbStore store_;
   std::optional<Error> failed_read_;  // of this turn
@@ -128,7 +129,8 @@ Result<void> LmdbEngine::CommitBatch() {
 Error LmdbEngine::ErrorOfCommit(int code) const {
   // LMDB reports a write cut short by a full disk as EIO as well.
   constexpr uint64_t kProbeBytes = 1 << 20;
-  if (code == EIO && IsFull(store_.directory(), kProbeBytes)) code = ENOSPC;
+  const auto size = static_cast<uint64_t>(DataFileStatus().st_size);
+  if (code == EIO && IsFull(store_.directory(), size, kProbeBytes)) code = ENOSPC;
   return LmdbError(code, store_.data_file());
 }
 
@@ -137,10 +139,14 @@ std::unique_ptr<Reader> LmdbEngine::NewSnapshot() {
 }
 
 Usage LmdbEngine::usage() const {
+  return {batch_.bytes(), static_cast<uint64_t>(DataFileStatus().st_blocks) * 512};
+}
+
+struct stat LmdbEngine::DataFileStatus() const {
   struct stat status{};
   // Fails only when the file was removed under us; then it takes no space that anyone could see.
-  if (::stat(store_.data_file().c_str(), &status) != 0) return {batch_.bytes(), 0};
-  return {batch_.bytes(), static_cast<uint64_t>(status.st_blocks) * 512};
+  if (::stat(store_.data_file().c_str(), &status) != 0) return {};
+  return status;
 }
 
 }  // namespace

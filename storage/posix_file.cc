@@ -50,17 +50,17 @@ Result<void> SyncDirectory(const std::string& directory) {
   return {};
 }
 
-bool IsFull(const std::string& directory, uint64_t bytes) {
+bool IsFull(const std::string& directory, uint64_t size, uint64_t more) {
   const std::string path = directory + "/cartwheel.probe";
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid()) return KindOf(errno) == Error::Kind::kNoSpace;
   const std::string chunk(64 << 10, 'x');
   bool full = false;
-  for (uint64_t written = 0; written < bytes && !full; written += chunk.size()) {
-    const ssize_t wrote = ::write(fd.get(), chunk.data(), chunk.size());
-    full = wrote < 0 ? KindOf(errno) == Error::Kind::kNoSpace
-                     : static_cast<size_t>(wrote) < chunk.size();
-    if (wrote < 0) break;
+  for (uint64_t written = 0; written < more && !full; written += chunk.size()) {
+    const ssize_t wrote =
+        ::pwrite(fd.get(), chunk.data(), chunk.size(), static_cast<off_t>(size + written));
+    if (wrote < 0 && KindOf(errno) != Error::Kind::kNoSpace) break;
+    full = wrote < static_cast<ssize_t>(chunk.size());
   }
   if (!full && ::fsync(fd.get()) != 0) full = KindOf(errno) == Error::Kind::kNoSpace;
   ::unlink(path.c_str());

@@ -34,8 +34,8 @@ Error ErrnoError(int code, const std::string& path);
 // Makes renames and new files in the directory durable.
 Result<void> SyncDirectory(const std::string& directory);
 
-// Whether a file of `bytes` more can no longer be written in `directory`. Tried with a real file,
-// since quotas and file-size limits show nowhere else.
-bool IsFull(const std::string& directory, uint64_t bytes);
+// Whether a file in `directory` of `size` bytes can no longer grow by `more`. Tried with a real
+// file (sparse, so that only `more` is taken), since quotas and file-size limits show nowhere else.
+bool IsFull(const std::string& directory, uint64_t size, uint64_t more);
 
 }  // namespace cartwheel::storage
