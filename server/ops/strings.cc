@@ -16,6 +16,9 @@ using cluster::Change;
 using cluster::ExpireAt;
 using OptionalValue = std::optional<cluster::Value>;
 
+// What a blind write sees of its key.
+constexpr OptionalValue kUnseen;
+
 void ReplyBytes(const OptionalValue& value, OpOutput& out) {
   if (value) {
     out.reply.Bulk(value->bytes);
@@ -47,7 +50,7 @@ void Apply(const GetOp&, const OpInput& in, OpOutput& out) {
 }
 
 void Apply(const SetOp& op, const OpInput& in, OpOutput& out) {
-  const OptionalValue old = in.values.empty() ? std::nullopt : in.values[0];
+  const OptionalValue& old = in.values.empty() ? kUnseen : in.values[0];
   const std::optional<ExpireAt> expire_at = ResolveExpiry(op.expiry, ExpiryOf(old), in.now_ms);
   if (!expire_at) return out.reply.Error(InvalidExpireTime(op.command_name));
   if (op.return_old && !CheckString(old, out)) return;

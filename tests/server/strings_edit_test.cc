@@ -1,7 +1,5 @@
 // The operations of server/ops/strings.h that work on the value that is there: APPEND, the ranges,
 // the counters.
-#include <cmath>
-
 #include <gtest/gtest.h>
 
 #include "server/ops/strings.h"
