@@ -7,7 +7,7 @@ import time
 sys.path.insert(0, os.environ["COMPAT_LIB"])
 import django
 from django.conf import settings
-from steps import ALL_BYTES, HOST, PORT, Done, Equal, Step
+from steps import ALL_BYTES, HOST, PORT, done, equal, step
 
 settings.configure(
     CACHES={"default": {"BACKEND": "django_redis.cache.RedisCache",
@@ -20,75 +20,75 @@ from django.contrib.sessions.backends.cache import SessionStore
 from django.core.cache import cache
 
 
-@Step("cache/set-get")
+@step("cache/set-get")
 def _():
     value = {"name": "Ada", "tags": [1, None], "bytes": ALL_BYTES}
-    Equal(cache.set("user", value, timeout=100), True)
-    Equal((cache.get("user"), cache.get("nobody", "none")), (value, "none"))
-    Equal((cache.has_key("user"), "nobody" in cache), (True, False))
+    equal(cache.set("user", value, timeout=100), True)
+    equal((cache.get("user"), cache.get("nobody", "none")), (value, "none"))
+    equal((cache.has_key("user"), "nobody" in cache), (True, False))
 
 
-@Step("cache/ttl")
+@step("cache/ttl")
 def _():
-    Equal((cache.ttl("user") in (99, 100), cache.ttl("nobody")), (True, 0))
+    equal((cache.ttl("user") in (99, 100), cache.ttl("nobody")), (True, 0))
     cache.set("short", 1, timeout=0.1)
     deadline = time.monotonic() + 3
     while cache.get("short") is not None and time.monotonic() < deadline:
         time.sleep(0.01)
-    Equal(cache.get("short"), None)
-    Equal((cache.expire("user", 50), cache.ttl("user") in (49, 50)), (True, True))
-    Equal((cache.persist("user"), cache.ttl("user")), (True, None))
-    Equal((cache.touch("user", 70), cache.touch("nobody", 70)), (True, False))
+    equal(cache.get("short"), None)
+    equal((cache.expire("user", 50), cache.ttl("user") in (49, 50)), (True, True))
+    equal((cache.persist("user"), cache.ttl("user")), (True, None))
+    equal((cache.touch("user", 70), cache.touch("nobody", 70)), (True, False))
 
 
-@Step("cache/add")
+@step("cache/add")
 def _():
-    Equal((cache.add("once", 1), cache.add("once", 2), cache.get("once")), (True, False, 1))
+    equal((cache.add("once", 1), cache.add("once", 2), cache.get("once")), (True, False, 1))
 
 
-@Step("cache/many")
+@step("cache/many")
 def _():
     values = {f"many:{i}": i for i in range(200)}
     cache.set_many(values, timeout=60)
-    Equal(cache.get_many(list(values) + ["nobody"]), values)
-    Equal(cache.delete_many(["many:1", "many:2", "nobody"]), 2)
+    equal(cache.get_many(list(values) + ["nobody"]), values)
+    equal(cache.delete_many(["many:1", "many:2", "nobody"]), 2)
 
 
-@Step("cache/get-or-set")
+@step("cache/get-or-set")
 def _():
-    Equal((cache.get_or_set("lazy", lambda: 5, 60), cache.get_or_set("lazy", 6)), (5, 5))
+    equal((cache.get_or_set("lazy", lambda: 5, 60), cache.get_or_set("lazy", 6)), (5, 5))
 
 
-@Step("cache/versions")
+@step("cache/versions")
 def _():
     cache.set("v", "one", version=1)
     cache.set("v", "two", version=2)
-    Equal((cache.get("v", version=1), cache.get("v", version=2)), ("one", "two"))
+    equal((cache.get("v", version=1), cache.get("v", version=2)), ("one", "two"))
 
 
-@Step("cache/delete-pattern")
+@step("cache/delete-pattern")
 def _():
-    Equal(cache.delete_pattern("many:1*"), 110)  # 1, 10..19, 100..199 but 1, which is gone
-    Equal(len(cache.keys("many:*")), 88)
-    Equal(len(list(cache.iter_keys("many:*"))), 88)
+    equal(cache.delete_pattern("many:1*"), 110)  # 1, 10..19, 100..199 but 1, which is gone
+    equal(len(cache.keys("many:*")), 88)
+    equal(len(list(cache.iter_keys("many:*"))), 88)
 
 
-@Step("cache/clear")
+@step("cache/clear")
 def _():
     cache.clear()
-    Equal((cache.get("user"), cache.keys("*")), (None, []))
+    equal((cache.get("user"), cache.keys("*")), (None, []))
 
 
-@Step("session/create")
+@step("session/create")
 def _():
     session = SessionStore()
     session["user"] = "Ada"
     session.save()
-    Equal(SessionStore(session.session_key)["user"], "Ada")
-    Equal(SessionStore().exists(session.session_key), True)
+    equal(SessionStore(session.session_key)["user"], "Ada")
+    equal(SessionStore().exists(session.session_key), True)
 
 
-@Step("session/change-and-delete")
+@step("session/change-and-delete")
 def _():
     session = SessionStore()
     session["visits"] = 1
@@ -97,9 +97,9 @@ def _():
     session.save()
     old = session.session_key
     session.cycle_key()
-    Equal((SessionStore(session.session_key)["visits"], session.exists(old)), (2, False))
+    equal((SessionStore(session.session_key)["visits"], session.exists(old)), (2, False))
     session.flush()
-    Equal(cache.keys("*sessions*" + old), [])
+    equal(cache.keys("*sessions*" + old), [])
 
 
-Done()
+done()

@@ -10,32 +10,32 @@ PASSWORD = os.environ["COMPAT_PASSWORD"]
 ALL_BYTES = bytes(range(256))
 
 
-def _OneLine(error):
+def _one_line(error):
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-def Step(name):
+def step(name):
     """Runs the decorated function at once; an exception in it is the step's failure."""
-    def Run(function):
+    def run(function):
         try:
             function()
             print(f"ok {CLIENT} {name}", flush=True)
         except Exception as error:  # pylint: disable=broad-except
-            print(f"FAIL {CLIENT} {name}: {_OneLine(error)}", flush=True)
+            print(f"FAIL {CLIENT} {name}: {_one_line(error)}", flush=True)
         return function
-    return Run
+    return run
 
 
-def Skip(name, why):
+def skip(name, why):
     print(f"skip {CLIENT} {name}: {why}", flush=True)
 
 
-def Equal(got, expected):
+def equal(got, expected):
     if got != expected:
         raise AssertionError(f"got {got!r:.120}, expected {expected!r:.120}")
 
 
-def Raises(kind, text, function):
+def raises(kind, text, function):
     """The call must fail with that type of exception and that text in its message."""
     try:
         result = function()
@@ -46,5 +46,5 @@ def Raises(kind, text, function):
     raise AssertionError(f"returned {result!r:.120}, expected {kind.__name__} {text}")
 
 
-def Done():
+def done():
     print(f"done {CLIENT}", flush=True)
