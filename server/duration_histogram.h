@@ -22,11 +22,12 @@ class DurationHistogram {
  private:
   static constexpr int kSubBucketBits = 4;
   static constexpr int kMaxExponent = 40;
-  static constexpr size_t kBuckets = (kMaxExponent + 1) << kSubBucketBits;
+  // Below 2^kSubBucketBits every value has its own bucket, together as many as one power of two.
+  static constexpr size_t kBuckets = (kMaxExponent - kSubBucketBits + 2) << kSubBucketBits;
   static size_t BucketOf(int64_t microseconds);
   static int64_t UpperEdge(size_t bucket);
 
-  std::array<uint32_t, kBuckets> buckets_{};
+  std::array<uint64_t, kBuckets> buckets_{};
   uint64_t count_ = 0;
 };
 

@@ -80,6 +80,8 @@ void Wait(CommandContext& context);
 void Monitor(CommandContext& context);
 void DebugSleep(CommandContext& context);
 void AnswerOk(CommandContext& context);  // SCRIPT FLUSH, FUNCTION FLUSH: nothing to flush
+
+// commands/memory.cc
 void MemoryStats(CommandContext& context);
 void MemoryDoctor(CommandContext& context);
 void MemoryPurge(CommandContext& context);

@@ -1,0 +1,159 @@
+// Commands to whoever runs the server: clock, saving, stopping, roles, memory.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+#include "server/errors.h"
+#include "server/handlers.h"
+#include "server/server.h"
+#include "server/text.h"
+#include "server/timeout_argument.h"
+
+namespace cartwheel::server {
+namespace {
+
+// A save is a commit, be it of nothing: when the turn's commit succeeds, LASTSAVE moves on.
+void SaveWithThisTurn(CommandContext& context) {
+  context.server.executor().NoteChange();
+}
+
+// The error reply, or empty.
+std::string_view CheckShutdownOptions(Args options) {
+  bool save = false;
+  bool no_save = false;
+  bool abort = false;
+  for (std::string_view option : options) {
+    if (EqualsIgnoreCase(option, "save")) {
+      save = true;
+    } else if (EqualsIgnoreCase(option, "nosave")) {
+      no_save = true;
+    } else if (EqualsIgnoreCase(option, "abort")) {
+      abort = true;
+    } else if (!EqualsIgnoreCase(option, "now") && !EqualsIgnoreCase(option, "force")) {
+      return kSyntaxError;
+    }
+  }
+  if ((save && no_save) || (abort && options.size() > 1)) return kSyntaxError;
+  return abort ? "ERR No shutdown in progress." : "";
+}
+
+// As C's atof: what does not start like a number is 0.
+double LeadingNumber(std::string_view text) {
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return std::isfinite(value) ? value : 0;
+}
+
+}  // namespace
+
+void Time(CommandContext& context) {
+  context.reply.Array(2);
+  context.reply.BulkInteger(context.now.unix_s());
+  context.reply.BulkInteger(context.now.unix_us % 1'000'000);
+}
+
+void LastSave(CommandContext& context) {
+  context.reply.Integer(context.server.last_commit_at().unix_s());
+}
+
+void Save(CommandContext& context) {
+  SaveWithThisTurn(context);
+  context.reply.Ok();
+}
+
+void BgSave(CommandContext& context) {
+  const Args args = context.args;
+  if (args.size() > 2 || (args.size() == 2 && !EqualsIgnoreCase(args[1], "schedule"))) {
+    context.reply.Error(kSyntaxError);
+    return;
+  }
+  SaveWithThisTurn(context);
+  context.reply.SimpleString("Background saving started");
+}
+
+void BgRewriteAof(CommandContext& context) {
+  context.reply.SimpleString("Background append only file rewriting started");
+}
+
+// Answers nothing when it stops: clients see the connection close.
+void Shutdown(CommandContext& context) {
+  const std::string_view error = CheckShutdownOptions(context.args.subspan(1));
+  if (!error.empty()) {
+    context.reply.Error(error);
+    return;
+  }
+  context.server.RequestShutdown("SHUTDOWN from " + context.session.peer.address);
+}
+
+void Role(CommandContext& context) {
+  context.reply.Array(3);
+  context.reply.Bulk("master");
+  context.reply.Integer(0);
+  context.reply.Array(0);
+}
+
+// There are no replicas to wait for: with a count above 0 the time passes and the answer is 0.
+void Wait(CommandContext& context) {
+  const auto replicas = ParseInteger(context.args[1]);
+  if (!replicas) {
+    context.reply.Error(kNotInteger);
+    return;
+  }
+  const auto until_us = ParseTimeoutMs(context.args[2], context.now);
+  if (!until_us) {
+    context.reply.Error(until_us.error());
+    return;
+  }
+  if (*replicas <= 0 || context.session.in_exec) {
+    context.reply.Integer(0);
+    return;
+  }
+  const bool for_ever = *until_us == context.now.monotonic_us;
+  context.server.ReplyLater(context.session, for_ever ? INT64_MAX : *until_us, ":0\r\n");
+}
+
+// Answers nothing when the client monitors already, as Redis.
+void Monitor(CommandContext& context) {
+  if (context.session.in_exec) {
+    context.reply.Error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+    return;
+  }
+  if (context.session.monitoring) return;
+  context.server.SetMonitoring(context.session, true);
+  context.reply.Ok();
+}
+
+void DebugSleep(CommandContext& context) {
+  const Args args = context.args;
+  if (args.size() != 3 || !EqualsIgnoreCase(args[1], "sleep")) {
+    context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
+                        std::string(args[1]) + "'. Try DEBUG HELP.");
+    return;
+  }
+  constexpr double kLongestSeconds = 1e9;
+  const double seconds = std::clamp(LeadingNumber(args[2]), 0.0, kLongestSeconds);
+  const int64_t until_us = context.now.monotonic_us + static_cast<int64_t>(seconds * 1e6);
+  if (until_us > context.now.monotonic_us) context.server.Stall(until_us);
+  if (context.session.in_exec || until_us == context.now.monotonic_us) {
+    context.reply.Ok();
+  } else {
+    context.server.ReplyLater(context.session, until_us, "+OK\r\n");
+  }
+}
+
+void AnswerOk(CommandContext& context) {
+  const Args args = context.args;
+  const bool valid = args.size() == 2 || (args.size() == 3 && (EqualsIgnoreCase(args[2], "sync") ||
+                                                               EqualsIgnoreCase(args[2], "async")));
+  if (valid) {
+    context.reply.Ok();
+  } else if (context.command.name.starts_with("script")) {
+    context.reply.Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+  } else {
+    context.reply.Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+  }
+}
+
+}  // namespace cartwheel::server
