@@ -169,9 +169,9 @@ void Expiry(Connection& r) {
     Equal(r.InOrder({{"TTL", "greeting"}, {"TTL", "nil"}}), "(integer) -1 (integer) -2");
   });
   Step("expire/px-gone", [&] {
-    Equal(r({"SET", "short", "v", "PX", "150"}), "OK");
+    Equal(r({"SET", "short", "v", "PX", "250"}), "OK");
     const long long left = r.Ask({"PTTL", "short"})->integer;
-    True(left > 0 && left <= 150, "PTTL is in 1..150");
+    True(left > 0 && left <= 250, "PTTL is in 1..250");
     for (int i = 0; i < 300 && r({"GET", "short"}) != "(nil)"; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

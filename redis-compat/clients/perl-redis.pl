@@ -83,9 +83,9 @@ step 'expire/ex-ttl', sub {
 };
 
 step 'expire/px-gone', sub {
-    $r->set('short', 'v', 'PX', 150);
+    $r->set('short', 'v', 'PX', 250);
     my $left = $r->pttl('short');
-    equal 0 + ($left > 0 && $left <= 150), 1;
+    equal 0 + ($left > 0 && $left <= 250), 1;
     eventually sub { !defined $r->get('short') };
     equal $r->exists('short'), 0;
 };

@@ -80,9 +80,9 @@ step('expire/ex-ttl', function () use ($r) {
 });
 
 step('expire/px-gone', function () use ($r) {
-    $r->set('short', 'v', ['px' => 150]);
+    $r->set('short', 'v', ['px' => 250]);
     $left = $r->pttl('short');
-    equal($left > 0 && $left <= 150, true);
+    equal($left > 0 && $left <= 250, true);
     eventually(fn () => $r->get('short') === false);
     equal($r->exists('short'), 0);
 });

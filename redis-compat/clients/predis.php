@@ -94,9 +94,9 @@ step('expire/ex-ttl', function () use ($r) {
 });
 
 step('expire/px-gone', function () use ($r) {
-    $r->set('short', 'v', 'PX', 150);
+    $r->set('short', 'v', 'PX', 250);
     $left = $r->pttl('short');
-    equal($left > 0 && $left <= 150, true);
+    equal($left > 0 && $left <= 250, true);
     eventually(fn () => $r->get('short') === null);
     equal($r->exists('short'), 0);
 });

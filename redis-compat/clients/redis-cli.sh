@@ -70,7 +70,7 @@ ex_ttl() {
 }
 px_gone() {
   gone() { [[ $(cli EXISTS short) == 0 ]]; }
-  equal "$(session 'SET short v PX 150' 'GET short')" 'OK "v" ' && until_true gone &&
+  equal "$(session 'SET short v PX 250' 'GET short')" 'OK "v" ' && until_true gone &&
     equal "$(cli GET short)" ''
 }
 step expire/ex-ttl ex_ttl
@@ -198,7 +198,7 @@ monitor() {
   stop_listening
   return $status
 }
-command_docs() { contains "$(cli COMMAND DOCS get)" 'Get the value of a key'; }
+command_docs() { contains "$(cli COMMAND DOCS get)" summary; }
 step extra/csv csv
 step extra/json json
 step extra/resp3-map resp3_map

@@ -119,8 +119,8 @@ async def _():
 
 @async_step("expire/px-gone")
 async def _():
-    await r.set("short", "v", px=150)
-    equal(0 < await r.pttl("short") <= 150, True)
+    await r.set("short", "v", px=250)
+    equal(0 < await r.pttl("short") <= 250, True)
     deadline = time.monotonic() + 3
     while await r.get("short") is not None and time.monotonic() < deadline:
         await asyncio.sleep(0.01)

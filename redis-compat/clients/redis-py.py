@@ -109,8 +109,8 @@ def _():
 
 @step("expire/px-gone")
 def _():
-    r.set("short", "v", px=150)
-    equal(0 < r.pttl("short") <= 150, True)
+    r.set("short", "v", px=250)
+    equal(0 < r.pttl("short") <= 250, True)
     deadline = time.monotonic() + 3
     while r.get("short") is not None and time.monotonic() < deadline:
         time.sleep(0.01)

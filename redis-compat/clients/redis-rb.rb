@@ -82,8 +82,8 @@ step 'expire/ex-ttl' do
 end
 
 step 'expire/px-gone' do
-  r.set('short', 'v', px: 150)
-  equal((1..150).cover?(r.pttl('short')), true)
+  r.set('short', 'v', px: 250)
+  equal((1..250).cover?(r.pttl('short')), true)
   eventually { r.get('short').nil? }
   equal r.exists?('short'), false
 end

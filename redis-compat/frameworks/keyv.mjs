@@ -21,7 +21,7 @@ await step('cache/buffer', async () => {
 });
 
 await step('cache/ttl', async () => {
-  await keyv.set('short', 1, 100);
+  await keyv.set('short', 1, 250);
   equal(await keyv.get('short'), 1);
   await eventually(async () => (await keyv.get('short')) === undefined);
 });
