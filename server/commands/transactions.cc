@@ -14,7 +14,7 @@ namespace {
 
 bool WatchedKeyExpired(const Session& session, int64_t now_ms) {
   return std::ranges::any_of(session.watched, [&](const WatchedKey& key) {
-    return key.expire_at != cluster::kNoExpiry && key.expire_at <= now_ms;
+    return cluster::IsExpired(key.expire_at, now_ms);
   });
 }
 
