@@ -345,6 +345,8 @@ std::string_view NearestOption(std::string_view name) {
   size_t best_distance = std::min<size_t>(name.size() / 3, 3) + 1;
   std::string_view best;
   const auto consider = [&](std::string_view candidate) {
+    const auto [shorter, longer] = std::minmax({lower.size(), candidate.size()});
+    if (longer - shorter >= best_distance) return;
     const size_t distance = EditDistance(lower, candidate);
     if (distance >= best_distance) return;
     best_distance = distance;
