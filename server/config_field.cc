@@ -292,9 +292,7 @@ struct Describer {
   std::string operator()(const BoolField&) const { return "yes, no"; }
   template <class T>
   std::string operator()(const NumberField<T>& field) const {
-    constexpr bool kWide = sizeof(T) == sizeof(int64_t);
-    const bool unbounded = field.max == (kWide ? std::numeric_limits<int64_t>::max()
-                                               : std::numeric_limits<int>::max());
+    const bool unbounded = field.max >= std::numeric_limits<int>::max();
     return unbounded ? fmt::format("{} or more", field.min)
                      : fmt::format("{} to {}", field.min, field.max);
   }
