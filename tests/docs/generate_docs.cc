@@ -3,6 +3,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "server/command_docs.h"
 #include "server/config.h"
 
 int main(int argc, char** argv) {
@@ -11,6 +12,10 @@ int main(int argc, char** argv) {
     std::cout << cartwheel::server::ConfigMarkdown();
     return 0;
   }
-  std::cerr << "usage: generate_docs configuration\n";
+  if (page == "commands") {
+    std::cout << cartwheel::server::CommandsMarkdown();
+    return 0;
+  }
+  std::cerr << "usage: generate_docs commands|configuration\n";
   return 2;
 }
