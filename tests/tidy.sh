@@ -17,11 +17,11 @@ uv-only-in-uv-files%^(resp|storage|cluster|server)/%^server/uv_%^#include <uv\.h
 lmdb-only-in-lmdb-files%^(resp|storage|cluster|server)/%^storage/lmdb_%^#include <lmdb\.h>
 spdlog-only-in-the-log%^(resp|storage|cluster|server)/%^server/log\.cc%^#include <spdlog/
 lzf-only-in-dump%^(resp|storage|cluster|server)/%^server/redis_dump\.cc%^#include <(liblzf/)?lzf\.h>
-cluster-has-no-clock%^cluster/%-%<chrono>|<ctime>|<time\.h>|std::chrono|clock_gettime|gettimeofday|[^_a-z]time\(
+cluster-has-no-clock%^cluster/%-%<chrono>|<ctime>|<time\.h>|std::chrono|clock_gettime\(|gettimeofday|[^_a-z]time\(
 cluster-has-no-entropy%^cluster/%-%<random>|std::random|getrandom|[^_a-z]s?rand\(
 cluster-has-no-threads%^cluster/%-%<(thread|mutex|atomic|future|condition_variable|stop_token)>|std::(thread|jthread|mutex|atomic)
 cluster-has-no-sockets%^cluster/%-%<(sys/socket|netinet/.*|arpa/.*|unistd)\.h>
-server-clock-only-in-the-shell%^server/%^server/(uv_[a-z_]*|main|log)\.cc%<chrono>|std::chrono|clock_gettime|gettimeofday|[^_a-z]time\(
+server-clock-only-in-the-shell%^server/%^server/(uv_[a-z_]*|main|log)\.cc%<chrono>|std::chrono|clock_gettime\(|gettimeofday|[^_a-z]time\(
 own-random-numbers%^(resp|storage|cluster|server|tests)/.*\.(cc|h)$%-%std::[a-z_]*_distribution|std::(mt19937|default_random_engine|random_device)|[^_a-z]s?rand\(
 no-exceptions%^(resp|storage|cluster|server)/%-%(^|[^a-z_])(throw|catch|try)[ ({;]
 no-shared-ptr%^(resp|storage|cluster|server)/%^server/log\.cc%std::(shared_ptr|make_shared|weak_ptr)
