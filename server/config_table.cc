@@ -25,6 +25,7 @@ constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 constexpr uint64_t kMaxMemory = std::numeric_limits<uint64_t>::max();
 constexpr uint64_t kMaxSize = std::numeric_limits<int64_t>::max();  // of a request, as Redis bounds
 constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kMaxValue = 512 * kMiB;  // what the store takes (storage/engine.h)
 
 constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevels = {
     {{"debug", LogLevel::kDebug},
@@ -59,7 +60,7 @@ constexpr Option kOptions[] = {
     {"requirepass", kNetwork, kAnyTime, TextField{&Config::requirepass, kAny},
      "Password clients must give with AUTH or HELLO; empty for none."},
     {"proto-max-bulk-len", kNetwork, kAnyTime,
-     MemoryField{&Config::proto_max_bulk_len, kMiB, kMaxSize},
+     MemoryField{&Config::proto_max_bulk_len, kMiB, kMaxValue},
      "Largest single argument of a request, and the largest string."},
     {"client-query-buffer-limit", kNetwork, kAnyTime,
      MemoryField{&Config::client_query_buffer_limit, kMiB, kMaxSize},
@@ -69,19 +70,18 @@ constexpr Option kOptions[] = {
      "after the seconds past the soft one; 0 for no limit."},
 
     {"dir", kStorage, kAtStart, TextField{&Config::dir, kRequiredPath},
-     "Directory of the log and the database; created if it is missing."},
+     "Directory of the data; created if it is missing, used by one process at a time."},
     {"databases", kStorage, kAtStart, Int{&Config::databases, 1, 16},
      "Databases that SELECT can choose from."},
     {"appendonly", kStorage, kAnyTime, AppendOnlyField{},
      "Data are kept on disk unless save is \"\" and this is not set to yes."},
     {"appendfsync", kStorage, kAnyTime,
      ChoiceField<AppendFsync>{&Config::appendfsync, kAppendFsyncs},
-     "When a write is forced to disk: always, before it is acknowledged; everysec, within a "
-     "second; "
-     "no, when the system likes."},
+     "Kept for tools: every write is forced to disk before it is acknowledged, whatever this "
+     "says."},
     {"save", kStorage, kAnyTime, SaveField{},
      "\"\" without appendonly yes keeps data in memory only; other values are kept for tools and "
-     "change nothing, since every write is logged."},
+     "change nothing, since every write is stored."},
     {"maxmemory", kStorage, kAnyTime, MemoryField{&Config::maxmemory, 0, kMaxMemory},
      "Memory the data may take; commands that need more are refused. 0 for no limit."},
     {"maxmemory-policy", kStorage, kAnyTime, EvictionField{},

@@ -66,7 +66,7 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"timeout", {"1", "2147483647"}},
     {"maxclients", {"1", "2147483647"}},
     {"requirepass", {"secret", "a \"b' \\", std::string("\0\n\xff#", 4)}},
-    {"proto-max-bulk-len", {"1048576", "9223372036854775807"}},
+    {"proto-max-bulk-len", {"1048576", "536870912"}},
     {"client-query-buffer-limit", {"1048576", "9223372036854775807"}},
     {"client-output-buffer-limit", {"normal 1 2 3 slave 4 5 6 pubsub 7 8 9"}},
     {"dir", {"/srv/with space", ".", "grün"}},
@@ -114,8 +114,7 @@ TEST(Config, BoundsAreRedissOwnWords) {
       {"slowlog-log-slower-than", {{"-2"}, "between -1 and 9223372036854775807"}},
       {"slowlog-max-len", {{"-1"}, "between 0 and 9223372036854775807"}},
       {"latency-monitor-threshold", {{"-1"}, "between 0 and 9223372036854775807"}},
-      {"proto-max-bulk-len",
-       {{"1048575", "9223372036854775808"}, "between 1048576 and 9223372036854775807"}},
+      {"proto-max-bulk-len", {{"1048575", "536870913"}, "between 1048576 and 536870912"}},
       {"client-query-buffer-limit",
        {{"1048575", "9223372036854775808"}, "between 1048576 and 9223372036854775807"}},
   };

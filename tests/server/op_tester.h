@@ -24,15 +24,15 @@
 namespace cartwheel::server {
 
 // Where a command has its keys, as in Redis's command table; a negative last counts from the end.
-struct KeyIndexes {
+struct KeyRange {
   int first = 1;
   int last = 1;
   int step = 1;
 };
 
-inline constexpr KeyIndexes kOneKey;
-inline constexpr KeyIndexes kTwoKeys{.first = 1, .last = 2};
-inline constexpr KeyIndexes kAllKeys{.first = 1, .last = -1};
+inline constexpr KeyRange kOneKey;
+inline constexpr KeyRange kTwoKeys{.first = 1, .last = 2};
+inline constexpr KeyRange kAllKeys{.first = 1, .last = -1};
 
 class OpTester {
  public:
@@ -69,7 +69,7 @@ class OpTester {
 
   // Takes a line as an inline command: quotes and their escapes work. The reply's bytes; an error
   // of the parser as an error reply.
-  std::string Run(OperationParser parser, std::string_view line, KeyIndexes positions = kOneKey) {
+  std::string Run(OperationParser parser, std::string_view line, KeyRange positions = kOneKey) {
     const std::string input = std::string(line) + "\r\n";
     resp::RequestParser request;
     EXPECT_EQ(request.Parse(input, {}), resp::RequestParser::Status::kComplete) << line;
@@ -77,7 +77,7 @@ class OpTester {
   }
 
   std::string RunArgs(OperationParser parser, std::vector<std::string> args,
-                      KeyIndexes positions = kOneKey) {
+                      KeyRange positions = kOneKey) {
     args_ = std::move(args);
     changes_.clear();
     std::string bytes;
@@ -113,7 +113,7 @@ class OpTester {
     return expired ? nullptr : &stored;
   }
 
-  std::vector<cluster::KeyRef> KeysAt(KeyIndexes positions) const {
+  std::vector<cluster::KeyRef> KeysAt(KeyRange positions) const {
     const int count = static_cast<int>(args_.size());
     const int last = positions.last < 0 ? count + positions.last : positions.last;
     std::vector<cluster::KeyRef> keys;
