@@ -80,6 +80,12 @@ std::vector<std::string_view> WithoutSecrets(const Command& command, Args args) 
   return shown;
 }
 
+// Redis shows the path of a Unix socket without the port that CLIENT LIST gives it.
+std::string MonitorAddress(const Peer& peer) {
+  if (!peer.unix_socket) return peer.address;
+  return "unix:" + peer.address.substr(0, peer.address.rfind(':'));
+}
+
 void AppendQuoted(std::string& out, std::string_view bytes) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
@@ -232,8 +238,10 @@ void Server::Reject(Session& session, const Command* command, std::string_view e
 void Server::RunCommand(Session& session, const Command& command, Args args, Now now) {
   const size_t begin = session.output.size();
   const Session::ReplyMode mode = session.reply_mode;
+  session.last_command = &command;
   Call(session, command, args, now);
-  if (mode == Session::ReplyMode::kSkipNext && session.reply_mode == mode) {
+  if (mode == Session::ReplyMode::kSkipNext && session.reply_mode == mode &&
+      command.handler != ClientReply) {
     session.reply_mode = Session::ReplyMode::kOn;
   }
   const bool silent =
@@ -247,10 +255,6 @@ void Server::RunCommand(Session& session, const Command& command, Args args, Now
 }
 
 void Server::Call(Session& session, const Command& command, Args args, Now now) {
-  if (monitor_count_ > 0 && (command.flags & (kSkipMonitor | kAdmin)) == 0) {
-    FeedMonitors(session, command, args, now);
-  }
-  session.last_command = &command;
   const size_t begin = session.output.size();
   const int64_t started_us = options_.stopwatch_us();
   if (command.parse != nullptr) {
@@ -264,6 +268,10 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
           session.output.size() > begin && session.output[begin] == '-'
               ? std::string_view(session.output).substr(begin + 1)
               : std::string_view());
+  // Last, so that a monitor sees its own commands after their replies, and RESET not at all.
+  if (monitor_count_ > 0 && (command.flags & (kSkipMonitor | kAdmin)) == 0) {
+    FeedMonitors(session, command, args, now);
+  }
 }
 
 void Server::CallOperation(Session& session, const Command& command, Args args, Now now) {
@@ -309,7 +317,8 @@ void Server::Account(const Session& session, const Command& command, Args args, 
 void Server::FeedMonitors(const Session& from, const Command& command, Args args, Now now) {
   std::string micros = std::to_string(now.unix_us % 1'000'000);
   std::string line = std::to_string(now.unix_s()) + '.' + std::string(6 - micros.size(), '0') +
-                     micros + " [" + std::to_string(from.database) + ' ' + from.peer.address + ']';
+                     micros + " [" + std::to_string(from.database) + ' ' +
+                     MonitorAddress(from.peer) + ']';
   for (std::string_view arg : WithoutSecrets(command, args)) {
     line += ' ';
     AppendQuoted(line, arg);

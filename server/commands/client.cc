@@ -36,6 +36,11 @@ std::optional<bool> ParseOnOff(CommandContext& context, std::string_view text) {
   return std::nullopt;
 }
 
+void ReplyTooManyArguments(CommandContext& context) {
+  context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
+                      std::string(context.args[1]) + "'. Try CLIENT HELP.");
+}
+
 struct KillFilter {
   std::optional<SessionId> id;
   std::optional<ClientClass> client_class;
@@ -193,7 +198,7 @@ void ClientKill(CommandContext& context) {
   context.reply.Integer(static_cast<int64_t>(Kill(context, filter)));
 }
 
-// The only command whose own reply does not follow the mode that holds when it has run.
+// Decides itself whether it answers, and what holds for the next command.
 void ClientReply(CommandContext& context) {
   using Mode = Session::ReplyMode;
   Mode& mode = context.session.reply_mode;
@@ -204,8 +209,9 @@ void ClientReply(CommandContext& context) {
     mode = Mode::kOff;
   } else if (EqualsIgnoreCase(context.args[2], "skip")) {
     if (mode != Mode::kOff) mode = Mode::kSkipNext;
-  } else if (mode == Mode::kOn) {
-    context.reply.Error(kSyntaxError);
+  } else {
+    if (mode == Mode::kOn) context.reply.Error(kSyntaxError);
+    if (mode == Mode::kSkipNext) mode = Mode::kOn;
   }
 }
 
@@ -213,8 +219,7 @@ void ClientPause(CommandContext& context) {
   const Args args = context.args;
   auto mode = Server::PauseMode::kAll;
   if (args.size() > 4) {
-    context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
-                        std::string(args[1]) + "'. Try CLIENT HELP.");
+    ReplyTooManyArguments(context);
     return;
   }
   if (args.size() == 4 && EqualsIgnoreCase(args[3], "write")) {
@@ -240,6 +245,10 @@ void ClientUnpause(CommandContext& context) {
 // A client that waits in WAIT gets the reply it would have got in the end, or an error.
 void ClientUnblock(CommandContext& context) {
   const Args args = context.args;
+  if (args.size() > 4) {
+    ReplyTooManyArguments(context);
+    return;
+  }
   const bool by_error = args.size() == 4 && EqualsIgnoreCase(args[3], "error");
   if (args.size() == 4 && !by_error && !EqualsIgnoreCase(args[3], "timeout")) {
     context.reply.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");

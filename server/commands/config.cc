@@ -6,6 +6,7 @@
 #include "server/file.h"
 #include "server/handlers.h"
 #include "server/log.h"
+#include "server/process.h"
 #include "server/server.h"
 
 namespace cartwheel::server {
@@ -40,6 +41,16 @@ void ConfigSet(CommandContext& context) {
   const Config before = server.config();
   if (auto set = SetConfig(server.config(), context.args.subspan(2)); !set) {
     context.reply.Error(set.error());
+    return;
+  }
+  const int wanted = server.config().maxclients;
+  const int fit = wanted > before.maxclients ? RaiseFileLimit(wanted) : wanted;
+  if (fit < wanted) {
+    server.config() = before;
+    context.reply.Error(
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system "
+        "is not able to handle the specified number of clients, try with " +
+        std::to_string(fit));
     return;
   }
   ApplyChanges(server, before);

@@ -117,6 +117,17 @@ TEST(Admin, MonitorShowsCommandsOfOthers) {
   redis.Run("a", "SET k 'a b'");
   EXPECT_EQ(redis.Take("m"), "+1700000000.000000 [0 127.0.0.1:50002] \"SET\" \"k\" \"a b\"\r\n");
   EXPECT_EQ(redis.Exchange("m", "MONITOR\r\n"), "");
+  EXPECT_EQ(redis.Exchange("m", "PING\r\n"),
+            "+PONG\r\n+1700000000.000000 [0 127.0.0.1:50001] \"PING\"\r\n");
+}
+
+TEST(Admin, MonitorShowsThePathOfAUnixSocket) {
+  ServerTester redis;
+  redis.Run("m", "MONITOR");
+  redis.Connect(
+      "u", {.address = "/tmp/x.sock:0", .local_address = "/tmp/x.sock:0", .unix_socket = true});
+  redis.Run("u", "PING");
+  EXPECT_EQ(redis.Take("m"), "+1700000000.000000 [0 unix:/tmp/x.sock] \"PING\"\r\n");
 }
 
 TEST(Admin, DebugSleepStopsEverybody) {
@@ -173,7 +184,7 @@ TEST(Config, GetAnswersPairs) {
   EXPECT_EQ(redis.Exchange("a", "CONFIG GET nope\r\n"), "*0\r\n");
   redis.Send("a", "HELLO 3");
   EXPECT_EQ(redis.Exchange("a", "CONFIG GET MaxClients\r\n"),
-            "%1\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n");
+            "%1\r\n$10\r\nMaxClients\r\n$5\r\n10000\r\n");
 }
 
 TEST(Config, SetTakesEffectOrNothingDoes) {
@@ -186,6 +197,16 @@ TEST(Config, SetTakesEffectOrNothingDoes) {
   EXPECT_EQ(redis.Run("a", "CONFIG SET timeout 8 port"),
             "(error) ERR wrong number of arguments for 'config|set' command");
   EXPECT_EQ(redis.server().config().timeout, 7);
+}
+
+TEST(Config, MoreClientsNeedMoreFilesThanTheSystemHas) {
+  ServerTester redis;
+  EXPECT_THAT(redis.Run("a", "CONFIG SET timeout 3 maxclients 2000000000"),
+              StartsWith("(error) ERR CONFIG SET failed (possibly related to argument "
+                         "'maxclients') - The operating system is not able to handle the "
+                         "specified number of clients, try with "));
+  EXPECT_EQ(redis.server().config().maxclients, 10000);
+  EXPECT_EQ(redis.server().config().timeout, 0);
 }
 
 TEST(Config, APasswordIsAskedOfNewClients) {

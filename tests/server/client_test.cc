@@ -158,6 +158,14 @@ TEST(Client, ReplyTurnsRepliesOffAndOn) {
   EXPECT_EQ(redis.Run("a", "CLIENT REPLY foo"), "(error) ERR syntax error");
 }
 
+TEST(Client, SkipConcernsTheNextCommandThatIsNoSkip) {
+  ServerTester redis;
+  EXPECT_EQ(redis.Exchange("a", "CLIENT REPLY SKIP\r\nCLIENT REPLY SKIP\r\nPING\r\nECHO x\r\n"),
+            "$1\r\nx\r\n");
+  EXPECT_EQ(redis.Exchange("a", "CLIENT REPLY SKIP\r\nCLIENT REPLY foo\r\nECHO x\r\n"),
+            "$1\r\nx\r\n");
+}
+
 TEST(Client, PauseHoldsBackWritesOnly) {
   ServerTester redis;
   EXPECT_EQ(redis.Run("a", "CLIENT PAUSE 1000 WRITE"), "OK");
@@ -209,6 +217,9 @@ TEST(Client, UnblockEndsAWait) {
   redis.Advance(1000);
   EXPECT_EQ(redis.Take("a"), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
   EXPECT_EQ(redis.Run("b", "CLIENT UNBLOCK 99"), "(integer) 0");
+  EXPECT_EQ(redis.Run("b", "CLIENT UNBLOCK 99 ERROR x"),
+            "(error) ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT "
+            "HELP.");
   EXPECT_EQ(redis.Run("b", "CLIENT UNBLOCK x"),
             "(error) ERR value is not an integer or out of range");
 }
