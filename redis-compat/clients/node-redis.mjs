@@ -214,6 +214,37 @@ await step('info/parse', async () => {
     [String(port), `keys=${await r.dbSize()}`]);
 });
 
+// Replies whose shape differs between RESP2 and RESP3.
+await step('extra/hello', async () => {
+  const { proto, mode, role, modules } = await r.hello();
+  equal([proto, mode, role, [...modules]], [RESP, 'standalone', 'master', []]);
+});
+
+await step('extra/lcs', async () => {
+  await r.mSet({ lcs1: 'ohmytext', lcs2: 'mynewtext' });
+  equal([await r.lcs('lcs1', 'lcs2'), await r.lcsLen('lcs1', 'lcs2')], ['mytext', 6]);
+  const { matches, len } = await r.lcsIdxWithMatchLen('lcs1', 'lcs2');
+  equal([matches[0].matchLen ?? matches[0][2], len], [4, 6]);
+});
+
+await step('extra/pubsub-introspection', async () => {
+  await subscriber.subscribe('here', () => {});
+  equal([await r.pubSubChannels('he*'), { ...(await r.pubSubNumSub(['here', 'gone'])) }],
+    [['here'], { here: 1, gone: 0 }]);
+  await subscriber.unsubscribe();
+});
+
+await step('extra/server', async () => {
+  equal([(await r.role()).role, (await r.memoryStats())['keys.count'] > 0], ['master', true]);
+  equal((await r.memoryUsage('greeting')) > 0, true);
+  equal(Math.abs((await r.time())[0] - Date.now() / 1000) < 5, true);
+});
+
+await step('extra/dump-restore', async () => {
+  await r.restore('restored', 0, await bytes.dump('bytes'));
+  equal(await bytes.get('restored'), allBytes);
+});
+
 await step('extra/config-map', async () => {
   equal({ ...(await r.configGet('port')) }, { port: String(port) });
 });

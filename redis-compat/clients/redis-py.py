@@ -233,6 +233,67 @@ def _():
     equal(r.info("clients")["connected_clients"] >= 1, True)
 
 
+# redis-py parses each of these replies into a type of its own.
+@step("extra/strings")
+def _():
+    r.set("s", "Hello")
+    equal((r.append("s", " World"), r.strlen("s"), r.getrange("s", 0, 4)), (11, 11, b"Hello"))
+    equal((r.setrange("s", 6, "Redis"), r.getset("s", "x")), (11, b"Hello Redis"))
+    equal((r.set("s", "y", get=True, keepttl=True), r.set("s", "z", nx=True)), (b"x", None))
+    equal((r.getex("s", ex=9), r.ttl("s") in (8, 9), r.getdel("s")), (b"y", True, b"y"))
+    equal((r.setnx("s", 1), r.setnx("s", 2), r.msetnx({"s": 1, "s2": 1})), (True, False, False))
+    r.mset({"lcs1": "ohmytext", "lcs2": "mynewtext"})
+    equal(r.execute_command("LCS", "lcs1", "lcs2"), b"mytext")
+
+
+@step("extra/bits")
+def _():
+    equal((r.setbit("b", 7, 1), r.getbit("b", 7), r.bitcount("b"), r.bitpos("b", 1)), (0, 1, 1, 7))
+    equal((r.bitop("NOT", "nb", "b"), r.get("nb")), (1, b"\xfe"))
+    equal(r.bitfield("bf").set("u8", 0, 255).incrby("u8", 0, 1).execute(), [0, 0])
+
+
+@step("extra/keys")
+def _():
+    r.mset({"k1": "v", "k2": "v"})
+    equal((r.type("k1"), r.type("nil"), r.touch("k1", "k2", "nil")), (b"string", b"none", 2))
+    equal((r.rename("k1", "k3"), r.renamenx("k3", "k2"), r.copy("k3", "k4")), (True, False, True))
+    equal((r.restore("k5", 0, r.dump("k3")), r.get("k5")), (b"OK", b"v"))
+    equal((r.move("k5", 9), r.exists("k5")), (True, 0))
+    equal((r.object("encoding", "k3"), r.object("refcount", "k3") >= 1), (b"embstr", True))
+    equal((r.unlink("k3", "k4"), sorted(r.keys("k[0-9]")), r.randomkey() is not None),
+          (2, [b"k2"], True))
+    equal((r.expire("k2", 100, gt=True), r.expire("k2", 100, lt=True)), (False, True))
+    equal(abs(r.execute_command("EXPIRETIME", "k2") - time.time() - 100) < 2, True)
+    raises(redis.ResponseError, "no such key", lambda: r.rename("no such key", "k"))
+
+
+@step("extra/server")
+def _():
+    equal((r.echo("hi"), abs(r.time()[0] - time.time()) < 5, r.lastsave() is not None),
+          (b"hi", True, True))
+    equal((r.role()[0], r.wait(0, 10), r.memory_usage("greeting") > 0), (b"master", 0, True))
+    equal((r.config_set("slowlog-log-slower-than", 0), r.slowlog_reset()), (True, True))
+    r.get("greeting")
+    equal(b"GET greeting" in [entry["command"] for entry in r.slowlog_get(10)], True)
+    equal((r.config_set("slowlog-log-slower-than", 10000), r.slowlog_len() > 0), (True, True))
+    equal((r.config_resetstat(), r.client_info()["db"], len(r.client_list(_type="normal")) > 0),
+          (True, 0, True))
+
+
+@step("extra/pubsub-introspection")
+def _():
+    with r.pubsub() as listener:
+        listener.subscribe("here")
+        listener.psubscribe("h*")
+        for _ in range(2):
+            listener.get_message(timeout=5)
+        equal((r.pubsub_channels("he*"), r.pubsub_numsub("here", "gone"), r.pubsub_numpat()),
+              ([b"here"], [(b"here", 1), (b"gone", 0)], 1))
+        listener.ping()
+        equal(listener.get_message(timeout=5)["type"], "pong")
+
+
 @step("extra/command-table")
 def _():
     equal(r.command()["get"]["arity"], 2)
