@@ -13,7 +13,7 @@ namespace cartwheel::server {
 namespace {
 
 constexpr int64_t kNow = OpTester::kNowMs;
-constexpr KeyPositions kAfterFunction{.first = 2, .last = -1};
+constexpr KeyRange kAfterFunction{.first = 2, .last = -1};
 
 constexpr std::string_view kBadInteger = "-ERR value is not an integer or out of range\r\n";
 constexpr std::string_view kBadSyntax = "-ERR syntax error\r\n";

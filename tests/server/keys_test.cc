@@ -15,7 +15,7 @@ namespace cartwheel::server {
 namespace {
 
 constexpr int64_t kNow = OpTester::kNowMs;
-constexpr KeyPositions kSecondWord{.first = 2, .last = 2};
+constexpr KeyRange kSecondWord{.first = 2, .last = 2};
 
 constexpr std::string_view kNil = "$-1\r\n";
 constexpr std::string_view kYes = ":1\r\n";

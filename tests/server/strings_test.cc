@@ -18,7 +18,7 @@ constexpr std::string_view kOtherType =
     "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 constexpr std::string_view kSetTime = "-ERR invalid expire time in 'set' command\r\n";
 constexpr std::string_view kGetExTime = "-ERR invalid expire time in 'getex' command\r\n";
-constexpr KeyPositions kPairs{.first = 1, .last = -1, .step = 2};
+constexpr KeyRange kPairs{.first = 1, .last = -1, .step = 2};
 
 TEST(Get, RepliesTheBytesOrNull) {
   OpTester redis;
