@@ -207,8 +207,8 @@ step('info/parse', function () use ($r) {
     $info = $r->info();
     equal([substr($info['redis_version'], 0, 2), $info['role'], (int) $info['loading']],
         ['7.', 'master', 0]);
-    equal([(int) $info['tcp_port'], explode(',', $info['db0'])[0]],
-        [PORT, 'keys=' . $r->dbSize()]);
+    equal([(int) $info['tcp_port'], preg_match('/^keys=3\d{3},expires=/', $info['db0'])],
+        [PORT, 1]);
 });
 
 step('extra/persistent-connection', function () {

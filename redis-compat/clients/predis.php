@@ -222,8 +222,8 @@ step('info/parse', function () use ($r) {
     $info = $r->info();
     equal([substr($info['Server']['redis_version'], 0, 2), $info['Replication']['role'],
         $info['Persistence']['loading']], ['7.', 'master', '0']);
-    equal([(int) $info['Server']['tcp_port'], (int) $info['Keyspace']['db0']['keys']],
-        [PORT, $r->dbsize()]);
+    equal([(int) $info['Server']['tcp_port'], (int) $info['Keyspace']['db0']['keys'] >= 3000],
+        [PORT, true]);
 });
 
 step('extra/monitor', function () use ($r) {

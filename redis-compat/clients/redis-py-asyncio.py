@@ -237,7 +237,7 @@ async def _():
 async def _():
     info = await r.info()
     equal((info["redis_version"][:2], info["role"], info["loading"]), ("7.", "master", 0))
-    equal((info["tcp_port"], info["db0"]["keys"]), (PORT, await r.dbsize()))
+    equal((info["tcp_port"], info["db0"]["keys"] >= 3000), (PORT, True))
 
 
 done()

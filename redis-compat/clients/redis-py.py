@@ -229,7 +229,7 @@ def _():
 def _():
     info = r.info()
     equal((info["redis_version"][:2], info["role"], info["loading"]), ("7.", "master", 0))
-    equal((info["tcp_port"], info["db0"]["keys"]), (PORT, r.dbsize()))
+    equal((info["tcp_port"], info["db0"]["keys"] >= 3000), (PORT, True))
     equal(r.info("clients")["connected_clients"] >= 1, True)
 
 
