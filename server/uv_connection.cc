@@ -1,5 +1,7 @@
 #include "server/uv_connection.h"
 
+#include <utility>
+
 #include "server/log.h"
 #include "server/uv_loop.h"
 
@@ -8,6 +10,11 @@ namespace {
 
 // Output buffers keep their memory for the next turn up to this size.
 constexpr size_t kKeptOutputBytes = 256UL << 10;
+
+void EmptyBuffer(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptOutputBytes) buffer.shrink_to_fit();
+}
 
 std::string AddressText(const sockaddr_storage& storage) {
   char ip[INET6_ADDRSTRLEN] = "";
@@ -106,8 +113,9 @@ void UvConnection::OnRead(uv_stream_t* stream, ssize_t length, const uv_buf_t* b
   Session& session = *connection->session_;
   if (length > 0) {
     loop.server().Receive(session, {buffer->base, static_cast<size_t>(length)}, loop.now());
-    // More of the same read may follow at once; what is owed now decides whether it does.
-    if (!loop.server().WantsInput(session)) connection->SetReading(false);
+    // libuv would go on while more is there; one buffer a turn keeps a flood from delaying the
+    // other clients. Flush reads on.
+    connection->SetReading(false);
     return;
   }
   connection->SetReading(false);
@@ -142,26 +150,22 @@ void UvConnection::Flush() {
 
 void UvConnection::Write() {
   std::string& output = session_->output;
-  uv_buf_t buffer = uv_buf_init(output.data(), static_cast<unsigned>(output.size()));
+  // Not by uv_buf_init, whose length has 32 bits: one reply can be larger.
+  uv_buf_t buffer{.base = output.data(), .len = output.size()};
   const int taken = uv_try_write(stream(), &buffer, 1);
   if (taken < 0 && taken != UV_EAGAIN) {
     loop_.server().Close(*session_, uv_strerror(taken), false);
     return;
   }
   const size_t sent = taken > 0 ? static_cast<size_t>(taken) : 0;
-  if (sent == output.size()) {
-    output.clear();
-    if (output.capacity() > kKeptOutputBytes) output.shrink_to_fit();
-  } else {
+  if (sent < output.size()) {
     write_buffer_.swap(output);
-    output.clear();
-    buffer = uv_buf_init(write_buffer_.data() + sent,
-                         static_cast<unsigned>(write_buffer_.size() - sent));
+    buffer = {.base = write_buffer_.data() + sent, .len = write_buffer_.size() - sent};
     writing_ = true;
-    write_offset_ = sent;
-    session_->in_flight = write_buffer_.size() - sent;
+    session_->in_flight = buffer.len;
     uv_write(&write_request_, stream(), &buffer, 1, OnWritten);
   }
+  EmptyBuffer(output);
   if (sent > 0) loop_.server().Sent(*session_, sent, loop_.now());
 }
 
@@ -171,12 +175,8 @@ void UvConnection::OnWritten(uv_write_t* request, int status) {
   if (connection->session_ == nullptr) return;
   Session& session = *connection->session_;
   Server& server = connection->loop_.server();
-  const size_t sent = connection->write_buffer_.size() - connection->write_offset_;
-  session.in_flight = 0;
-  connection->write_buffer_.clear();
-  if (connection->write_buffer_.capacity() > kKeptOutputBytes) {
-    connection->write_buffer_.shrink_to_fit();
-  }
+  const size_t sent = std::exchange(session.in_flight, 0);
+  EmptyBuffer(connection->write_buffer_);
   if (status < 0) {
     server.Close(session, uv_strerror(status), false);
   } else {
@@ -185,9 +185,13 @@ void UvConnection::OnWritten(uv_write_t* request, int status) {
   }
 }
 
-void UvConnection::UpdateInFlight() {
-  if (session_ != nullptr && writing_)
-    session_->in_flight = uv_stream_get_write_queue_size(stream());
+void UvConnection::ReportProgress() {
+  if (session_ == nullptr || !writing_) return;
+  const size_t left = uv_stream_get_write_queue_size(stream());
+  const size_t sent = session_->in_flight - left;
+  if (sent == 0) return;
+  session_->in_flight = left;
+  loop_.server().Sent(*session_, sent, loop_.now());
 }
 
 void UvConnection::Finish() {

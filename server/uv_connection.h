@@ -21,14 +21,13 @@ class UvConnection {
 
   // Sends what the session is owed, obeys its wish to close, starts or stops reading.
   void Flush();
-  // What the socket still owes of the last write, for the session's limits.
-  void UpdateInFlight();
+  // Tells the server how far the write under way has come, for the session's limits and its idle
+  // time.
+  void ReportProgress();
   // The node stops: reads no more, closes once the output is sent.
   void Finish();
   // Drops the session and closes the socket.
   void Close();
-
-  bool writing() const { return writing_; }
 
  private:
   UvConnection(UvLoop& loop, bool unix_socket);
@@ -50,7 +49,6 @@ class UvConnection {
   uv_any_handle handle_{};
   uv_write_t write_request_{};
   std::string write_buffer_;  // owned by the write under way
-  size_t write_offset_ = 0;
   bool writing_ = false;
   bool reading_ = false;
   Session* session_ = nullptr;  // null once closed

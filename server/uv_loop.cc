@@ -18,14 +18,20 @@ int64_t ReadClock(clockid_t clock) {
   return time.tv_sec * 1'000'000 + time.tv_nsec / 1000;
 }
 
+// An address that this machine does not have.
+bool IsMissing(int code) {
+  return code == UV_EADDRNOTAVAIL || code == UV_EAFNOSUPPORT || code == UV_EPROTONOSUPPORT;
+}
+
 }  // namespace
 
 UvLoop::UvLoop(Server& server) : server_(server) {
   uv_loop_init(&loop_);
+  uv_prepare_init(&loop_, &prepare_);
   uv_check_init(&loop_, &check_);
   uv_timer_init(&loop_, &timer_);
   uv_timer_init(&loop_, &shutdown_timer_);
-  check_.data = timer_.data = shutdown_timer_.data = this;
+  prepare_.data = check_.data = timer_.data = shutdown_timer_.data = this;
   for (uv_signal_t& signal : signals_) {
     uv_signal_init(&loop_, &signal);
     signal.data = this;
@@ -52,12 +58,15 @@ std::expected<void, std::string> UvLoop::Listen() {
     if (config.port == 0) break;
     const bool optional = address.starts_with('-');
     auto listener = UvListener::ListenTcp(*this, address.substr(optional ? 1 : 0), config);
-    if (!listener && !optional) return std::unexpected(listener.error());
-    if (listener) listeners_.push_back(std::move(*listener));
+    if (listener) {
+      listeners_.push_back(std::move(*listener));
+    } else if (!optional || !IsMissing(listener.error().code)) {
+      return std::unexpected(listener.error().message);
+    }
   }
   if (!config.unixsocket.empty()) {
     auto listener = UvListener::ListenUnix(*this, config);
-    if (!listener) return std::unexpected(listener.error());
+    if (!listener) return std::unexpected(listener.error().message);
     listeners_.push_back(std::move(*listener));
   }
   if (listeners_.empty()) {
@@ -67,8 +76,13 @@ std::expected<void, std::string> UvLoop::Listen() {
 }
 
 void UvLoop::Run() {
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGHUP, SIG_IGN);
+  // SIGXFSZ: a file at its size limit is a full disk, an error of the write.
+  for (int ignored : {SIGPIPE, SIGHUP, SIGXFSZ}) signal(ignored, SIG_IGN);
+  // Before the loop waits for sockets, for what a timer or a finished write brought about.
+  uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) {
+    auto* loop = static_cast<UvLoop*>(prepare->data);
+    if (loop->turn_running_) loop->EndTurn();
+  });
   uv_check_start(&check_, [](uv_check_t* check) { static_cast<UvLoop*>(check->data)->EndTurn(); });
   const std::array<int, 2> numbers = {SIGINT, SIGTERM};
   for (size_t i = 0; i < signals_.size(); ++i) {
@@ -85,9 +99,8 @@ void UvLoop::Run() {
 }
 
 void UvLoop::OnTimer() {
-  for (UvConnection* connection : connections_) connection->UpdateInFlight();
+  for (UvConnection* connection : connections_) connection->ReportProgress();
   server_.Tick(now());
-  EndTurn();
 }
 
 // Commit, then send.
@@ -121,7 +134,7 @@ void UvLoop::ScheduleTimer() {
 void UvLoop::BeginShutdown() {
   if (shutting_down_) return;
   shutting_down_ = true;
-  for (auto& listener : listeners_) listener->Close();
+  listeners_.clear();
   for (UvConnection* connection : std::set<UvConnection*>(connections_)) connection->Finish();
   uv_timer_start(
       &shutdown_timer_,
@@ -144,7 +157,8 @@ void UvLoop::CloseHandles() {
     if (uv_is_closing(handle) == 0) uv_close(handle, nullptr);
   };
   ForceShutdown();
-  for (auto& listener : listeners_) listener->Close();
+  listeners_.clear();
+  close(reinterpret_cast<uv_handle_t*>(&prepare_));
   close(reinterpret_cast<uv_handle_t*>(&check_));
   close(reinterpret_cast<uv_handle_t*>(&timer_));
   close(reinterpret_cast<uv_handle_t*>(&shutdown_timer_));

@@ -51,11 +51,12 @@ class UvLoop {
 
   Server& server_;
   uv_loop_t loop_{};
+  uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_timer_t timer_{};
   uv_timer_t shutdown_timer_{};
   std::array<uv_signal_t, 2> signals_{};
-  std::vector<std::unique_ptr<UvListener>> listeners_;
+  std::vector<UvListener::Owner> listeners_;
   std::set<UvConnection*> connections_;
   std::array<char, 128UL << 10> read_buffer_;
   Now now_;
