@@ -333,6 +333,8 @@ void Server::FeedMonitors(const Session& from, const Command& command, Args args
 void Server::ResumeInput(Session& session, Now now) {
   session.postponed = false;
   if (session.closing()) return;
+  // Even when no request was complete: the shell reads on.
+  Touch(session);
   session.input.erase(0, RunRequests(session, session.input, now));
   if (session.input_ended && !held_back_.contains(session.id)) Close(session, "", true);
 }

@@ -183,8 +183,7 @@ void Server::InspectSessions(Now now) {
   for (auto& [id, session] : sessions_) {
     total_unsent_ += session->unsent_bytes();
     CheckOutputLimit(*session, now);
-    const bool may_idle =
-        session->subscribed() || session->monitoring || session->waiting() || session->closing();
+    const bool may_idle = session->subscribed() || session->monitoring || session->waiting();
     if (timeout_us > 0 && !may_idle && now.monotonic_us - session->last_active_us > timeout_us) {
       Close(*session, "idle for longer than 'timeout'", false);
     }
