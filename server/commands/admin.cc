@@ -70,11 +70,14 @@ void BgSave(CommandContext& context) {
     return;
   }
   SaveWithThisTurn(context);
-  context.reply.SimpleString("Background saving started");
+  context.reply.SimpleString(context.session.in_exec ? "Background saving scheduled"
+                                                     : "Background saving started");
 }
 
 void BgRewriteAof(CommandContext& context) {
-  context.reply.SimpleString("Background append only file rewriting started");
+  context.reply.SimpleString(context.session.in_exec
+                                 ? "Background append only file rewriting scheduled"
+                                 : "Background append only file rewriting started");
 }
 
 // Answers nothing when it stops: clients see the connection close.

@@ -49,7 +49,8 @@ void ConfigSet(CommandContext& context) {
     server.config() = before;
     context.reply.Error(
         "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system "
-        "is not able to handle the specified number of clients, try with " +
+        "is not able to handle the specified number of clients, try"
+        " with " +
         std::to_string(fit));
     return;
   }

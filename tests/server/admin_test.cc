@@ -53,6 +53,10 @@ TEST(Admin, BackgroundCommandsAnswerAsRedis) {
   EXPECT_EQ(redis.Run("a", "BGSAVE x"), "(error) ERR syntax error");
   EXPECT_EQ(redis.Run("a", "BGSAVE SCHEDULE x"), "(error) ERR syntax error");
   EXPECT_EQ(redis.Run("a", "BGREWRITEAOF"), "Background append only file rewriting started");
+  redis.Exchange("a", "MULTI\r\nBGSAVE\r\nBGREWRITEAOF\r\n");
+  EXPECT_EQ(redis.Exchange("a", "EXEC\r\n"),
+            "*2\r\n+Background saving scheduled\r\n"
+            "+Background append only file rewriting scheduled\r\n");
 }
 
 TEST(Admin, ShutdownAnswersNothing) {
