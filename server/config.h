@@ -56,7 +56,9 @@ struct Config {
   std::string save =
       "3600 1 300 100 60 10000";  // "" without `appendonly yes`: nothing is kept on disk
   AppendFsync appendfsync = AppendFsync::kEverySec;
-  uint64_t maxmemory = 0;  // of the memory engine; 0: no limit
+  // Of data that live in memory only: at most this much, 0: no limit. Of data on disk: the size of
+  // the cache in front of them, taken at start, 0: 256 MiB.
+  uint64_t maxmemory = 0;
   std::string maxmemory_policy = "noeviction";
 
   // Logging and observation.

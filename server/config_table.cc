@@ -83,7 +83,8 @@ constexpr Option kOptions[] = {
      "\"\" without appendonly yes keeps data in memory only; other values are kept for tools and "
      "change nothing, since every write is stored."},
     {"maxmemory", kStorage, kAnyTime, MemoryField{&Config::maxmemory, 0, kMaxMemory},
-     "Memory the data may take; commands that need more are refused. 0 for no limit."},
+     "Data in memory only: what they may take; commands that need more are refused, 0 is no limit. "
+     "Data on disk: their cache, set at start; 0 is 256mb."},
     {"maxmemory-policy", kStorage, kAnyTime, EvictionField{},
      "What happens at maxmemory; nothing is evicted yet."},
 

@@ -41,7 +41,9 @@ int Fail(const std::string& message) {
 
 storage::Result<std::unique_ptr<storage::Engine>> OpenEngine(const Config& config) {
   if (config.memory_only()) return storage::NewMemoryEngine();
-  return storage::OpenLmdbEngine(config.dir, storage::LmdbOptions{});
+  storage::LmdbOptions options;
+  if (config.maxmemory != 0) options.cache_bytes = config.maxmemory;
+  return storage::OpenLmdbEngine(config.dir, options);
 }
 
 std::string WhereDataLives(const Config& config, const storage::Engine& engine) {

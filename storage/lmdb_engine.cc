@@ -10,6 +10,7 @@
 #include "storage/lmdb_writer.h"
 #include "storage/merging_cursor.h"
 #include "storage/posix_file.h"
+#include "storage/read_cache.h"
 #include "storage/write_batch.h"
 
 namespace cartwheel::storage {
@@ -17,7 +18,8 @@ namespace {
 
 class LmdbEngine : public Engine {
  public:
-  explicit LmdbEngine(LmdbStore store) : store_(std::move(store)), reader_(store_, failed_read_) {}
+  LmdbEngine(LmdbStore store, uint64_t cache_bytes)
+      : store_(std::move(store)), reader_(store_, failed_read_), cache_(cache_bytes) {}
 
   std::optional<std::string_view> Get(Keyspace keyspace, std::string_view key) override;
   std::unique_ptr<Cursor> NewCursor(Keyspace keyspace) override;
@@ -36,7 +38,9 @@ class LmdbEngine : public Engine {
  private:
   friend class LmdbSnapshot;
 
+  std::optional<std::string_view> GetCommittedRecord(std::string_view key);
   Result<void> CommitBatch();
+  void UpdateCache();
   Error ErrorOfCommit(int code) const;
   struct stat DataFileStatus() const;
 
@@ -45,6 +49,7 @@ class LmdbEngine : public Engine {
   std::optional<Error> final_;        // the disk failed
   LmdbReader reader_;
   WriteBatch batch_;
+  ReadCache cache_;  // of Keyspace::kData as of the last commit; snapshots never look at it
   uint32_t live_snapshots_ = 0;
 };
 
@@ -95,7 +100,14 @@ std::optional<std::string_view> LmdbEngine::Get(Keyspace keyspace, std::string_v
     if (found.state == WriteBatch::State::kValue) return found.value;
     if (found.state == WriteBatch::State::kDeleted) return std::nullopt;
   }
-  return reader_.Get(keyspace, key);
+  return keyspace == Keyspace::kData ? GetCommittedRecord(key) : reader_.Get(keyspace, key);
+}
+
+std::optional<std::string_view> LmdbEngine::GetCommittedRecord(std::string_view key) {
+  if (const auto cached = cache_.Get(key)) return cached;
+  const auto value = reader_.Get(Keyspace::kData, key);
+  if (value) cache_.Insert(key, *value);
+  return value;
 }
 
 std::unique_ptr<Cursor> LmdbEngine::NewCursor(Keyspace keyspace) {
@@ -104,9 +116,11 @@ std::unique_ptr<Cursor> LmdbEngine::NewCursor(Keyspace keyspace) {
 
 Result<void> LmdbEngine::Commit() {
   reader_.EndTurn();
+  cache_.ReleaseViews();
   if (batch_.empty() && !failed_read_ && !final_) [[likely]]
     return {};
   auto committed = CommitBatch();
+  if (committed) UpdateCache();
   batch_.Clear();
   failed_read_.reset();
   return committed;
@@ -126,6 +140,19 @@ Result<void> LmdbEngine::CommitBatch() {
   return std::unexpected(std::move(error));
 }
 
+void LmdbEngine::UpdateCache() {
+  // Ranges are rare (FLUSHDB, FLUSHALL), and looking for what they cover would walk the whole
+  // cache.
+  if (!batch_.ranges(Keyspace::kData).empty()) return cache_.Clear();
+  for (const auto& [key, value] : batch_.entries(Keyspace::kData)) {
+    if (value) {
+      cache_.Replace(key, *value);
+    } else {
+      cache_.Erase(key);
+    }
+  }
+}
+
 Error LmdbEngine::ErrorOfCommit(int code) const {
   // LMDB reports a write cut short by a full disk as EIO as well.
   constexpr uint64_t kProbeBytes = 1 << 20;
@@ -139,7 +166,7 @@ std::unique_ptr<Reader> LmdbEngine::NewSnapshot() {
 }
 
 Usage LmdbEngine::usage() const {
-  return {batch_.bytes(), static_cast<uint64_t>(DataFileStatus().st_blocks) * 512};
+  return {batch_.bytes() + cache_.bytes(), static_cast<uint64_t>(DataFileStatus().st_blocks) * 512};
 }
 
 struct stat LmdbEngine::DataFileStatus() const {
@@ -155,7 +182,7 @@ Result<std::unique_ptr<Engine>> OpenLmdbEngine(const std::string& directory,
                                                const LmdbOptions& options) {
   Result<LmdbStore> store = LmdbStore::Open(directory, options);
   if (!store) return std::unexpected(store.error());
-  return std::make_unique<LmdbEngine>(*std::move(store));
+  return std::make_unique<LmdbEngine>(*std::move(store), options.cache_bytes);
 }
 
 }  // namespace cartwheel::storage

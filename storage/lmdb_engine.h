@@ -3,7 +3,7 @@
 //
 // The batch lives in memory until Commit, so that it can be replayed after the map had to grow and
 // dropped whole when the disk is full. Keys of more than 400 bytes are stored under a hash
-// (key_order.h), the full key in the value.
+// (key_order.h), the full key in the value. Reads of committed records go through a cache.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,9 @@ struct LmdbOptions {
   uint64_t initial_map_bytes = 1ULL << 40;
   // false leaves out fsync: for tests that need many commits, never for data.
   bool sync = true;
+  // Bound of the cache of small records (read_cache.h), which takes memory as it fills; 0: no
+  // cache.
+  uint64_t cache_bytes = 256ULL << 20;
 };
 
 // Opens or creates the store in `directory` (which is created if its parent exists). Holds the

@@ -174,6 +174,54 @@ TEST(LmdbEngine, AFileSizeLimitIsAFullDisk) {
   EXPECT_EQ(status, kPassed) << "failed at this line of FillUp";
 }
 
+TEST(LmdbEngine, ViewsOfATurnOutliveLaterReads) {
+  const TempDirectory directory;
+  LmdbOptions options = FastOptions();
+  options.cache_bytes = 16 << 10;
+  const auto engine = OpenOrDie(directory / "store", options);
+  for (int i = 0; i < 1000; ++i) engine->Put(kData, std::to_string(i), std::to_string(i));
+  ASSERT_TRUE(engine->Commit().has_value());
+  for (int turn = 0; turn < 5; ++turn) {
+    std::vector<std::string_view> views;
+    for (int i = 0; i < 1000; ++i) views.push_back(*engine->Get(kData, std::to_string(i)));
+    for (int i = 0; i < 1000; ++i) ASSERT_EQ(views[i], std::to_string(i));
+    ASSERT_TRUE(engine->Commit().has_value());
+  }
+}
+
+TEST(LmdbEngine, ACachedRecordFollowsCommitsAndSnapshotsDoNot) {
+  const TempDirectory directory;
+  const auto engine = OpenOrDie(directory / "store", SmallMap());
+  engine->Put(kData, "a", "1");
+  ASSERT_TRUE(engine->Commit().has_value());
+  const auto snapshot = engine->NewSnapshot();
+  ASSERT_EQ(engine->Get(kData, "a"), "1");
+  ASSERT_EQ(engine->Get(Keyspace::kMeta, "a"), std::nullopt) << "another key";
+  EXPECT_GT(engine->usage().bytes_in_memory, 0U);
+
+  engine->Put(kData, "a", "22");
+  EXPECT_EQ(engine->Get(kData, "a"), "22");
+  ASSERT_TRUE(engine->Commit().has_value());
+  EXPECT_EQ(engine->Get(kData, "a"), "22");
+  EXPECT_EQ(snapshot->Get(kData, "a"), "1");
+
+  engine->Put(kData, "a", "333");
+  engine->Put(kData, "big", std::string(2 << 20, 'v'));
+  ASSERT_FALSE(engine->Commit().has_value()) << "the snapshot keeps the map from growing";
+  EXPECT_EQ(engine->Get(kData, "a"), "22");
+
+  engine->Delete(kData, "a");
+  ASSERT_TRUE(engine->Commit().has_value());
+  EXPECT_EQ(engine->Get(kData, "a"), std::nullopt);
+
+  engine->Put(kData, "a", "4");
+  ASSERT_TRUE(engine->Commit().has_value());
+  ASSERT_EQ(engine->Get(kData, "a"), "4");
+  engine->DeleteRange(kData, "a", "b");
+  ASSERT_TRUE(engine->Commit().has_value());
+  EXPECT_EQ(engine->Get(kData, "a"), std::nullopt);
+}
+
 // The descriptors through which this process has `path` open.
 std::vector<int> DescriptorsOf(const std::string& path) {
   std::vector<int> found;
