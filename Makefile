@@ -17,8 +17,8 @@ define preset
 	@cmake --build --preset $(1) -j $(JOBS)
 endef
 
-.PHONY: help packages test-packages clang-packages build run test asan tsan clang tidy format \
-  format-check fuzz fuzz-smoke compat bench docs docs-check clean
+.PHONY: help packages test-packages clang-packages build run test asan tsan tidy format \
+  format-check fuzz compat bench docs docs-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -43,7 +43,7 @@ test: test-packages ## installs what is missing, builds, runs every test
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
 
-asan: test-packages ## every test under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: clang-packages ## every test under AddressSanitizer and UndefinedBehaviorSanitizer (clang 19)
 	$(call preset,asan)
 	@ctest --test-dir build-asan -j $(JOBS) --output-on-failure --no-tests=error
 
@@ -51,13 +51,10 @@ tsan: test-packages ## every test under ThreadSanitizer
 	$(call preset,tsan)
 	@ctest --test-dir build-tsan -j $(JOBS) --output-on-failure --no-tests=error
 
-clang: clang-packages ## everything compiled by clang 19 without a warning
-	$(call preset,clang)
-
 tidy: clang-packages ## layering, house rules and clang-tidy
 	@tests/tidy.sh --self-test && tests/tidy.sh
-	@cmake --preset clang > /dev/null
-	@tests/clang-tidy.sh build-clang $(JOBS)
+	@cmake --preset asan > /dev/null
+	@tests/clang-tidy.sh build-asan $(JOBS)
 
 format: clang-packages ## rewrites all sources as .clang-format says
 	@git ls-files -co --exclude-standard '*.h' '*.cc' | xargs clang-format-19 -i
@@ -65,11 +62,9 @@ format-check: clang-packages
 	@git ls-files -co --exclude-standard '*.h' '*.cc' | xargs clang-format-19 --dry-run -Werror
 
 fuzz: clang-packages ## every fuzzer for FUZZ_SECONDS (60), and the canaries they must find
-	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j $(JOBS) --target fuzzers
-	@tests/fuzz/run.sh $(FUZZ_SECONDS) build-fuzz
-	@cmake --preset fuzz-canary > /dev/null
-	@cmake --build --preset fuzz-canary -j $(JOBS) --target fuzzers
-	@tests/fuzz/run.sh --canary build-fuzz-canary
+	@cmake --preset asan > /dev/null && cmake --build --preset asan -j $(JOBS) --target fuzzers
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) build-asan
+	@tests/fuzz/run.sh --canary build-asan
 
 compat: packages ## real Redis clients and frameworks against the server; prints a table
 	@cmake --preset release > /dev/null

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every fuzzer of a build on a copy of its seeds, with a fixed seed.
 #   tests/fuzz/run.sh SECONDS [BUILD_DIR]     each fuzzer for SECONDS; fails on any finding
-#   tests/fuzz/run.sh --canary BUILD_DIR      a CARTWHEEL_CANARY build: fails unless each one finds
+#   tests/fuzz/run.sh --canary [BUILD_DIR]    the canaries: fails unless each finds its planted fault
 # A finding's input is left in BUILD_DIR/findings/.
 set -eu
 
@@ -13,16 +13,16 @@ usage() {
 canary=no
 case "${1:-}" in
   --canary)
-    [ $# -eq 2 ] || usage
+    [ $# -le 2 ] || usage
     canary=yes
     seconds=60 # a planted fault takes seconds; this is when we give up
-    build=$2
+    build=${2:-build-asan}
     ;;
   '' | *[!0-9]*) usage ;;
   *)
     [ $# -le 2 ] || usage
     seconds=$1
-    build=${2:-build-fuzz}
+    build=${2:-build-asan}
     ;;
 esac
 
@@ -39,12 +39,17 @@ bad=0
 
 for fuzzer in "$build"/tests/fuzz/fuzz_*; do
   [ -f "$fuzzer" ] && [ -x "$fuzzer" ] || continue
-  ran=$((ran + 1))
   name=$(basename "$fuzzer")
+  case $name in
+    *_canary) [ $canary = yes ] || continue ;;
+    *) [ $canary = no ] || continue ;;
+  esac
+  ran=$((ran + 1))
   corpus=$work/$name
   log=$work/$name.log
   mkdir "$corpus"
-  seeds=$here/corpus/${name#fuzz_}
+  seeds=${name#fuzz_}
+  seeds=$here/corpus/${seeds%_canary}
   if [ -d "$seeds" ]; then cp -R "$seeds/." "$corpus"; fi
 
   status=0

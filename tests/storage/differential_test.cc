@@ -1,10 +1,8 @@
 // Random histories on the memory engine and on LMDB, which must agree on everything that can be
 // seen: gets, scans, snapshots, the state after re-opening.
 //
-// The canary: configure with -DCARTWHEEL_CANARY=ON and the wrapper below forgets some deletions on
-// one side; Differential.EnginesAgreeOnRandomHistories must then fail, at the first seed:
-//   cmake -S . -B build-canary -G Ninja -DCARTWHEEL_CANARY=ON && ninja -C build-canary
-//   storage_tests ! build-canary/tests/storage_tests --gtest_filter='Differential.*'
+// The canary, differential_test_canary: the wrapper below forgets some deletions on one side, and
+// the test must fail, at the first seed.
 #include <array>
 #include <iostream>
 #include <memory>
