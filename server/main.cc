@@ -81,6 +81,7 @@ void LogStart(const CommandLine& command_line, Server& server) {
 }
 
 int Serve(CommandLine command_line) {
+  IgnoreHarmlessSignals();
   Config& config = command_line.config;
   if (auto opened = OpenLog(config); !opened) return Fail(opened.error());
   const int clients_that_fit = RaiseFileLimit(config.maxclients);

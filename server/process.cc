@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -44,6 +45,10 @@ uint64_t NewSeed() {
   uint64_t seed = 0;
   for (unsigned char byte : RandomBytes<8>()) seed = seed << 8 | byte;
   return seed;
+}
+
+void IgnoreHarmlessSignals() {
+  for (int number : {SIGPIPE, SIGHUP, SIGXFSZ}) signal(number, SIG_IGN);
 }
 
 int RaiseFileLimit(int maxclients) {

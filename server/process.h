@@ -1,5 +1,5 @@
 // What a server process asks of its operating system at start: random identity, file descriptors, a
-// pid file.
+// pid file, to be left alone by some signals.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,10 @@ namespace cartwheel::server {
 // From the kernel's entropy.
 std::string NewRunId();  // 40 hex digits
 uint64_t NewSeed();
+
+// A reader that went away or a file at its size limit is an error of the write, and a terminal that
+// was closed is nothing: none of them ends the process.
+void IgnoreHarmlessSignals();
 
 // Raises the limit of open files so that `maxclients` fit. Returns how many clients do fit.
 int RaiseFileLimit(int maxclients);

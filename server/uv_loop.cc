@@ -10,7 +10,7 @@ namespace cartwheel::server {
 namespace {
 
 // After SHUTDOWN, clients that do not read their last replies are waited for this long.
-constexpr uint64_t kShutdownGraceMs = 1000;
+constexpr uint64_t kShutdownGraceMs = 2000;
 
 int64_t ReadClock(clockid_t clock) {
   timespec time{};
@@ -76,8 +76,6 @@ std::expected<void, std::string> UvLoop::Listen() {
 }
 
 void UvLoop::Run() {
-  // SIGXFSZ: a file at its size limit is a full disk, an error of the write.
-  for (int ignored : {SIGPIPE, SIGHUP, SIGXFSZ}) signal(ignored, SIG_IGN);
   // Before the loop waits for sockets, for what a timer or a finished write brought about.
   uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) {
     auto* loop = static_cast<UvLoop*>(prepare->data);

@@ -28,7 +28,7 @@ class UvLoop {
 
   // Listens as the configuration says. The error names the address and what to do.
   std::expected<void, std::string> Listen();
-  // Serves until a shutdown is requested and every reply has been sent, or has had a second to
+  // Serves until a shutdown is requested and every reply has been sent, or has had two seconds to
   // leave.
   void Run();
 
