@@ -1,9 +1,9 @@
 // Every limit with real sockets: how many clients, how long they may idle, how much they are owed.
 #include <arpa/inet.h>
 #include <chrono>
-#include <csignal>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -80,6 +80,26 @@ TEST(Limit, OneClientTooManyIsTurnedAwayWithAnError) {
   EXPECT_EQ(InfoField(clients[0], "stats", "rejected_connections"), "1");
   clients.pop_back();
   EXPECT_TRUE(Eventually([&] { return Client(server.port()).Call({"PING"}) == "PONG"; }));
+}
+
+TEST(Limit, WithoutFreeFilesNewClientsAreClosedAndOldOnesServed) {
+  ServerProcess server;
+  Client client(server.port());
+  ASSERT_EQ(client.Call({"SET", "key", "value"}), "OK");
+  rlimit before{};
+  ASSERT_EQ(prlimit(server.run().pid(), RLIMIT_NOFILE, nullptr, &before), 0);
+  const rlimit few{.rlim_cur = 40, .rlim_max = before.rlim_max};
+  ASSERT_EQ(prlimit(server.run().pid(), RLIMIT_NOFILE, &few, nullptr), 0);
+  {
+    std::vector<Client> clients;
+    int served = 0;
+    for (int i = 0; i < 60; ++i) clients.emplace_back(server.port());
+    for (Client& each : clients) served += each.Call({"GET", "key"}) == "value" ? 1 : 0;
+    EXPECT_GT(served, 0);
+    EXPECT_LT(served, 40);
+    EXPECT_EQ(client.Call({"SET", "key", "new"}), "OK");
+  }
+  EXPECT_TRUE(Eventually([&] { return Client(server.port()).Call({"GET", "key"}) == "new"; }));
 }
 
 TEST(Limit, AnIdleClientIsDisconnectedASubscriberIsNot) {

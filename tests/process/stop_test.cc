@@ -88,6 +88,23 @@ TEST(Stop, ShutdownEndsTheServerWithoutAReply) {
   EXPECT_EQ(Client(server.port()).Call({"GET", "key"}), "value");
 }
 
+TEST(Stop, ClientsThatWaitOrListenDoNotKeepIt) {
+  ServerProcess server;
+  Client subscriber(server.port());
+  Client waiting(server.port());
+  Client paused(server.port());
+  ASSERT_EQ(subscriber.Call({"SUBSCRIBE", "news"}), "[subscribe, news, 1]");
+  waiting.Append({"WAIT", "1", "0"});
+  ASSERT_TRUE(waiting.Send());
+  ASSERT_EQ(paused.Call({"CLIENT", "PAUSE", "100000"}), "OK");
+  paused.Append({"GET", "key"});
+  ASSERT_TRUE(paused.Send());
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(server.Stop(SIGTERM), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+  for (Client* client : {&subscriber, &waiting, &paused}) EXPECT_EQ(client->Read(), "(closed)");
+}
+
 TEST(Stop, HangUpsAndBrokenPipesAreIgnored) {
   ServerProcess server;
   server.run().Signal(SIGHUP);
