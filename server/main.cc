@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <vector>
 
@@ -53,9 +54,23 @@ std::string WhereDataLives(const Config& config, const storage::Engine& engine) 
          " (" + std::string(engine.name()) + ")";
 }
 
+// redis-cli's option for a server that does not listen where redis-cli looks without one.
+std::string HostOption(const std::vector<std::string>& bind) {
+  std::string first;
+  for (std::string_view address : bind) {
+    if (address.starts_with('-')) address.remove_prefix(1);
+    if (address == "127.0.0.1" || address == "0.0.0.0" || address == "*") return "";
+    if (address == "::*" || address == "::") address = "::1";
+    if (first.empty()) first = address;
+  }
+  return "-h " + first + " ";
+}
+
 std::string HowToConnect(const Config& config) {
   std::string text = "ready: ";
-  if (config.port != 0) text += "redis-cli -p " + std::to_string(config.port);
+  if (config.port != 0) {
+    text += "redis-cli " + HostOption(config.bind) + "-p " + std::to_string(config.port);
+  }
   if (config.port != 0 && !config.unixsocket.empty()) text += " or ";
   if (!config.unixsocket.empty()) text += "redis-cli -s " + config.unixsocket;
   if (!config.requirepass.empty()) text += " (a password is set)";

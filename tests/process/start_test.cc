@@ -44,6 +44,12 @@ TEST(Start, SaysVersionPidPortDirectoryAndHowToConnect) {
   EXPECT_EQ(server.run().errors(), "");
 }
 
+TEST(Start, NamesTheHostWhereRedisCliWouldNotLook) {
+  ServerProcess server({"--bind", "127.0.0.2"});
+  EXPECT_THAT(server.log(),
+              HasSubstr("ready: redis-cli -h 127.0.0.2 -p " + std::to_string(server.port())));
+}
+
 TEST(Start, SaysWhichOptionsOfRedisHaveNoEffect) {
   ServerProcess server({"--rdbcompression", "yes"});
   EXPECT_THAT(server.log(), HasSubstr("without an effect here: rdbcompression"));
@@ -104,6 +110,12 @@ TEST(Start, AnAddressOfAnotherMachineIsRefusedUnlessItMayBeMissing) {
                 {"192.0.2.1", "not available"});
   ServerProcess server({"--bind", "-192.0.2.1", "127.0.0.1", "-2001:db8::1"});
   EXPECT_EQ(Client(server.port()).Call({"PING"}), "PONG");
+}
+
+TEST(Start, ToListenNowhereIsRefused) {
+  const TemporaryDirectory directory;
+  ExpectRefusal(RunToEnd({"--port", "0", "--dir", directory / "data"}),
+                {"nothing to listen on", "unixsocket"});
 }
 
 TEST(Start, ANameInsteadOfAnAddressIsRefused) {

@@ -127,6 +127,14 @@ TEST(Traffic, AUnixSocketIsServedWithItsPermissionsAndRemovedAtTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST(Traffic, AUnixSocketAloneIsEnough) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "server.sock";
+  ServerProcess server({"--port", "0", "--unixsocket", path});
+  EXPECT_THAT(server.log(), HasSubstr("ready: redis-cli -s " + path + "\n"));
+  EXPECT_EQ(Client(path).Call({"PING"}), "PONG");
+}
+
 TEST(Traffic, AUnixSocketDoesNotTakeAnotherServersPlaceNorAFiles) {
   const TemporaryDirectory directory;
   const std::string path = directory / "server.sock";
