@@ -66,7 +66,7 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"timeout", {"1", "2147483647"}},
     {"maxclients", {"1", "2147483647"}},
     {"requirepass", {"secret", "a \"b' \\", std::string("\0\n\xff#", 4)}},
-    {"proto-max-bulk-len", {"1048576", "536870912"}},
+    {"proto-max-bulk-len", {"1048576", "536870911"}},
     {"client-query-buffer-limit", {"1048576", "9223372036854775807"}},
     {"client-output-buffer-limit", {"normal 1 2 3 slave 4 5 6 pubsub 7 8 9"}},
     {"dir", {"/srv/with space", ".", "grün"}},
