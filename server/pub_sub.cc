@@ -9,21 +9,25 @@ using Delivered = std::function<void(Session&)>;
 
 void Deliver(Session& session, std::string_view kind, std::string_view channel,
              std::string_view message) {
+  const size_t begin = session.output.size();
   resp::ReplyWriter reply = session.writer();
   reply.Push(3);
   reply.Bulk(kind);
   reply.Bulk(channel);
   reply.Bulk(message);
+  session.NotePush(begin);
 }
 
 void DeliverMatch(Session& session, std::string_view pattern, std::string_view channel,
                   std::string_view message) {
+  const size_t begin = session.output.size();
   resp::ReplyWriter reply = session.writer();
   reply.Push(4);
   reply.Bulk("pmessage");
   reply.Bulk(pattern);
   reply.Bulk(channel);
   reply.Bulk(message);
+  session.NotePush(begin);
 }
 
 }  // namespace
@@ -110,7 +114,7 @@ size_t PubSub::PublishShard(std::string_view channel, std::string_view message,
 std::vector<std::string_view> PubSub::ActiveChannels(Kind kind, std::string_view pattern) const {
   std::vector<std::string_view> names;
   for (const auto& [name, subscribers] : DirectoryOf(kind)) {
-    if (pattern.empty() || GlobMatch(pattern, name)) names.push_back(name);
+    if (GlobMatch(pattern, name)) names.push_back(name);
   }
   return names;
 }

@@ -30,7 +30,7 @@ class PubSub {
   size_t PublishShard(std::string_view channel, std::string_view message,
                       const std::function<void(Session&)>& delivered);
 
-  // Names with at least one subscriber, ascending; an empty pattern takes all.
+  // Names with at least one subscriber that match the glob pattern, ascending.
   std::vector<std::string_view> ActiveChannels(Kind kind, std::string_view pattern) const;
   size_t SubscriberCount(Kind kind, std::string_view name) const;
   size_t pattern_count() const { return patterns_.size(); }

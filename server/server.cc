@@ -9,15 +9,6 @@
 namespace cartwheel::server {
 namespace {
 
-// A session is owed at most about this much before it has to read: enough for any sane pipeline,
-// little enough that clients which never read cannot fill the memory. Once all sessions together
-// are owed a lot, each gets less.
-constexpr size_t kMaxOwed = 64UL << 20;
-constexpr size_t kMaxOwedInTotal = 512UL << 20;
-constexpr size_t kMaxOwedWhenTight = 1UL << 20;
-// Input gathered behind a request that waits; the rest stays in the socket.
-constexpr size_t kMaxInputHeldBack = 1UL << 20;
-
 constexpr int64_t kInspectionPeriodUs = 100'000;
 // At most 1,000 expired keys a turn and 100 turns a second are reclaimed: a few percent of one
 // core.
@@ -49,7 +40,6 @@ Session& Server::Connect(Peer peer, Now now) {
   const SessionId id = next_client_id_++;
   Session& session = *(sessions_[id] = std::make_unique<Session>(id, std::move(peer), now));
   session.authenticated = options_.config.requirepass.empty();
-  ++statistics_.total_connections_received;
   std::string_view refusal;
   if (sessions_.size() > static_cast<size_t>(options_.config.maxclients)) {
     refusal = "ERR max number of clients reached";
@@ -57,7 +47,9 @@ Session& Server::Connect(Peer peer, Now now) {
              !session.peer.unix_socket) {
     refusal = kProtectedMode;
   }
-  if (!refusal.empty()) {
+  if (refusal.empty()) {
+    ++statistics_.total_connections_received;
+  } else {
     ++statistics_.rejected_connections;
     session.writer().Error(refusal);
     Close(session, refusal, true);
@@ -70,14 +62,15 @@ void Server::Receive(Session& session, std::string_view bytes, Now now) {
   statistics_.total_net_input_bytes += bytes.size();
   ++statistics_.total_reads_processed;
   if (session.closing()) return;
-  const bool held_back = held_back_.contains(session.id);
-  if (session.input.empty() && !held_back) {
+  if (session.input.empty() && !session.held_back()) {
     session.input.append(bytes.substr(RunRequests(session, bytes, now)));
   } else {
     session.input.append(bytes);
-    if (!held_back) ResumeInput(session, now);
+    if (!session.held_back()) ResumeInput(session, now);
   }
-  if (session.input.size() > options_.config.client_query_buffer_limit) {
+  // What a transaction has queued is input too: a client could otherwise pile it up without end.
+  const size_t gathered = session.input.size() + session.queued_bytes;
+  if (gathered > options_.config.client_query_buffer_limit) {
     ++statistics_.client_query_buffer_limit_disconnections;
     Close(session, "its request is larger than client-query-buffer-limit", false);
   }
@@ -87,8 +80,8 @@ void Server::Receive(Session& session, std::string_view bytes, Now now) {
 void Server::EndOfInput(Session& session, Now now) {
   session.input_ended = true;
   if (session.waiting() || session.postponed) {
-    Close(session, "disconnected while its request waited", false);
-  } else if (!held_back_.contains(session.id)) {
+    Close(session, "disconnected while its request waited", true);
+  } else if (!session.held_back()) {
     ResumeInput(session, now);
   }
 }
@@ -97,66 +90,14 @@ void Server::Disconnect(Session& session) {
   if (!session.close_reason.empty()) {
     LogVerbose("client " + session.peer.address + " closed: " + session.close_reason);
   }
-  SetMonitoring(session, false);
-  pub_sub_.UnsubscribeAll(session);
-  watches_.UnwatchAll(session);
-  held_back_.erase(session.id);
+  Detach(session);
   std::erase(touched_, &session);
   sessions_.erase(session.id);
-}
-
-void Server::Sent(Session& session, size_t bytes, Now now) {
-  statistics_.total_net_output_bytes += bytes;
-  ++statistics_.total_writes_processed;
-  session.last_active_us = now.monotonic_us;
-  if (held_back_.contains(session.id)) next_wake_us_ = 0;
 }
 
 void Server::RequestShutdown(std::string_view why) {
   LogNotice("shutting down: " + std::string(why));
   shutdown_requested_ = true;
-}
-
-void Server::Tick(Now now) {
-  if (stalled_until_us_ != 0 && now.monotonic_us >= stalled_until_us_) stalled_until_us_ = 0;
-  if (pause_mode_ != PauseMode::kNone && now.monotonic_us >= pause_until_us_) Unpause(now);
-  if (now.monotonic_us >= next_wake_us_) WakeSessions(now);
-  if (now.monotonic_us >= next_reclaim_us_) ReclaimExpired(now);
-  if (now.monotonic_us >= next_inspection_us_) InspectSessions(now);
-}
-
-int64_t Server::NextDeadline() const {
-  return std::min({next_wake_us_, next_reclaim_us_, next_inspection_us_});
-}
-
-// Gives back their turn to sessions that were held back, as far as what held them is over.
-void Server::WakeSessions(Now now) {
-  next_wake_us_ = INT64_MAX;
-  for (SessionId id : std::vector<SessionId>(held_back_.begin(), held_back_.end())) {
-    Session& session = *sessions_.at(id);
-    if (session.waiting()) {
-      if (now.monotonic_us < session.waiting_until_us) {
-        next_wake_us_ = std::min(next_wake_us_, session.waiting_until_us);
-        continue;
-      }
-      session.waiting_until_us = 0;
-      session.output += std::exchange(session.waiting_reply, {});
-      Touch(session);
-    }
-    held_back_.erase(id);
-    ResumeInput(session, now);
-  }
-}
-
-// Notes that a session's next request waits; WakeSessions looks at it again.
-void Server::Hold(const Session& session) {
-  held_back_.insert(session.id);
-  if (session.waiting()) {
-    next_wake_us_ = std::min(next_wake_us_, session.waiting_until_us);
-  } else if (session.postponed) {
-    const int64_t until = std::max(stalled_until_us_, pause_until_us_);
-    next_wake_us_ = std::min(next_wake_us_, until);
-  }
 }
 
 void Server::ReclaimExpired(Now now) {
@@ -183,21 +124,12 @@ void Server::InspectSessions(Now now) {
   for (auto& [id, session] : sessions_) {
     total_unsent_ += session->unsent_bytes();
     CheckOutputLimit(*session, now);
-    const bool may_idle = session->subscribed() || session->monitoring || session->waiting();
+    const bool may_idle = session->subscribed() || session->monitoring || session->waiting() ||
+                          session->postponed || session->close_now;
     if (timeout_us > 0 && !may_idle && now.monotonic_us - session->last_active_us > timeout_us) {
       Close(*session, "idle for longer than 'timeout'", false);
     }
   }
-}
-
-bool Server::OwesTooMuch(const Session& session) const {
-  const size_t limit = total_unsent_ > kMaxOwedInTotal ? kMaxOwedWhenTight : kMaxOwed;
-  return session.unsent_bytes() > limit;
-}
-
-bool Server::WantsInput(const Session& session) const {
-  if (session.closing() || OwesTooMuch(session)) return false;
-  return !held_back_.contains(session.id) || session.input.size() < kMaxInputHeldBack;
 }
 
 void Server::CheckOutputLimit(Session& session, Now now) {
@@ -243,6 +175,8 @@ void Server::Commit(Now now) {
       LogWarning("the data directory failed, clients get MISCONF: " + commit_error_);
     }
     FailReplies(committed.error());
+    // What watchers were told, and when their keys expire, came from the batch that is gone.
+    watches_.TouchIf([](const cluster::KeyRef&) { return true; });
     return;
   }
   if (!had_changes) return;
@@ -269,8 +203,10 @@ void Server::FailReplies(const storage::Error& error) {
     for (const Session::DataReply& reply : session->data_replies) {
       if (reads_stand && !reply.uncommitted) continue;
       kept.append(session->output, at, reply.begin - at);
-      resp::ReplyWriter(kept, session->protocol).Error(text);
-      statistics_.CountError(text);
+      if (!reply.continued) {
+        resp::ReplyWriter(kept, session->protocol).Error(text);
+        statistics_.CountError(text);
+      }
       at = reply.end;
     }
     if (at == 0) continue;
@@ -292,35 +228,24 @@ void Server::ClearTouched() {
 void Server::Close(Session& session, std::string_view reason, bool after_reply) {
   if (session.close_reason.empty()) session.close_reason = reason;
   (after_reply ? session.close_after_reply : session.close_now) = true;
+  Detach(session);
   Touch(session);
+}
+
+// Takes the session out of everything that refers to it but the list of sessions.
+void Server::Detach(Session& session) {
+  Release(session);
+  SetMonitoring(session, false);
+  pub_sub_.UnsubscribeAll(session);
+  watches_.UnwatchAll(session);
 }
 
 void Server::ResetTransaction(Session& session) {
   session.in_transaction = false;
   session.transaction_failed = false;
   session.queue.clear();
+  session.queued_bytes = 0;
   watches_.UnwatchAll(session);
-}
-
-void Server::Pause(PauseMode mode, int64_t until_us) {
-  pause_mode_ = std::max(pause_mode_, mode);
-  pause_until_us_ = std::max(pause_until_us_, until_us);
-}
-
-void Server::Unpause(Now now) {
-  pause_mode_ = PauseMode::kNone;
-  pause_until_us_ = 0;
-  next_wake_us_ = std::min(next_wake_us_, now.monotonic_us);
-}
-
-void Server::Stall(int64_t until_us) {
-  stalled_until_us_ = std::max(stalled_until_us_, until_us);
-}
-
-void Server::ReplyLater(Session& session, int64_t until_us, std::string reply) {
-  session.waiting_until_us = until_us;
-  session.waiting_reply = std::move(reply);
-  Hold(session);
 }
 
 void Server::SetMonitoring(Session& session, bool on) {

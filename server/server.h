@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -104,6 +103,7 @@ class Server {
   // Marks a session as having output or a state change for the shell.
   void Touch(Session& session);
   // Closes a session: at once when it is another's, after its reply when it is the caller's own.
+  // From here on it receives, watches and waits for nothing.
   void Close(Session& session, std::string_view reason, bool after_reply);
   // Runs one command for a session that is allowed to run it (dispatch and EXEC): the reply,
   // statistics, SLOWLOG.
@@ -123,34 +123,48 @@ class Server {
   void ReplyLater(Session& session, int64_t until_us, std::string reply);
   // MONITOR on and off.
   void SetMonitoring(Session& session, bool on);
+  // Whether it still has to give the password; not once `requirepass` is cleared.
+  bool MustAuthenticate(const Session& session) const {
+    return !session.authenticated && !options_.config.requirepass.empty();
+  }
 
  private:
   // dispatch.cc
   enum class Outcome : uint8_t { kDone, kPostponed };
   size_t RunRequests(Session& session, std::string_view input, Now now);
   Outcome Dispatch(Session& session, Args args, Now now);
-  bool MayRun(Session& session, const Command& command, Args args);
-  bool MustPostpone(const Session& session, const Command& command) const;
+  Outcome Route(Session& session, Args args, Now now);
+  std::string WhyNot(const Session& session, const Command& command, Args args);
+  bool OutOfMemoryFor(const Session& session, const Command& command);
   void Enqueue(Session& session, const Command& command, Args args);
   void Reject(Session& session, const Command* command, std::string_view error);
   void RunCommand(Session& session, const Command& command, Args args, Now now);
+  void KeepOwnPushesOnly(Session& session, size_t begin);
+  void NoteDataReply(Session& session, size_t begin);
+
+  // call.cc
   void CallOperation(Session& session, const Command& command, Args args, Now now);
   // What a call leaves in statistics, SLOWLOG and LATENCY; `error` is empty or the reply after its
   // '-'.
   void Account(const Session& session, const Command& command, Args args, Now now, int64_t took_us,
                std::string_view error);
-  void ResumeInput(Session& session, Now now);
   void FeedMonitors(const Session& from, const Command& command, Args args, Now now);
 
-  // server.cc
+  // held_back.cc
+  void Hold(Session& session);
+  void Release(Session& session);
+  void WakeSessions(Now now);
+  void ResumeInput(Session& session, Now now);
+  bool MustPostpone(const Session& session, const Command& command) const;
   bool OwesTooMuch(const Session& session) const;
-  void Hold(const Session& session);
+
+  // server.cc
+  void Detach(Session& session);
   void CheckOutputLimit(Session& session, Now now);
   void Commit(Now now);
   void FailReplies(const storage::Error& error);
   void ReclaimExpired(Now now);
   void InspectSessions(Now now);
-  void WakeSessions(Now now);
 
   ServerOptions options_;
   cluster::LocalStore store_;
@@ -168,14 +182,15 @@ class Server {
   std::string commit_error_;
   uint64_t random_state_;
   size_t monitor_count_ = 0;
-  size_t total_unsent_ = 0;        // over all sessions, as of the last inspection
-  std::set<SessionId> held_back_;  // sessions whose next request waits for something
+  size_t total_unsent_ = 0;                 // over all sessions, as of the last inspection
+  std::map<uint64_t, Session*> held_back_;  // by ticket: whose next request waits for something
+  uint64_t next_hold_ticket_ = 1;
   PauseMode pause_mode_ = PauseMode::kNone;
   int64_t pause_until_us_ = 0;
   int64_t stalled_until_us_ = 0;
   int64_t next_inspection_us_ = 0;
   int64_t next_reclaim_us_ = 0;
-  int64_t next_wake_us_ = INT64_MAX;
+  int64_t next_wake_us_ = INT64_MAX;  // when one of held_back_ may be able to go on
   int64_t last_commit_warning_us_ = INT64_MIN;
   bool shutdown_requested_ = false;
   OperationRequest request_;         // scratch, reused

@@ -2,6 +2,7 @@
 // owed, and what it told us about itself. The server changes it; the shell moves bytes in and out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -60,9 +61,10 @@ class Session {
   bool no_evict = false;
   bool no_touch = false;
   bool monitoring = false;
-  enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext };
+  // CLIENT REPLY SKIP makes kSkipNext, which becomes kSkip for the one command after it.
+  enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
   ReplyMode reply_mode = ReplyMode::kOn;
-  const Command* last_command = nullptr;
+  const Command* last_command = nullptr;  // null too after an unknown one
 
   // Input: bytes received that no executed request has consumed; they start at a request's first
   // byte.
@@ -79,8 +81,17 @@ class Session {
     size_t begin;
     size_t end;
     bool uncommitted;  // it saw or made uncommitted changes
+    bool continued;    // the rest of the reply before it: a push stands between them
   };
   std::vector<DataReply> data_replies;
+  // Pushes written while a command of its own runs: messages to itself, confirmations of
+  // subscriptions. They stand whatever becomes of the command's reply.
+  struct OwnPush {
+    size_t begin;
+    size_t end;
+  };
+  std::vector<OwnPush> own_pushes;
+  bool executing = false;
   int64_t over_soft_limit_since_us = 0;  // 0: not over it
 
   // How the connection ends.
@@ -88,7 +99,8 @@ class Session {
   bool close_now = false;          // closed at the end of this turn, output dropped
   std::string close_reason;        // for the log
 
-  // What holds its next request back.
+  // What holds its next request back, if anything does.
+  uint64_t hold_ticket = 0;      // its place among the sessions held back; 0: none
   bool postponed = false;        // CLIENT PAUSE or DEBUG SLEEP: the request is still in `input`
   int64_t waiting_until_us = 0;  // monotonic; 0: not waiting; INT64_MAX: for ever
   std::string waiting_reply;     // given then
@@ -103,6 +115,7 @@ class Session {
   bool transaction_failed = false;  // a command could not be queued: EXEC answers EXECABORT
   bool watched_key_changed = false;
   std::vector<QueuedCommand> queue;
+  size_t queued_bytes = 0;  // arguments in `queue`
   std::vector<WatchedKey> watched;
 
   // Subscriptions, sorted so that replies do not depend on hashing.
@@ -116,7 +129,19 @@ class Session {
   size_t subscription_count() const { return channels.size() + patterns.size(); }
   bool subscribed() const { return subscription_count() + shard_channels.size() > 0; }
   bool closing() const { return close_after_reply || close_now; }
+  bool held_back() const { return hold_ticket != 0; }
   bool waiting() const { return waiting_until_us != 0; }
+  bool silent() const { return reply_mode == ReplyMode::kOff || reply_mode == ReplyMode::kSkip; }
+  // Whether a command of the transaction has one of the CommandFlags.
+  bool HasQueued(uint32_t flags) const {
+    return std::ranges::any_of(queue, [flags](const QueuedCommand& queued) {
+      return (queued.command->flags & flags) != 0;
+    });
+  }
+  // The push that begins there has been written to `output`.
+  void NotePush(size_t begin) {
+    if (executing) own_pushes.push_back({begin, output.size()});
+  }
   size_t unsent_bytes() const { return output.size() + in_flight; }
   ClientClass client_class() const {
     return subscribed() || monitoring ? ClientClass::kPubSub : ClientClass::kNormal;

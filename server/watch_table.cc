@@ -30,9 +30,9 @@ void WatchTable::TouchWatched(const cluster::KeyRef& ref) {
   for (Session* session : found->second) session->watched_key_changed = true;
 }
 
-void WatchTable::TouchDatabase(cluster::Database database) {
+void WatchTable::TouchIf(const std::function<bool(const cluster::KeyRef&)>& changed) {
   for (auto& [key, sessions] : watchers_) {
-    if (key.first != database) continue;
+    if (!changed({key.first, key.second})) continue;
     for (Session* session : sessions) session->watched_key_changed = true;
   }
 }

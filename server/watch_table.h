@@ -2,6 +2,7 @@
 // nobody watches.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,8 +23,8 @@ class WatchTable {
   void Touch(const cluster::KeyRef& ref) {
     if (!watchers_.empty()) TouchWatched(ref);
   }
-  // Every key of a database may have changed.
-  void TouchDatabase(cluster::Database database);
+  // The watched keys of which `changed` says so have changed.
+  void TouchIf(const std::function<bool(const cluster::KeyRef&)>& changed);
 
   bool empty() const { return watchers_.empty(); }
 

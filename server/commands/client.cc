@@ -105,7 +105,7 @@ void ReplyLines(CommandContext& context, const std::string& lines) {
 void ListByClass(CommandContext& context, std::optional<ClientClass> wanted) {
   std::string lines;
   for (const auto& [id, session] : context.server.sessions()) {
-    if (wanted && !IsOfClass(*session, *wanted)) continue;
+    if (session->close_now || (wanted && !IsOfClass(*session, *wanted))) continue;
     lines += DescribeClient(*session, context.now) + '\n';
   }
   ReplyLines(context, lines);
@@ -121,7 +121,8 @@ void ListByIds(CommandContext& context, Args ids) {
     }
     const auto& sessions = context.server.sessions();
     const auto found = sessions.find(static_cast<SessionId>(*id));
-    if (found != sessions.end()) lines += DescribeClient(*found->second, context.now) + '\n';
+    if (found == sessions.end() || found->second->close_now) continue;
+    lines += DescribeClient(*found->second, context.now) + '\n';
   }
   ReplyLines(context, lines);
 }
@@ -198,7 +199,6 @@ void ClientKill(CommandContext& context) {
   context.reply.Integer(static_cast<int64_t>(Kill(context, filter)));
 }
 
-// Decides itself whether it answers, and what holds for the next command.
 void ClientReply(CommandContext& context) {
   using Mode = Session::ReplyMode;
   Mode& mode = context.session.reply_mode;
@@ -210,8 +210,7 @@ void ClientReply(CommandContext& context) {
   } else if (EqualsIgnoreCase(context.args[2], "skip")) {
     if (mode != Mode::kOff) mode = Mode::kSkipNext;
   } else {
-    if (mode == Mode::kOn) context.reply.Error(kSyntaxError);
-    if (mode == Mode::kSkipNext) mode = Mode::kOn;
+    context.reply.Error(kSyntaxError);
   }
 }
 

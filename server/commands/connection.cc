@@ -104,7 +104,7 @@ void Hello(CommandContext& context) {
     }
     session.authenticated = true;
   }
-  if (!session.authenticated) {
+  if (context.server.MustAuthenticate(session)) {
     context.reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
         "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "

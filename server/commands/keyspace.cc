@@ -16,7 +16,7 @@ constexpr size_t kDefaultScanCount = 10;
 constexpr size_t kKeysPage = 4096;
 
 struct ScanOptions {
-  std::string_view pattern;
+  std::string_view pattern = "*";
   size_t count = kDefaultScanCount;
   bool type_excludes_all = false;  // TYPE names a type that no key has
 };
@@ -49,15 +49,20 @@ bool ParseScanOptions(CommandContext& context, ScanOptions& options) {
   return true;
 }
 
+// As C's strtoul, so that whatever Redis takes for a cursor is one here too: "" is 0, a sign may
+// stand before the digits, and "-1" is the largest number.
 std::optional<uint64_t> ParseCursor(std::string_view text) {
+  if (text.empty()) return 0;
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
   uint64_t cursor = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cursor);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return cursor;
+  return negative ? 0 - cursor : cursor;
 }
 
 bool Matches(std::string_view pattern, std::string_view key) {
-  return pattern.empty() || pattern == "*" || GlobMatch(pattern, key);
+  return pattern == "*" || GlobMatch(pattern, key);
 }
 
 // ASYNC and SYNC are both accepted and mean the same: a flush is one range deletion. False after an
@@ -70,6 +75,16 @@ bool CheckFlushMode(CommandContext& context) {
   return valid;
 }
 
+// Before a flush, of one database or of all: watched keys that are there change, absent ones do
+// not.
+void TouchPresent(CommandContext& context, std::optional<cluster::Database> database) {
+  context.server.watches().TouchIf([&](const cluster::KeyRef& ref) {
+    if (database && ref.database != *database) return false;
+    const auto value = context.server.store().Read(ref, context.now.unix_ms());
+    return !value || value->has_value();
+  });
+}
+
 }  // namespace
 
 void DbSize(CommandContext& context) {
@@ -79,18 +94,16 @@ void DbSize(CommandContext& context) {
 
 void FlushAll(CommandContext& context) {
   if (!CheckFlushMode(context)) return;
+  TouchPresent(context, std::nullopt);
   context.server.store().FlushAll();
-  for (cluster::Database db = 0; db < cluster::kMaxDatabases; ++db) {
-    context.server.watches().TouchDatabase(db);
-  }
   context.server.executor().NoteChange();
   context.reply.Ok();
 }
 
 void FlushDb(CommandContext& context) {
   if (!CheckFlushMode(context)) return;
+  TouchPresent(context, context.session.database);
   context.server.store().Flush(context.session.database);
-  context.server.watches().TouchDatabase(context.session.database);
   context.server.executor().NoteChange();
   context.reply.Ok();
 }
@@ -103,7 +116,7 @@ void Keys(CommandContext& context) {
     cluster::ScanPage page = context.server.store().Scan(context.session.database, cursor,
                                                          kKeysPage, context.now.unix_ms());
     for (std::string& key : page.keys) {
-      if (pattern == "*" || GlobMatch(pattern, key)) found.push_back(std::move(key));
+      if (Matches(pattern, key)) found.push_back(std::move(key));
     }
     cursor = page.next_cursor;
   } while (cursor != 0);

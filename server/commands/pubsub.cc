@@ -1,4 +1,5 @@
 // SUBSCRIBE and its relatives. Confirmations are pushes: one for each name, in the order given.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +18,15 @@ int64_t CountAfter(const Session& session, Kind kind) {
                                                    : session.subscription_count());
 }
 
-void Confirm(CommandContext& context, Kind kind, std::string_view what, std::string_view name) {
+// A null name: there was nothing to unsubscribe from. A push, so CLIENT REPLY OFF does not stop it.
+void Confirm(CommandContext& context, Kind kind, std::string_view what,
+             std::optional<std::string_view> name) {
+  const size_t begin = context.reply.size();
   context.reply.Push(3);
   context.reply.Bulk(what);
-  context.reply.Bulk(name);
+  name ? context.reply.Bulk(*name) : context.reply.Null();
   context.reply.Integer(CountAfter(context.session, kind));
+  context.session.NotePush(begin);
 }
 
 void SubscribeEach(CommandContext& context, Kind kind, std::string_view what) {
@@ -39,15 +44,16 @@ void UnsubscribeEach(CommandContext& context, Kind kind, std::string_view what,
     context.server.pub_sub().Unsubscribe(context.session, kind, name);
     Confirm(context, kind, what, name);
   }
-  if (!names.empty()) return;
-  context.reply.Push(3);
-  context.reply.Bulk(what);
-  context.reply.Null();
-  context.reply.Integer(CountAfter(context.session, kind));
+  if (names.empty()) Confirm(context, kind, what, std::nullopt);
 }
 
 void ReplyNames(CommandContext& context, Kind kind) {
-  const std::string_view pattern = context.args.size() > 2 ? context.args[2] : std::string_view();
+  if (context.args.size() > 3) {
+    context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
+                        std::string(context.args[1]) + "'. Try PUBSUB HELP.");
+    return;
+  }
+  const std::string_view pattern = context.args.size() > 2 ? context.args[2] : "*";
   const auto names = context.server.pub_sub().ActiveChannels(kind, pattern);
   context.reply.Array(names.size());
   for (std::string_view name : names) context.reply.Bulk(name);
@@ -72,6 +78,10 @@ void PSubscribe(CommandContext& context) {
   SubscribeEach(context, Kind::kPattern, "psubscribe");
 }
 void SSubscribe(CommandContext& context) {
+  if (context.session.in_exec) {
+    context.reply.Error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    return;
+  }
   SubscribeEach(context, Kind::kShard, "ssubscribe");
 }
 

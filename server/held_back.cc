@@ -1,0 +1,139 @@
+// Sessions that have to wait before their next request runs: paused (CLIENT PAUSE), stalled (DEBUG
+// SLEEP), waiting for a reply (WAIT), or owed more than they read. They go on in the order in which
+// they were held back.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "server/handlers.h"
+#include "server/server.h"
+
+namespace cartwheel::server {
+namespace {
+
+// A session is owed at most about this much before it has to read: enough for any sane pipeline,
+// little enough that clients which never read cannot fill the memory. Once all sessions together
+// are owed a lot, each gets less.
+constexpr size_t kMaxOwed = 64UL << 20;
+constexpr size_t kMaxOwedInTotal = 512UL << 20;
+constexpr size_t kMaxOwedWhenTight = 1UL << 20;
+// Input gathered behind a request that waits; the rest stays in the socket.
+constexpr size_t kMaxInputHeldBack = 1UL << 20;
+// Input buffers keep their memory for the next request up to this size.
+constexpr size_t kKeptInputBytes = 256UL << 10;
+
+}  // namespace
+
+void Server::Tick(Now now) {
+  if (stalled_until_us_ != 0 && now.monotonic_us >= stalled_until_us_) {
+    stalled_until_us_ = 0;
+    next_wake_us_ = now.monotonic_us;
+  }
+  if (pause_mode_ != PauseMode::kNone && now.monotonic_us >= pause_until_us_) Unpause(now);
+  if (stalled_until_us_ == 0 && now.monotonic_us >= next_wake_us_) WakeSessions(now);
+  if (now.monotonic_us >= next_reclaim_us_) ReclaimExpired(now);
+  if (now.monotonic_us >= next_inspection_us_) InspectSessions(now);
+}
+
+int64_t Server::NextDeadline() const {
+  int64_t deadline = std::min(next_reclaim_us_, next_inspection_us_);
+  if (stalled_until_us_ != 0) return std::min(deadline, stalled_until_us_);
+  if (pause_mode_ != PauseMode::kNone) deadline = std::min(deadline, pause_until_us_);
+  return std::min(deadline, next_wake_us_);
+}
+
+// Gives back their turn to sessions that were held back. Those that something still holds are held
+// back again, behind nobody that they were ahead of.
+void Server::WakeSessions(Now now) {
+  next_wake_us_ = INT64_MAX;
+  for (const auto& [ticket, session] : std::map(held_back_)) {
+    if (session->waiting() && now.monotonic_us < session->waiting_until_us) {
+      next_wake_us_ = std::min(next_wake_us_, session->waiting_until_us);
+      continue;
+    }
+    session->output += session->waiting_reply;
+    Release(*session);
+    ResumeInput(*session, now);
+  }
+}
+
+// Notes that the session's next request waits; WakeSessions looks at it again.
+void Server::Hold(Session& session) {
+  if (session.hold_ticket == 0) {
+    session.hold_ticket = next_hold_ticket_++;
+    held_back_.emplace(session.hold_ticket, &session);
+  }
+  if (session.waiting()) next_wake_us_ = std::min(next_wake_us_, session.waiting_until_us);
+}
+
+void Server::Release(Session& session) {
+  held_back_.erase(session.hold_ticket);
+  session.hold_ticket = 0;
+  session.postponed = false;
+  session.waiting_until_us = 0;
+  session.waiting_reply.clear();
+}
+
+void Server::ResumeInput(Session& session, Now now) {
+  if (session.closing()) return;
+  Touch(session);  // even when no request was complete: the shell reads on
+  session.input.erase(0, RunRequests(session, session.input, now));
+  if (session.input.empty() && session.input.capacity() > kKeptInputBytes) {
+    session.input.shrink_to_fit();
+  }
+  if (session.input_ended && !session.held_back()) Close(session, "", true);
+}
+
+bool Server::MustPostpone(const Session& session, const Command& command) const {
+  if (stalled_until_us_ != 0) return true;
+  if (session.monitoring) return false;  // Redis takes a monitor for a replica here
+  switch (pause_mode_) {
+    case PauseMode::kNone: return false;
+    case PauseMode::kAll: return true;
+    case PauseMode::kWrite: break;
+  }
+  constexpr uint32_t kChanges = kWrite | kMayReplicate;
+  return (command.flags & kChanges) != 0 ||
+         (command.handler == Exec && session.HasQueued(kChanges));
+}
+
+bool Server::OwesTooMuch(const Session& session) const {
+  const size_t limit = total_unsent_ > kMaxOwedInTotal ? kMaxOwedWhenTight : kMaxOwed;
+  return session.unsent_bytes() > limit;
+}
+
+bool Server::WantsInput(const Session& session) const {
+  if (session.closing() || OwesTooMuch(session)) return false;
+  return !session.held_back() || session.input.size() < kMaxInputHeldBack;
+}
+
+void Server::Sent(Session& session, size_t bytes, Now now) {
+  statistics_.total_net_output_bytes += bytes;
+  ++statistics_.total_writes_processed;
+  session.last_active_us = now.monotonic_us;
+  const bool held_by_owing = session.held_back() && !session.postponed && !session.waiting();
+  if (held_by_owing && !OwesTooMuch(session)) next_wake_us_ = now.monotonic_us;
+}
+
+void Server::Pause(PauseMode mode, int64_t until_us) {
+  pause_mode_ = std::max(pause_mode_, mode);
+  pause_until_us_ = std::max(pause_until_us_, until_us);
+}
+
+void Server::Unpause(Now now) {
+  pause_mode_ = PauseMode::kNone;
+  pause_until_us_ = 0;
+  next_wake_us_ = std::min(next_wake_us_, now.monotonic_us);
+}
+
+void Server::Stall(int64_t until_us) {
+  stalled_until_us_ = std::max(stalled_until_us_, until_us);
+}
+
+void Server::ReplyLater(Session& session, int64_t until_us, std::string reply) {
+  session.waiting_until_us = until_us;
+  session.waiting_reply = std::move(reply);
+  Hold(session);
+}
+
+}  // namespace cartwheel::server
