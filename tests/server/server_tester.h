@@ -61,7 +61,7 @@ class ServerTester {
   // A client from elsewhere than this machine's loopback, which is where the others are.
   Session& Connect(std::string_view client, Peer peer) {
     Session& session = server_.Connect(std::move(peer), now_);
-    clients_[std::string(client)] = {.session = &session, .received = {}};
+    clients_[std::string(client)] = {.session = &session, .received = {}, .reads = true};
     server_.Touch(session);
     EndTurn();
     return session;
@@ -83,6 +83,24 @@ class ServerTester {
   }
   void Disconnect(std::string_view client) {
     server_.Disconnect(*std::exchange(clients_.find(client)->second.session, nullptr));
+  }
+
+  // From now on the client takes nothing off its socket; until it reads again, what it is owed
+  // stays with the server.
+  void StopReading(std::string_view client) {
+    session(client);
+    clients_.find(client)->second.reads = false;
+  }
+  // It reads everything that it is owed by now, and what comes.
+  void ReadAgain(std::string_view client) {
+    clients_.find(client)->second.reads = true;
+    server_.Touch(session(client));
+    EndTurn();
+  }
+  // The client shuts its side of the connection down, having sent everything.
+  void EndInput(std::string_view client) {
+    server_.EndOfInput(session(client), now_);
+    EndTurn();
   }
 
   // Bytes in without a turn: the next turn answers them, with those of other clients.
@@ -149,6 +167,7 @@ class ServerTester {
   struct Client {
     Session* session;  // null once its connection is closed
     std::string received;
+    bool reads = true;
   };
 
   // The server reads it in pairs, before and after.
@@ -166,6 +185,7 @@ class ServerTester {
 
   void Deliver(Session& session) {
     Client& client = ClientOf(session);
+    if (!session.close_now && !session.output.empty() && !client.reads) return;
     if (!session.close_now && !session.output.empty()) {
       const std::string output = std::exchange(session.output, {});
       client.received += output;
