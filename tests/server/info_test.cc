@@ -63,9 +63,8 @@ TEST(Info, EveryLineIsANameAndAValue) {
   ServerTester redis;
   redis.Run("a", "SET k v");
   redis.Run("a", "NOPE");
-  std::string_view rest = redis.Send("info", "INFO everything").text;
-  const std::string text(rest);
-  rest = text;
+  const std::string text = redis.Send("info", "INFO everything").text;
+  std::string_view rest = text;
   while (!rest.empty()) {
     const size_t end = rest.find("\r\n");
     ASSERT_NE(end, std::string_view::npos);
