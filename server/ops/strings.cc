@@ -56,8 +56,10 @@ void Apply(const SetOp& op, const OpInput& in, OpOutput& out) {
   if (op.return_old && !CheckString(old, out)) return;
   const bool sets = Holds(op.condition, old);
   if (sets) {
-    out.changes[0] =
-        HasPassed(*expire_at, in.now_ms) ? Change::Delete() : Change::Put(op.value, *expire_at);
+    // An expiry that is kept may be this very millisecond's, through which the key still lives.
+    const bool gone =
+        op.expiry.kind != ExpiryOption::Kind::kKeep && HasPassed(*expire_at, in.now_ms);
+    out.changes[0] = gone ? Change::Delete() : Change::Put(op.value, *expire_at);
   }
   if (op.return_old) {
     ReplyBytes(old, out);
@@ -85,10 +87,9 @@ void Apply(const GetExOp& op, const OpInput& in, OpOutput& out) {
   if (!value) return out.reply.Null();
   if (!CheckString(value, out)) return;
   if (!op.expiry_error.empty()) return out.reply.Error(op.expiry_error);
-  const std::optional<ExpireAt> expire_at =
-      op.expiry.kind == ExpiryOption::Kind::kNone
-          ? value->expire_at
-          : ResolveExpiry(op.expiry, value->expire_at, in.now_ms);
+  // Without an option it is a GET, also of a key in its last millisecond.
+  if (op.expiry.kind == ExpiryOption::Kind::kNone) return ReplyBytes(value, out);
+  const std::optional<ExpireAt> expire_at = ResolveExpiry(op.expiry, value->expire_at, in.now_ms);
   if (!expire_at) return out.reply.Error(InvalidExpireTime("getex"));
   if (HasPassed(*expire_at, in.now_ms)) {
     out.changes[0] = Change::Delete();
