@@ -47,7 +47,9 @@ TEST_F(Expiry, LivesThroughItsLastMillisecond) {
   redis.Run("alice", "SET k v PX 50");
   redis.Advance(50'000);
   EXPECT_EQ(redis.Run("alice", "PTTL k"), "(integer) 0");
-  EXPECT_EQ(redis.Run("alice", "GET k"), "\"v\"");
+  EXPECT_EQ(redis.Run("alice", "GETEX k"), "\"v\"");
+  EXPECT_EQ(redis.Run("alice", "SET k w KEEPTTL"), "OK");
+  EXPECT_EQ(redis.Run("alice", "GET k"), "\"w\"");
   redis.Advance(1'000);
   EXPECT_EQ(redis.Run("alice", "GET k"), "(nil)");
 }
