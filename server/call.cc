@@ -65,15 +65,15 @@ void AppendQuoted(std::string& out, std::string_view bytes) {
 
 void Server::Call(Session& session, const Command& command, Args args, Now now) {
   const size_t begin = session.output.size();
-  const int64_t started_us = options_.stopwatch_us();
+  const int64_t started_us = stopwatch_read_us_;
   if (command.parse != nullptr) {
     CallOperation(session, command, args, now);
   } else {
     CommandContext context{*this, session, command, args, now, session.writer()};
     command.handler(context);
   }
-  const int64_t took_us = options_.stopwatch_us() - started_us;
-  Account(session, command, args, now, took_us,
+  stopwatch_read_us_ = options_.stopwatch_us();
+  Account(session, command, args, now, stopwatch_read_us_ - started_us,
           session.output.size() > begin && session.output[begin] == '-'
               ? std::string_view(session.output).substr(begin + 1)
               : std::string_view());

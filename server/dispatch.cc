@@ -77,6 +77,7 @@ bool DependsOnCommit(const Command& command) {
 
 size_t Server::RunRequests(Session& session, std::string_view input, Now now) {
   size_t used = 0;
+  stopwatch_read_us_ = options_.stopwatch_us();
   while (used < input.size() && !session.closing() && !session.waiting()) {
     // A client that does not read what it asked for is not served further until it does.
     if (OwesTooMuch(session)) {

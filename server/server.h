@@ -193,6 +193,8 @@ class Server {
   int64_t next_wake_us_ = INT64_MAX;  // when one of held_back_ may be able to go on
   int64_t last_commit_warning_us_ = INT64_MIN;
   bool shutdown_requested_ = false;
+  // Where one command ended the next one begins: a reading of the clock each, not two.
+  int64_t stopwatch_read_us_ = 0;
   OperationRequest request_;         // scratch, reused
   std::vector<size_t> key_indexes_;  // scratch, reused
   Rate ops_rate_;
