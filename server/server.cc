@@ -191,17 +191,16 @@ void Server::Commit(Now now) {
   }
 }
 
-// What was answered but not stored was never answered. A full disk loses this turn's changes only,
-// so that reads before them stand; after any other failure no reply about data is trusted.
+// What was answered but not stored was never answered. A failed write loses this turn's changes, so
+// that reads before them stand; after a failed read no reply about data is trusted.
 void Server::FailReplies(const storage::Error& error) {
   const std::string text =
       "MISCONF the data directory failed and nothing of this command was kept: " + error.message;
-  const bool reads_stand = error.kind == storage::Error::Kind::kNoSpace;
   for (Session* session : touched_) {
     std::string kept;
     size_t at = 0;
     for (const Session::DataReply& reply : session->data_replies) {
-      if (reads_stand && !reply.uncommitted) continue;
+      if (!error.of_read && !reply.uncommitted) continue;
       kept.append(session->output, at, reply.begin - at);
       if (!reply.continued) {
         resp::ReplyWriter(kept, session->protocol).Error(text);

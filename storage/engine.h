@@ -30,11 +30,12 @@ struct Error {
     kNewerFormat,  // written by a later version
     kCorrupt,      // the files are damaged
     kNoSpace,      // the disk is full: the batch is dropped, a later one may succeed
-    kIo,           // the disk failed: final, every later Commit fails too
+    kIo,           // the disk failed: every later Commit of changes fails too, reads go on
     kInvalid,      // the caller's path or options make no sense
   };
   Kind kind;
-  std::string message;  // names the file and, where the operator can act, what to do
+  std::string message;   // names the file and, where the operator can act, what to do
+  bool of_read = false;  // from Commit: a read of this turn failed, so nothing it returned is sure
 };
 
 template <typename T>

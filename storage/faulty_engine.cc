@@ -21,7 +21,7 @@ void FaultyEngine::FailGets(Error::Kind kind, uint32_t count) {
 std::optional<std::string_view> FaultyEngine::Get(Keyspace keyspace, std::string_view key) {
   if (gets_to_fail_ > 0) {
     --gets_to_fail_;
-    failed_read_ = Error{get_fault_, "injected fault: the read failed"};
+    failed_read_ = Error{get_fault_, "injected fault: the read failed", true};
     return std::nullopt;
   }
   const WriteBatch::Found found = batch_.Find(keyspace, key);
@@ -59,8 +59,8 @@ Result<void> FaultyEngine::Commit() {
 
 // The error that this commit meets, if any.
 std::optional<Error> FaultyEngine::TakeFault() {
-  if (final_) return final_;
   if (failed_read_) return std::exchange(failed_read_, std::nullopt);
+  if (final_ && !batch_.empty()) return final_;
   if (commits_to_fail_ == 0 || batch_.empty()) return std::nullopt;
   --commits_to_fail_;
   Error fault{commit_fault_, "injected fault: the commit failed"};

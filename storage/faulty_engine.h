@@ -18,7 +18,7 @@ class FaultyEngine : public Engine {
  public:
   explicit FaultyEngine(std::unique_ptr<Engine> inner);
 
-  // The next `count` commits of a batch that is not empty fail; after kIo all commits do.
+  // The next `count` commits of a batch that is not empty fail; after kIo all such commits do.
   void FailCommits(Error::Kind kind, uint32_t count = 1);
   // The next `count` Gets find nothing and make the turn's Commit fail.
   void FailGets(Error::Kind kind, uint32_t count = 1);

@@ -117,7 +117,7 @@ std::unique_ptr<Cursor> LmdbEngine::NewCursor(Keyspace keyspace) {
 Result<void> LmdbEngine::Commit() {
   reader_.EndTurn();
   cache_.ReleaseViews();
-  if (batch_.empty() && !failed_read_ && !final_) [[likely]]
+  if (batch_.empty() && !failed_read_) [[likely]]
     return {};
   auto committed = CommitBatch();
   if (committed) UpdateCache();
@@ -127,8 +127,11 @@ Result<void> LmdbEngine::Commit() {
 }
 
 Result<void> LmdbEngine::CommitBatch() {
+  if (failed_read_) {
+    failed_read_->of_read = true;
+    return std::unexpected(*failed_read_);
+  }
   if (final_) return std::unexpected(*final_);
-  if (failed_read_) return std::unexpected(*failed_read_);
   int code = CommitToLmdb(store_, batch_);
   // Growing moves the map, and a snapshot's values are views into it.
   while (code == MDB_MAP_FULL && live_snapshots_ == 0 && store_.Grow()) {
