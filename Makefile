@@ -5,9 +5,13 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 # What `make run` passes to the server, for example make run ARGS="--port 7000".
 ARGS ?=
+# What `make docker` passes to docker build, for example DOCKER_BUILD_ARGS="--network host".
+DOCKER_BUILD_ARGS ?=
+DOCKER_IMAGE ?= cartwheel
 
 BUILD_PACKAGES := g++ cmake ninja-build pkg-config ccache libuv1-dev liblmdb-dev libxxhash-dev \
   libspdlog-dev libfmt-dev libmimalloc-dev liblzf-dev
+RUN_PACKAGES := redis-tools
 TEST_PACKAGES := libgtest-dev libgmock-dev libhiredis-dev redis-tools
 CLANG_PACKAGES := clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
 BENCH_PACKAGES := redis-server redis-tools python3
@@ -17,30 +21,36 @@ define preset
 	@cmake --build --preset $(1) -j $(JOBS)
 endef
 
-.PHONY: help packages test-packages clang-packages build run test asan tsan tidy format \
-  format-check fuzz compat bench docs docs-check clean
+# One apt at a time; the builds themselves are parallel.
+.NOTPARALLEL:
+.PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan \
+  tidy format format-check fuzz compat bench docs docs-check docker docker-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
+# Each names all it needs, so that whoever may not install packages is told once.
 packages:
 	@.ci/install-packages $(BUILD_PACKAGES)
-test-packages: packages
-	@.ci/install-packages $(TEST_PACKAGES)
-clang-packages: test-packages
-	@.ci/install-packages $(CLANG_PACKAGES)
+run-packages:
+	@.ci/install-packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
+test-packages:
+	@.ci/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+clang-packages:
+	@.ci/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES) $(CLANG_PACKAGES)
 
 build: test-packages ## build/cartwheel-server and the tests
 	$(call preset,release)
 
-run: packages ## installs what is missing, builds, starts a node on 127.0.0.1:6379
+server: packages ## build/cartwheel-server alone
 	@cmake --preset release -DCARTWHEEL_TESTS=OFF > /dev/null
 	@cmake --build --preset release -j $(JOBS) --target cartwheel-server
+
+run: run-packages server ## installs what is missing, builds, starts a node on 127.0.0.1:6379
 	@exec build/cartwheel-server $(ARGS)
 
 test: test-packages ## installs what is missing, builds, runs every test
-	@cmake --preset release -DCARTWHEEL_TESTS=ON > /dev/null
-	@cmake --build --preset release -j $(JOBS)
+	$(call preset,release)
 	@ctest --test-dir build -j $(JOBS) --output-on-failure --no-tests=error
 
 asan: clang-packages ## every test under AddressSanitizer and UndefinedBehaviorSanitizer (clang 19)
@@ -66,16 +76,12 @@ fuzz: clang-packages ## every fuzzer for FUZZ_SECONDS (60), and the canaries the
 	@tests/fuzz/run.sh $(FUZZ_SECONDS) build-asan
 	@tests/fuzz/run.sh --canary build-asan
 
-compat: packages ## real Redis clients and frameworks against the server; prints a table
-	@cmake --preset release > /dev/null
-	@cmake --build --preset release -j $(JOBS) --target cartwheel-server
+compat: server ## real Redis clients and frameworks against the server; prints a table
 	@redis-compat/setup
 	@redis-compat/run
 
-bench: test-packages ## throughput, p50/p99 and CPU per operation beside redis-server, same run
+bench: server ## throughput, p50/p99 and CPU per operation beside redis-server, same run
 	@.ci/install-packages $(BENCH_PACKAGES)
-	@cmake --preset release > /dev/null
-	@cmake --build --preset release -j $(JOBS) --target cartwheel-server
 	@python3 tests/bench/bench.py $(BENCH)
 
 docs: test-packages ## regenerates docs/commands.md and docs/configuration.md from their tables
@@ -83,10 +89,16 @@ docs: test-packages ## regenerates docs/commands.md and docs/configuration.md fr
 	@build/tests/docs/generate_docs commands > docs/commands.md
 	@build/tests/docs/generate_docs configuration > docs/configuration.md
 docs-check: test-packages
-	@cmake --build --preset release --target generate_docs
+	@cmake --preset release > /dev/null && cmake --build --preset release --target generate_docs
 	@diff <(build/tests/docs/generate_docs commands) docs/commands.md && \
 	  diff <(build/tests/docs/generate_docs configuration) docs/configuration.md || \
 	  { echo "docs/ differ from the tables: run 'make docs'"; exit 1; }
+
+docker: ## the image of one node; see docker/README.md
+	@docker version > /dev/null || { echo "make docker: no Docker engine answers" >&2; exit 1; }
+	@docker build $(DOCKER_BUILD_ARGS) -f docker/Dockerfile -t $(DOCKER_IMAGE) .
+docker-test: docker ## builds the image, then health, kill -9 and stop with real containers
+	@docker/test $(DOCKER_IMAGE)
 
 clean: ## removes every build directory
 	@rm -rf build build-*
