@@ -8,7 +8,7 @@ namespace cartwheel::cluster {
 namespace {
 
 constexpr size_t kCountBytes = 8;
-constexpr size_t kChecksumAt = 1 + kMaxDatabases * 2 * kCountBytes;
+constexpr size_t kChecksumAt = 1 + size_t{kMaxDatabases} * 2 * kCountBytes;
 constexpr size_t kStoredBytes = kChecksumAt + 4;
 
 uint32_t Checksum(const char* bytes) {

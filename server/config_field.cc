@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -231,7 +232,7 @@ Result Parser::operator()(PercentilesField) const {
   for (const std::string_view word : SpaceSeparated(value)) {
     const std::optional<double> percentile = ParseDouble(word);
     if (!percentile) return IllFormed(fmt::format("Invalid {} parameters", kName));
-    if (!(*percentile >= 0 && *percentile <= 100)) {  // NaN compares false
+    if (std::isnan(*percentile) || *percentile < 0 || *percentile > 100) {
       return IllFormed(fmt::format("{} parameters should sit between [0.0,100.0]", kName));
     }
     percentiles.push_back(*percentile);
@@ -274,6 +275,7 @@ struct Formatter {
   std::string operator()(SaveField) const { return config.save; }
   std::string operator()(OutputLimitField) const {
     std::vector<std::string> classes;
+    classes.reserve(kClientClasses.size());
     for (size_t i = 0; i < kClientClasses.size(); ++i) classes.push_back(OutputLimitText(i));
     return fmt::format("{}", fmt::join(classes, " "));
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace cartwheel::server {
 
@@ -12,7 +13,7 @@ void DurationHistogram::Record(int64_t microseconds) {
 
 int64_t DurationHistogram::Percentile(double p) const {
   if (count_ == 0) return 0;
-  const auto rank = static_cast<uint64_t>(p / 100 * static_cast<double>(count_) + 0.5);
+  const auto rank = static_cast<uint64_t>(std::llround(p / 100 * static_cast<double>(count_)));
   const uint64_t wanted = std::clamp<uint64_t>(rank, 1, count_);
   uint64_t seen = 0;
   size_t bucket = 0;

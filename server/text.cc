@@ -15,7 +15,7 @@ namespace {
 
 // Redis takes no longer text for a number. The longest that is written, the smallest long double
 // with 17 digits after the point, has 4952 characters.
-constexpr size_t kLongDoubleChars = 5 * 1024;
+constexpr size_t kLongDoubleChars = 5120;
 
 // ASCII only, whatever the locale.
 char Lower(char c) {

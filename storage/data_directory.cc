@@ -7,6 +7,7 @@
 #include <string_view>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <tuple>
 #include <utility>
 
 namespace cartwheel::storage {
@@ -66,7 +67,7 @@ Result<UniqueFd> Lock(const std::string& path) {
     return std::unexpected(errno == EWOULDBLOCK ? LockedError(path) : ErrnoError(errno, path));
   }
   // The pid only helps a message: a full disk must not keep a store from being read.
-  (void)WriteText(fd.get(), path, std::to_string(::getpid()) + "\n");
+  std::ignore = WriteText(fd.get(), path, std::to_string(::getpid()) + "\n");
   return fd;
 }
 

@@ -10,8 +10,8 @@ using Version = VersionTable::Version;
 using Tree = VersionTable::Tree;
 
 // A tree node (four words), the index's node (four words and a bucket), their allocator headers.
-constexpr uint64_t kKeyOverhead = sizeof(Tree::value_type) + 4 * 8 + 5 * 8 + 3 * 8;
-constexpr uint64_t kVersionOverhead = sizeof(Version) + 2 * 8;
+constexpr uint64_t kKeyOverhead = sizeof(Tree::value_type) + (4 + 5 + 3) * sizeof(void*);
+constexpr uint64_t kVersionOverhead = sizeof(Version) + 2 * sizeof(void*);
 
 uint64_t Bytes(const Version& version) {
   return kVersionOverhead + (version.value ? version.value->size() : 0);
