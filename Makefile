@@ -76,9 +76,11 @@ fuzz: clang-packages ## every fuzzer for FUZZ_SECONDS (60), and the canaries the
 	@tests/fuzz/run.sh $(FUZZ_SECONDS) build-asan
 	@tests/fuzz/run.sh --canary build-asan
 
-compat: server ## real Redis clients and frameworks against the server; prints a table
+compat: server ## real Redis clients, then random requests compared with redis-server
 	@redis-compat/setup
 	@redis-compat/run
+	@redis-compat/compare --commands 5000
+	@redis-compat/compare --commands 150 --canary | grep 'SETRANGE canary' > /dev/null
 
 bench: server ## throughput, p50/p99 and CPU per operation beside redis-server, same run
 	@.ci/install-packages $(BENCH_PACKAGES)

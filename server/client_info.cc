@@ -10,7 +10,7 @@ std::string FlagsOf(const Session& session) {
   if (session.monitoring) flags += 'O';
   if (session.subscribed()) flags += 'P';
   if (session.in_transaction || session.in_exec) flags += 'x';
-  if (session.waiting()) flags += 'b';
+  if (session.waiting() || session.postponed) flags += 'b';
   if (session.watched_key_changed) flags += 'd';
   if (session.close_after_reply) flags += 'c';
   if (session.close_now) flags += 'A';
@@ -61,7 +61,9 @@ void AddState(Line& line, const Session& session) {
   line.AddSize("sub", session.channels.size());
   line.AddSize("psub", session.patterns.size());
   line.AddSize("ssub", session.shard_channels.size());
-  line.Add("multi", session.in_transaction ? static_cast<int64_t>(session.queue.size()) : -1);
+  const size_t queued = session.in_exec ? session.exec_length : session.queue.size();
+  const bool transaction = session.in_transaction || session.in_exec;
+  line.Add("multi", transaction ? static_cast<int64_t>(queued) : -1);
 }
 
 // Redis's `obl` and `rbs` are its fixed reply buffer: here, replies that the socket has not been

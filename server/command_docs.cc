@@ -20,7 +20,10 @@ constexpr std::string_view kIntroduction =
     "says what\n"
     "differs. A command that is missing is answered with Redis's error for an unknown command. "
     "The third\n"
-    "column is the Redis version that brought the command.\n";
+    "column is the Redis version that brought the command. A time after the year 10889 is refused "
+    "like one\n"
+    "that Redis cannot represent; `redis-compat/comparison/differences.py` lists the smallest "
+    "differences.\n";
 
 struct Group {
   std::string_view name;  // as COMMAND DOCS

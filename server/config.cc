@@ -33,8 +33,8 @@ std::expected<std::vector<Assignment>, std::string> FindAssignments(
     const std::string_view name = names_and_values[i];
     const Option* option = FindOption(name);
     if (option == nullptr) {
-      return std::unexpected(
-          fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", name));
+      return std::unexpected(fmt::format(
+          "ERR Unknown option or number of arguments for CONFIG SET - '{}'", ShownInError(name)));
     }
     if (option->change == Change::kAtStart) return SetFailed(name, "can't set immutable config");
     if (std::ranges::find(assignments, option, &Assignment::option) != assignments.end()) {
@@ -126,7 +126,7 @@ std::expected<void, std::string> SetConfig(Config& config,
   Config changed = config;
   for (const Assignment& assignment : *assignments) {
     const auto result = ParseField(assignment.option->field, assignment.value, changed);
-    if (!result) return SetFailed(assignment.name, result.error().text);
+    if (!result) return SetFailed(ToLower(assignment.name), result.error().text);
   }
   if (changed.memory_only() != config.memory_only()) {
     const auto cause = std::ranges::find_if(*assignments, DecidesWhereDataLive);

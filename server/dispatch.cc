@@ -25,17 +25,17 @@ std::string UnknownCommand(Args args) {
     if (shown.size() >= kShownArgumentBytes) break;
     const size_t room = kShownArgumentBytes - shown.size();
     shown += '\'';
-    shown += arg.substr(0, room);
+    shown += ShownInError(arg, room);
     shown += "' ";
   }
-  return "ERR unknown command '" + std::string(args[0].substr(0, kShownArgumentBytes)) +
+  return "ERR unknown command '" + std::string(ShownInError(args[0], kShownArgumentBytes)) +
          "', with args beginning with: " + shown;
 }
 
 std::string UnknownSubcommand(Args args) {
   std::string container(args[0]);
   for (char& c : container) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return "ERR unknown subcommand '" + std::string(args[1].substr(0, kShownArgumentBytes)) +
+  return "ERR unknown subcommand '" + std::string(ShownInError(args[1], kShownArgumentBytes)) +
          "'. Try " + container + " HELP.";
 }
 
@@ -182,8 +182,11 @@ bool Server::OutOfMemoryFor(const Session& session, const Command& command) {
 }
 
 void Server::Enqueue(Session& session, const Command& command, Args args) {
-  for (std::string_view arg : args) session.queued_bytes += arg.size();
-  session.queue.push_back({&command, std::vector<std::string>(args.begin(), args.end())});
+  // What is known to fail is not kept.
+  if (!session.transaction_failed && !session.watched_key_changed) {
+    for (std::string_view arg : args) session.queued_bytes += arg.size();
+    session.queue.push_back({&command, std::vector<std::string>(args.begin(), args.end())});
+  }
   if (!session.silent()) session.output.append("+QUEUED\r\n");
   Touch(session);
 }

@@ -111,10 +111,11 @@ size_t PubSub::PublishShard(std::string_view channel, std::string_view message,
   return exact->second.size();
 }
 
-std::vector<std::string_view> PubSub::ActiveChannels(Kind kind, std::string_view pattern) const {
+std::vector<std::string_view> PubSub::ActiveChannels(
+    Kind kind, std::optional<std::string_view> pattern) const {
   std::vector<std::string_view> names;
   for (const auto& [name, subscribers] : DirectoryOf(kind)) {
-    if (GlobMatch(pattern, name)) names.push_back(name);
+    if (!pattern || GlobMatch(*pattern, name)) names.push_back(name);
   }
   return names;
 }

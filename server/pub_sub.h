@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,10 @@ class PubSub {
   size_t PublishShard(std::string_view channel, std::string_view message,
                       const std::function<void(Session&)>& delivered);
 
-  // Names with at least one subscriber that match the glob pattern, ascending.
-  std::vector<std::string_view> ActiveChannels(Kind kind, std::string_view pattern) const;
+  // Names with at least one subscriber that match the glob pattern, or all, ascending. `*` is not
+  // all: it does not match the empty name, as in Redis.
+  std::vector<std::string_view> ActiveChannels(Kind kind,
+                                               std::optional<std::string_view> pattern) const;
   size_t SubscriberCount(Kind kind, std::string_view name) const;
   size_t pattern_count() const { return patterns_.size(); }
   size_t channel_count() const { return channels_.size(); }

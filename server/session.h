@@ -112,6 +112,7 @@ class Session {
   };
   bool in_transaction = false;
   bool in_exec = false;             // its queued commands are running: nothing may wait
+  size_t exec_length = 0;           // how many they are
   bool transaction_failed = false;  // a command could not be queued: EXEC answers EXECABORT
   bool watched_key_changed = false;
   std::vector<QueuedCommand> queue;

@@ -135,6 +135,10 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
                     [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
+std::string_view ShownInError(std::string_view words, size_t most) {
+  return words.substr(0, std::min(most, words.find('\0')));
+}
+
 std::string ToLower(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(), Lower);

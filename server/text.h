@@ -2,6 +2,7 @@
 // patterns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,10 @@ std::string FormatLongDouble(long double value);
 // the text for patterns without nested stars; steps are bounded, so that a hostile pattern costs at
 // most text * pattern comparisons.
 bool GlobMatch(std::string_view pattern, std::string_view text);
+
+// What Redis shows of a client's own words in an error: at most `most` bytes, and none from a NUL
+// on.
+std::string_view ShownInError(std::string_view words, size_t most = std::string_view::npos);
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 std::string ToLower(std::string_view text);

@@ -132,7 +132,7 @@ void DebugSleep(CommandContext& context) {
   const Args args = context.args;
   if (args.size() != 3 || !EqualsIgnoreCase(args[1], "sleep")) {
     context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
-                        std::string(args[1]) + "'. Try DEBUG HELP.");
+                        std::string(ShownInError(args[1], 128)) + "'. Try DEBUG HELP.");
     return;
   }
   constexpr double kLongestSeconds = 1e9;
@@ -154,6 +154,9 @@ void AnswerOk(CommandContext& context) {
     context.reply.Ok();
   } else if (context.command.name.starts_with("script")) {
     context.reply.Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+  } else if (args.size() > 3) {
+    context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
+                        std::string(args[1]) + "'. Try FUNCTION HELP.");
   } else {
     context.reply.Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   }

@@ -63,7 +63,7 @@ std::string ParseHello(Args args, HelloOptions& options) {
       if (!IsClientName(options.name)) return std::string(kInvalidClientName);
       i += 2;
     } else {
-      return "ERR Syntax error in HELLO option '" + std::string(args[i]) + "'";
+      return "ERR Syntax error in HELLO option '" + std::string(ShownInError(args[i])) + "'";
     }
   }
   return "";

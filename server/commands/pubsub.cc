@@ -53,7 +53,8 @@ void ReplyNames(CommandContext& context, Kind kind) {
                         std::string(context.args[1]) + "'. Try PUBSUB HELP.");
     return;
   }
-  const std::string_view pattern = context.args.size() > 2 ? context.args[2] : "*";
+  std::optional<std::string_view> pattern;
+  if (context.args.size() > 2) pattern = context.args[2];
   const auto names = context.server.pub_sub().ActiveChannels(kind, pattern);
   context.reply.Array(names.size());
   for (std::string_view name : names) context.reply.Bulk(name);

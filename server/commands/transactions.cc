@@ -21,6 +21,7 @@ bool WatchedKeyExpired(const Session& session, int64_t now_ms) {
 void RunQueue(CommandContext& context, const std::vector<Session::QueuedCommand>& queue) {
   Session& session = context.session;
   session.in_exec = true;
+  session.exec_length = queue.size();
   context.reply.Array(queue.size());
   std::vector<std::string_view> args;
   for (const Session::QueuedCommand& queued : queue) {

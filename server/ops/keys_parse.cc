@@ -41,7 +41,7 @@ std::expected<ExpireFlags, std::string> ParseExpireFlags(Args options) {
     } else if (EqualsIgnoreCase(option, "lt")) {
       flags.lt = true;
     } else {
-      return std::unexpected("ERR Unsupported option " + std::string(option));
+      return std::unexpected("ERR Unsupported option " + std::string(ShownInError(option)));
     }
   }
   if (flags.nx && (flags.xx || flags.gt || flags.lt)) {

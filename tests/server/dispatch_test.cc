@@ -36,6 +36,15 @@ TEST(Dispatch, NamesAnUnknownCommandAndTheStartOfItsArguments) {
             Unknown(std::string(128, 'f'), "'x' "));
 }
 
+TEST(Dispatch, ShowsTheClientsWordsUpToANul) {
+  ServerTester redis;
+  EXPECT_EQ(redis.Exchange("alice", "\"G\\x00T\" \"\\x00\" \"b\\x00c\" d\r\n"),
+            Unknown("G", "'' 'b' 'd' "));
+  EXPECT_EQ(redis.Run("alice", "CLIENT \"ab\\x00c\""),
+            "(error) ERR unknown subcommand 'ab'. Try CLIENT HELP.");
+  EXPECT_EQ(redis.Run("alice", "EXPIRE k 1 \"N\\x00\""), "(error) ERR Unsupported option N");
+}
+
 TEST(Dispatch, NamesAnUnknownSubcommandAndItsHelp) {
   ServerTester redis;
   EXPECT_EQ(redis.Run("alice", "client foo"),
@@ -185,6 +194,7 @@ TEST(Dispatch, APauseHoldsWritesAlsoWhileTheyAreQueued) {
   redis.Run("admin", "CLIENT PAUSE 1000 WRITE");
   EXPECT_EQ(redis.Exchange("transaction", "GET k\r\nSET k v\r\nPING\r\n"), "+QUEUED\r\n");
   EXPECT_EQ(redis.Exchange("publisher", "PUBLISH c m\r\n"), "");
+  EXPECT_THAT(redis.Run("reader", "CLIENT LIST"), HasSubstr(" flags=b "));
   EXPECT_EQ(redis.Run("reader", "GET k"), "(nil)");
   EXPECT_THAT(redis.Run("reader", "SET k"), HasSubstr("wrong number"));
   redis.Advance(999'000);

@@ -120,6 +120,13 @@ TEST(PubSub, ListsWhatIsSubscribedTo) {
       "HELP.");
 }
 
+TEST(PubSub, OnlyWithoutAPatternIsTheEmptyChannelListed) {
+  ServerTester redis;
+  redis.Exchange("alice", "SUBSCRIBE \"\"\r\n");
+  EXPECT_EQ(redis.Exchange("bob", "PUBSUB CHANNELS\r\n"), "*1\r\n" + Bulk(""));
+  EXPECT_EQ(redis.Exchange("bob", "PUBSUB CHANNELS *\r\n"), "*0\r\n");
+}
+
 TEST(PubSub, AClientThatLeavesIsSubscribedToNothing) {
   ServerTester redis;
   redis.Exchange("alice", "SUBSCRIBE c\r\nPSUBSCRIBE c*\r\nSSUBSCRIBE c\r\n");

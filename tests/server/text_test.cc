@@ -184,6 +184,14 @@ TEST(EqualsIgnoreCase, FoldsAsciiLettersOnly) {
   EXPECT_FALSE(EqualsIgnoreCase("\xc4", "\xe4"));
 }
 
+TEST(ShownInError, EndsAtANulOrTheLimit) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(ShownInError("ab\0c"sv), "ab");
+  EXPECT_EQ(ShownInError("\0"sv), "");
+  EXPECT_EQ(ShownInError("abcdef", 3), "abc");
+  EXPECT_EQ(ShownInError("a\0bcdef"sv, 3), "a");
+}
+
 TEST(ToLower, FoldsAsciiLettersOnly) {
   EXPECT_EQ(ToLower("GET-Z@[\xc4"), "get-z@[\xc4");
 }

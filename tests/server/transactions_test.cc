@@ -71,6 +71,21 @@ TEST(Transactions, AnExecThatMayNotRunEndsTheTransaction) {
   EXPECT_EQ(redis.Run("alice", "EXISTS k"), "(integer) 0");
 }
 
+TEST(Transactions, ClientInfoShowsHowManyCommandsAreQueuedOrRun) {
+  ServerTester redis;
+  EXPECT_NE(redis.Run("alice", "CLIENT INFO").find(" multi=-1 "), std::string::npos);
+  redis.Exchange("alice", "MULTI\r\nPING\r\nCLIENT INFO\r\n");
+  EXPECT_NE(redis.Run("bob", "CLIENT LIST").find(" multi=2 "), std::string::npos);
+  EXPECT_NE(redis.Run("alice", "EXEC").find(" multi=2 "), std::string::npos);
+}
+
+TEST(Transactions, WhatFollowsAFailureIsAnsweredAndNotKept) {
+  ServerTester redis;
+  redis.Exchange("alice", "MULTI\r\nPING\r\nGET\r\n");
+  EXPECT_EQ(redis.Run("alice", "PING"), "QUEUED");
+  EXPECT_NE(redis.Run("bob", "CLIENT LIST").find(" multi=1 "), std::string::npos);
+}
+
 TEST(Transactions, DiscardForgetsQueueErrorsAndWatches) {
   ServerTester redis;
   redis.Exchange("alice", "WATCH k\r\nMULTI\r\nSET k v\r\nNOSUCH\r\n");
