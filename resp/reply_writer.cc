@@ -46,7 +46,7 @@ void ReplyWriter::SimpleString(std::string_view text) {
 void ReplyWriter::Error(std::string_view text) {
   out_.push_back('-');
   const size_t start = out_.size();
-  out_.append(text);
+  out_.append(text.substr(0, text.find_last_not_of(kLineEnd) + 1));
   std::replace_if(
       out_.begin() + static_cast<std::ptrdiff_t>(start), out_.end(),
       [](char c) { return c == '\r' || c == '\n'; }, ' ');

@@ -206,7 +206,7 @@ std::optional<size_t> ClientClassIndex(std::string_view name) {
 
 Result Parser::operator()(OutputLimitField) const {
   const std::vector<std::string_view> words = SpaceSeparated(value);
-  if (words.empty() || words.size() % 4 != 0) {
+  if (words.size() % 4 != 0) {
     return IllFormed("Wrong number of arguments in buffer limit configuration.");
   }
   auto limits = config.client_output_buffer_limit;

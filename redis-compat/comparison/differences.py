@@ -8,10 +8,12 @@ not here must be equal.
 import os
 import re
 
+from comparison.pools import SHARED_OPTIONS
 from comparison import resp
 
 COMMANDS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "commands.md")
-VOLATILE = re.compile(rb" ?\b(id|addr|laddr|fd|age|idle|qbuf|qbuf-free|argv-mem|multi-mem|rbs|rbp|obl|oll|"
+VOLATILE = re.compile(
+        rb" ?\b(id|addr|laddr|fd|age|idle|qbuf|qbuf-free|argv-mem|multi-mem|rbs|rbp|obl|oll|"
                       rb"omem|tot-mem|lib-name|lib-ver)=\S*")
 MONITOR_LINE = re.compile(rb"\d+\.\d{6} \[(\d+) [^\]]*\] (.*)$", re.S)
 MONITORED = b"monitored"
@@ -25,7 +27,8 @@ class Support:
 
     def __init__(self, path=COMMANDS):
         with open(path, encoding="utf-8") as page:
-            rows = re.findall(r"^\| ([A-Z][A-Z0-9_ -]+) \| (yes|different|no) \| ([\d.]*)", page.read(), re.M)
+            rows = re.findall(r"^\| ([A-Z][A-Z0-9_ -]+) \| (yes|different|no) \| ([\d.]*)",
+                              page.read(), re.M)
         self.missing = {name for name, support, _ in rows if support == "no"}
         self.here = {name for name, support, _ in rows if support != "no"}
         self.later = {name for name, _, since in rows if since.startswith(("7.2", "7.4", "8."))}
@@ -78,7 +81,6 @@ def hello(a, b, sides):
 
 
 def config_get(a, b, _):
-    from comparison.requests import SHARED_OPTIONS
     def shared(reply):
         return sorted((k, v) for k, v in _pairs(reply) if k[1] in SHARED_OPTIONS)
     return a[0] == b[0] and shared(a) == shared(b)
@@ -93,7 +95,9 @@ def names_of_commands(a, b, _):
 
 
 def _only_one_has(name):
-    return bool({name, name.split()[0]} & (SUPPORT.missing | SUPPORT.later)) or name.startswith("CLUSTER ")
+    return bool({name,
+                 name.split()[0]} & (SUPPORT.missing | SUPPORT.later)) or name.startswith(
+                         "CLUSTER ")
 
 
 def command_info(a, b, _):
@@ -107,7 +111,9 @@ def command_info(a, b, _):
                 entries.append(entry)
                 continue
             fields = list(entry[1])
-            fields[9] = (b"*", sorted(s for s in fields[9][1] if not _only_one_has(s[1][0][1].decode().replace("|", " ").upper())))
+            fields[9] = (b"*", sorted(s for s in fields[9][1]
+                                      if not _only_one_has(s[1][0][1].decode().replace("|",
+                                              " ").upper())))
             entries.append((entry[0], fields))
         if len(entries) > 50:  # all commands rather than those asked for
             entries = sorted(e for e in entries if not _only_one_has(e[1][0][1].decode().upper()))
@@ -135,7 +141,8 @@ def slow_log(a, b, _):
 
 def unsubscribed(replies):
     """The confirmations of one UNSUBSCRIBE without channels: names and counts apart."""
-    return [sorted((r[1][1] for r in replies), key=repr), [(r[0], r[1][0], r[1][2]) for r in replies]]
+    return [sorted((r[1][1] for r in replies), key=repr), [(r[0], r[1][0], r[1][2])
+            for r in replies]]
 
 
 def help_text(a, b, _):
@@ -153,40 +160,52 @@ TABLE = {
     "TIME": (same_type, _CLOCK), "LASTSAVE": (same_type, _CLOCK),
     "KEYS": (any_order, _ORDER), "PUBSUB CHANNELS": (any_order, _ORDER),
     "PUBSUB SHARDCHANNELS": (any_order, _ORDER),
-    "SCAN": (same_type, "a full loop is compared as a set by the runner; a single page is not comparable"),
+    "SCAN": (same_type,
+             "a full loop is compared as a set by the runner; a single page is not comparable"),
     "RANDOMKEY": (same_type, "the runner asks each server whether the key exists"),
-    "DBSIZE": (same_type, "counts expired keys until they are reclaimed; the runner asks until both agree"),
+    "DBSIZE": (same_type,
+               "counts expired keys until they are reclaimed; the runner asks until both agree"),
     "OBJECT ENCODING": (same_type, _OURS), "OBJECT IDLETIME": (same_type, _OURS),
     "OBJECT REFCOUNT": (same_type, _OURS + "; Redis shares small integers"),
-    "MEMORY USAGE": (same_type, _OURS), "MEMORY STATS": (same_type, _OURS), "MEMORY DOCTOR": (same_type, _OURS),
+    "MEMORY USAGE": (same_type, _OURS), "MEMORY STATS": (same_type, _OURS),
+    "MEMORY DOCTOR": (same_type, _OURS),
     "LATENCY DOCTOR": (same_type, _OURS),
-    "COMMAND DOCS": (same_type, _OURS), "COMMAND": (command_info, "Redis has the commands that are `no` in docs/commands.md"), "COMMAND COUNT": (same_type, _OURS),
+    "COMMAND DOCS": (same_type, _OURS), "COMMAND": (command_info,
+            "Redis has the commands that are `no` in docs/commands.md"),
+            "COMMAND COUNT": (same_type, _OURS),
     "COMMAND LIST": (names_of_commands, "Redis has the commands that are `no` in docs/commands.md"),
-    "COMMAND INFO": (command_info, "Redis has the subcommands that are `no` in docs/commands.md, and notes of its own"),
-    "INFO": (same_type, "numbers of the process; sections are compared in tests/server/info_test.cc"),
-    "LATENCY HISTOGRAM": (same_type, "how long commands took"), "LATENCY LATEST": (same_type, "how long commands took"),
+    "COMMAND INFO": (command_info,
+                     "Redis has the subcommands that are `no` in docs/commands.md, and notes"),
+    "INFO": (same_type,
+             "numbers of the process; sections are compared in tests/server/info_test.cc"),
+    "LATENCY HISTOGRAM": (same_type, "how long commands took"),
+    "LATENCY LATEST": (same_type, "how long commands took"),
     "SLOWLOG GET": (slow_log, "numbers, times and addresses; arguments and names are compared"),
     "SLOWLOG LEN": (same_type, "how long commands took"),
     "CLIENT ID": (client_id, "counted from the first connection"),
-    "CLIENT LIST": (client_lines, "addresses, ages, buffers"), "CLIENT INFO": (client_lines, "addresses, ages, buffers"),
-    "HELLO": (hello, "the version and the connection's number, which is counted from the first connection"),
+    "CLIENT LIST": (client_lines, "addresses, ages, buffers"),
+    "CLIENT INFO": (client_lines, "addresses, ages, buffers"),
+    "HELLO": (hello,
+              "the version and the connection's number, counted from the first connection"),
     "CONFIG GET": (config_get, "each server has options of its own; the shared ones are compared"),
 }
-for _container in "OBJECT PUBSUB CLIENT COMMAND CONFIG LATENCY MEMORY SLOWLOG FUNCTION SCRIPT".split():
+for _container in ("OBJECT PUBSUB CLIENT COMMAND CONFIG LATENCY MEMORY SLOWLOG FUNCTION "
+                   "SCRIPT").split():
     TABLE[_container + " HELP"] = (help_text, _HELP)
 
 # What no request asks for, commands and other things.
-# (CLIENT REPLY OFF, then QUIT, leaves a connection to Redis open; the runner closes it.)
+# (CLIENT REPLY OFF, then QUIT, a protocol error or a CLIENT KILL of oneself, leaves a connection
+# to Redis open; the runner closes it.)
 NOT_SENT = {
     "CLIENT SETINFO": "of Redis 7.2, unknown to the reference",
     "CLIENT NO-TOUCH": "of Redis 7.2, unknown to the reference",
-    "values out of the bounds of maxclients and proto-max-bulk-len": "the errors name bounds of our own",
+    "values out of the bounds of maxclients and proto-max-bulk-len": "our own bounds",
     "sizes without digits": "0 in Redis's configuration, refused here",
-    "times after the year 10889": "refused here as Redis refuses those that overflow; docs/commands.md",
-    "a NUL in an inline request": "Redis searches the end of the line as in a C string, and waits for ever",
+    "times after the year 10889": "refused here; docs/commands.md",
+    "a NUL in an inline request": "Redis waits for ever: to it, the line has no end",
     "CLIENT PAUSE 9223372036854775807": "overflows in Redis, which then does not pause",
-    "CLUSTER": "one error for everything here, Redis looks at the subcommand first; docs/commands.md",
-    "RESTORE of a string longer than its payload": "Redis takes the version behind it for its end; an error here",
+    "CLUSTER": "one error for everything here; docs/commands.md",
+    "RESTORE of a string longer than its payload": "Redis takes the version for its end",
 }
 
 
@@ -203,14 +222,16 @@ def may_differ(name, a, b, sides):
 
 def name_of(request):
     """The command of a request as the table spells it: `CONFIG GET`, `SET`."""
-    if isinstance(request, bytes) or not request:
+    if isinstance(request, bytes):
+        request = [] if request[:1] in (b"*", b"$") else request.split()
+    if not request:
         return ""
     words = [w.decode("latin-1").upper() for w in request[:2]]
     return " ".join(words) if " ".join(words) in TABLE else words[0]
 
 
 def is_push(reply):
-    """A message or a confirmation of SUBSCRIBE rather than the reply to a request; MONITOR's lines."""
+    """A message, a confirmation of SUBSCRIBE, a line of MONITOR: not the reply to a request."""
     kind, payload = reply
     if kind in (b">", MONITORED):
         return True
@@ -218,7 +239,8 @@ def is_push(reply):
         first = payload[0][1]
         if len(payload) == 4:
             return first == b"pmessage"
-        return first in (b"message", b"smessage") or isinstance(first, bytes) and payload[2][0] == b":" \
+        return first in (b"message", b"smessage") or isinstance(first,
+                bytes) and payload[2][0] == b":" \
             and first.endswith(b"subscribe")
     return kind == b"+" and MONITOR_LINE.match(payload) is not None
 
@@ -246,4 +268,5 @@ def settle_pushes(replies):
 
 
 def _is_pattern_message(reply):
-    return reply[0] in b">*" and isinstance(reply[1], list) and reply[1][:1] == [(b"$", b"pmessage")]
+    return reply[0] in b">*" and isinstance(reply[1], list) and reply[1][:1] == [(b"$",
+            b"pmessage")]

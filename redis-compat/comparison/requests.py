@@ -3,87 +3,17 @@
 A history is a list of steps (connection, [request, ...]); the requests of a step are sent in one
 write. A request is a list of arguments, or bytes that are sent as they are. `@id0@`, `@addr0@` and
 `@laddr0@` stand for the number and the addresses of connection 0, which differ between servers.
-
-Times are far from now, in either direction, so that no key expires while two servers are compared.
 """
 
 from comparison import dump_payload
+from comparison.pools import *  # the names in capitals
 
-KEYS = [b"a", b"b", b"c", b"d", b"e:1", b"e:2", b"{t}x", b"{t}y", b"\x00\xff\r\n\"", b"", b"K*[a]?",
-        b"long" * 80]
-TEXTS = [b"", b"x", b"hello", b"hello world", b"ohmytext", b"mynewtext", b"\x00\x01\xfe\xff",
-         b"caf\xc3\xa9", b"\r\n", b" 12", b"12 ", b"+5", b"-0", b"00", b"0x10", b"nan", b"inf",
-         b"abc" * 30, b"ab" * 700, b"\xff" * 40, b"y" * 44, b"z" * 45, b"\x00" * 64]
-INTEGERS = [b"0", b"1", b"-1", b"2", b"3", b"-2", b"-3", b"5", b"7", b"8", b"10", b"63", b"64",
-            b"100", b"255", b"256", b"1000", b"-100", b"12345", b"2147483647", b"2147483648",
-            b"-2147483648", b"-2147483649", b"4294967295", b"4294967296", b"536870912",
-            b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808",
-            b"-9223372036854775809", b"18446744073709551615", b"18446744073709551616",
-            b"99999999999999999999999"]
-SMALL = [b"0", b"1", b"-1", b"2", b"3", b"4", b"-2", b"-5", b"6", b"9", b"17", b"100", b"-100"]
-NOT_INTEGERS = [b"", b" ", b"1.5", b"1e3", b"abc", b"+1", b"01", b" 1", b"1 ", b"-", b"--1", b"0x1",
-                b"1\x00", b"-0", b"nan"]
-FLOATS = [b"0", b"1", b"-1", b"0.1", b"-0.1", b"3.0", b"1.5", b"1e3", b"5.0e3", b"1e-5", b"1e20",
-          b"1e300", b"-1e300", b"1e400", b"1e-400", b"inf", b"-inf", b"+inf", b"Infinity", b"nan",
-          b"0x1p4", b".5", b"5.", b"+1.5", b" 1.5", b"1.5 ", b"1,5", b"", b"abc", b"1e", b"1e5000",
-          b"3.14159265358979323846", b"0.00000000000000001", b"123456789012345678.5",
-          b"99999999999999999999", b"1e17", b"1e-17", b"-0", b"-0.0", b"2e2", b"0.3"]
-# Seconds or milliseconds from now: long gone or far away, whichever unit it is.
-PERIODS = [b"0", b"-1", b"-1000", b"100000", b"1000000", b"5000000", b"5000001", b"2147483648",
-           b"-9223372036854775808", b"-9223372036854775", b"9223372036854775808", b"1.5", b"", b"x"]
-SECONDS = PERIODS + [b"9223372036854776", b"9223372036854775807"]
-MOMENTS = [b"1", b"0", b"-1", b"1000", b"4102444800", b"4102444801",
-           b"-9223372036854775808", b"9223372036854775808", b"1.5", b"", b"x"]
-MOMENTS_MS = MOMENTS + [b"4102444800000", b"4102444801000", b"281474976710655"]
-MOMENTS_S = MOMENTS + [b"9223372036854776", b"9223372036854775807", b"-9223372036854776"]
-PATTERNS = [b"*", b"a", b"?", b"[a-c]", b"[^a]", b"e:*", b"*x*", b"{t}*", b"\\a", b"K\\*\\[a\\]\\?",
-            b"", b"[", b"[a", b"[a-", b"*" * 20 + b"b", b"long*", b"**", b"e:[1-2]", b"e:[2-1]", b"\\",
-            b"[^", b"h?llo", b"c*", b"ch*", b"x[\\]]"]
-CHANNELS = [b"ch1", b"ch2", b"c\x00\xff", b"", b"x]", b"hello"]
-NAMES = [b"me", b"", b"two words", b"new\nline", b"caf\xc3\xa9", b"~", b"!", b"x" * 70]
-UNKNOWN = [b"NOSUCH", b"", b"get\n", b"G\x00T", b"SE T", b"\xff\xfe", b"a" * 200, b"GETT", b"CONFIG|GET",
-           b"client|id", b"HELP", b"post2", b"hos t:"]
-# Options that mean the same in both servers and change nothing else of what is compared.
-CONFIG_VALUES = {
-    b"timeout": [b"0", b"1000", b"-1", b"x", b""],
-    b"tcp-keepalive": [b"300", b"0", b"-1", b"x"],
-    b"maxclients": [b"10000", b"100", b"x"],
-    b"proto-max-bulk-len": [b"1048576", b"1mb", b"2MB", b"-1", b"1zb", b"x"],
-    b"client-query-buffer-limit": [b"1gb", b"1073741824", b"1mb", b"1", b"x"],
-    b"client-output-buffer-limit": [b"normal 0 0 0", b"pubsub 32mb 8mb 60", b"normal 0 0", b"x 0 0 0",
-                                    b"normal 0 0 x", b"replica 256mb 64mb 60 pubsub 1gb 0 0", b"",
-                                    b"normal -1 0 0", b"slave 256mb 64mb 60"],
-    b"maxmemory": [b"0", b"100mb", b"1g", b"-1", b"50%", b"x"],
-    b"maxmemory-policy": [b"noeviction", b"NOEVICTION", b"nosuch", b""],
-    b"loglevel": [b"notice", b"WARNING", b"nosuch"],
-    b"slowlog-max-len": [b"128", b"0", b"-1", b"x"],
-    b"slowlog-log-slower-than": [b"-1", b"x"],
-    b"latency-monitor-threshold": [b"0", b"-1", b"x"],
-    b"latency-tracking": [b"yes", b"no", b"YES", b"1", b""],
-    b"latency-tracking-info-percentiles": [b"50 99 99.9", b"", b"0 100", b"101", b"-1", b"x", b"50.5"],
-    b"appendfsync": [b"everysec", b"always", b"no", b"x"],
-    b"databases": [b"16", b"4"], b"unixsocketperm": [b"700"], b"nosuch": [b"1"],
-    b"protected-mode": [b"yes", b"no", b"x"],
-    b"requirepass": [b"secret", b""],
-}
-SHARED_OPTIONS = [name for name in CONFIG_VALUES if name != b"nosuch"]
-EXPIRY = [(b"EX", SECONDS), (b"PX", PERIODS), (b"EXAT", MOMENTS_S), (b"PXAT", MOMENTS_MS)]
-ENCODINGS = [b"u8", b"i8", b"u1", b"i1", b"u4", b"i5", b"u16", b"i16", b"u32", b"i64", b"u63", b"u64",
-             b"i65", b"u0", b"i0", b"U8", b"x8", b"8", b"", b"u", b"u8x", b"u-1"]
-BIT_OFFSETS = [b"0", b"1", b"7", b"8", b"9", b"31", b"100", b"1000", b"-1", b"4294967296", b"#0", b"#1",
-               b"#7", b"#-1", b"#", b"", b"x", b"9223372036854775807", b"#9223372036854775807", b"8388608"]
-INLINE = [b"PING", b"ping", b"  PING  ", b"GET a", b'SET a "x y"', b"SET a 'it\\'s'", b'SET a "\\x41\\n\\""',
-          b"", b"   ", b"ECHO ''", b'ECHO "a"b', b"ECHO 'open", b'ECHO "open', b"GET a\tb", b"MULTI", b"EXEC",
-          b"nosuch a b", b"get", b'"PING"', b"ECHO \"\\xZZ\"", b"ECHO a\"b\""]
-BROKEN = [b"*-1\r\n", b"*0\r\n", b"*-5\r\n", b"*x\r\n", b"*\r\n", b"*1\r\nPING\r\n", b"*1\r\n$-1\r\n", b"*1\r\n$x\r\n",
-          b"*1\r\n$\r\n", b"*2147483648\r\n", b"*1048577\r\n", b"*1\r\n$536870913\r\n", b"*1\r\n$99999999999999999999\r\n",
-          b"*1\r\n:1\r\n", b"*01\r\n$4\r\nPING\r\n", b"*+1\r\n$4\r\nPING\r\n", b"*1\r\n$04\r\nPING\r\n", b"* 1\r\n$4\r\nPING\r\n",
-          b"*1\n$4\r\nPING\r\n", b"*1\r\n$4\r\nPINGxx", b"*1 \r\n", b"*1.5\r\n", b"*1\r\n$1048577\r\n", b"$4\r\nPING\r\n"]
 # Their replies depend on the moment, or become something else: they are sent alone.
 ALONE = {b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME", b"SCAN", b"RANDOMKEY", b"KEYS", b"DBSIZE",
          b"TIME", b"LASTSAVE", b"INFO", b"CLIENT", b"HELLO", b"RESET", b"QUIT", b"UNSUBSCRIBE",
          b"PUNSUBSCRIBE", b"SUNSUBSCRIBE", b"PUBSUB", b"OBJECT", b"MEMORY", b"CONFIG", b"COMMAND",
-         b"EXEC", b"MONITOR", b"FUNCTION", b"SCRIPT", b"SLOWLOG", b"LATENCY", b"WAIT", b"DEBUG", b"AUTH", b"MULTI", b"DISCARD"}
+         b"EXEC", b"MONITOR", b"FUNCTION", b"SCRIPT", b"SLOWLOG", b"LATENCY", b"WAIT", b"DEBUG",
+         b"AUTH", b"MULTI", b"DISCARD"}
 
 
 class Stream:
@@ -253,7 +183,8 @@ def _bitfield(s):
 
 def _bitpos(s):
     return [s.key(), s.one(b"0", b"1", b"0", b"1", b"2", b"-1", b"x")] + s.one(
-        [], [s.small()], [s.small(), s.small()], [s.small(), s.small(), s.one(b"BYTE", b"bit", b"x")])
+        [], [s.small()], [s.small(), s.small()], [s.small(), s.small(),
+                s.one(b"BYTE", b"bit", b"x")])
 
 
 def _restore(s):
@@ -264,14 +195,16 @@ def _restore(s):
 
 
 def _scan(s):
-    cursor = b"0" if s.random.random() < 0.9 else s.one(b"x", b"", b"-1", b"1.5", b"18446744073709551616", b" 0")
+    cursor = b"0" if s.random.random() < 0.9 else s.one(b"x", b"", b"-1", b"1.5",
+            b"18446744073709551616", b" 0")
     return [cursor] + s.some(
         [b"MATCH", s.pattern()], [b"COUNT", s.one(b"1", b"2", b"10", b"1000", b"0", b"-1", b"x")],
         [b"TYPE", s.one(b"string", b"STRING", b"list", b"hash", b"nosuch", b"")], likely=0.3)
 
 
 def _hello(s):
-    return s.one([], [b"2"], [b"3"], [b"3"], [b"4"], [b"1"], [b"x"], [b"3", b"SETNAME", s.one(*NAMES)],
+    return s.one([], [b"2"], [b"3"], [b"3"], [b"4"], [b"1"], [b"x"],
+                 [b"3", b"SETNAME", s.one(*NAMES)],
                  [b"2", b"SETNAME", s.one(*NAMES)], [b"3", b"AUTH", b"default", b"secret"],
                  [b"3", b"AUTH", b"x"], [b"3", b"NOSUCH"], [b"3", b"SETNAME"],
                  [b"2", b"AUTH", b"nosuch", b"x", b"SETNAME", b"me"])
@@ -280,13 +213,15 @@ def _hello(s):
 def _client_kill(s):
     new_style = s.some([b"ID", s.one(s.peer(b"id"), b"0", b"-1", b"x", b"999999")],
                        [b"ADDR", s.one(s.peer(b"addr"), b"1.2.3.4:5")],
-                       [b"LADDR", s.one(s.peer(b"laddr"), b"x")], [b"USER", s.one(b"default", b"x", b"")],
+                       [b"LADDR", s.one(s.peer(b"laddr"), b"x")],
+                       [b"USER", s.one(b"default", b"x", b"")],
                        [b"TYPE", s.one(b"pubsub", b"replica", b"master", b"slave", b"x")],
                        [b"SKIPME", s.one(b"yes", b"no", b"x")], likely=0.3)
     # Without one of these the connections that the comparison itself needs would be killed.
     if not {b"ID", b"ADDR", b"TYPE"} & {a.upper() for a in new_style}:
         new_style += [b"ADDR", s.peer(b"addr")]
-    return s.one([s.peer(b"addr")], [b"1.2.3.4:5"], [b"x"], new_style, new_style, [b"ID"], [b"ID", b"x", b"y"])
+    return s.one([s.peer(b"addr")], [b"1.2.3.4:5"], [b"x"], new_style, new_style, [b"ID"],
+                 [b"ID", b"x", b"y"])
 
 
 def _config_set(s):
@@ -299,7 +234,8 @@ def _config_set(s):
 
 
 def _filter(s):
-    return s.one([], [b"FILTERBY", b"ACLCAT", s.one(b"string", b"keyspace", b"nosuch", b"read", b"FAST", b"@read")],
+    return s.one([], [b"FILTERBY", b"ACLCAT", s.one(b"string", b"keyspace", b"nosuch", b"read",
+            b"FAST", b"@read")],
                  [b"FILTERBY", b"PATTERN", s.one(b"*get*", b"x*", b"client|*", b"S?T")],
                  [b"FILTERBY", b"MODULE", b"x"], [b"FILTERBY", b"x", b"y"], [b"FILTERBY"], [b"x"])
 
@@ -355,7 +291,8 @@ MAKERS = {
     "DECRBY": lambda s: [s.key(), s.integer()],
     "INCRBY": lambda s: [s.key(), s.integer()],
     "INCRBYFLOAT": lambda s: [s.key(), s.one(*FLOATS)],
-    "GETEX": lambda s: [s.key()] + s.one([], s.expiry(), s.expiry(), [b"PERSIST"], [b"persist", b"EX"],
+    "GETEX": lambda s: [s.key()] + s.one([], s.expiry(), s.expiry(), [b"PERSIST"],
+                                         [b"persist", b"EX"],
                                          [b"PERSIST"] + s.expiry()),
     "GETRANGE": _range, "SUBSTR": _range,
     "GETSET": lambda s: [s.key(), s.value()],
@@ -408,8 +345,10 @@ MAKERS = {
     "CLIENT GETNAME": _nothing, "CLIENT GETREDIR": _nothing, "CLIENT HELP": _nothing,
     "CLIENT ID": _nothing, "CLIENT INFO": _nothing,
     "CLIENT KILL": _client_kill,
-    "CLIENT LIST": lambda s: s.one([], [b"ID", s.peer(b"id")], [b"ID", s.peer(b"id"), b"0", s.peer(b"id")],
-                                   [b"TYPE", s.one(b"normal", b"PUBSUB", b"master", b"replica", b"x")],
+    "CLIENT LIST": lambda s: s.one([], [b"ID", s.peer(b"id")],
+                                   [b"ID", s.peer(b"id"), b"0", s.peer(b"id")],
+                                   [b"TYPE", s.one(b"normal", b"PUBSUB", b"master", b"replica",
+                                           b"x")],
                                    [b"ID"], [b"ID", b"x"], [b"x"], [b"TYPE"]),
     "CLIENT NO-EVICT": lambda s: [s.one(b"on", b"OFF", b"x")],
     "CLIENT PAUSE": lambda s: s.one([b"1"], [b"1", b"ALL"], [b"100000", b"WRITE"], [b"-1"], [b"x"],
@@ -424,13 +363,16 @@ MAKERS = {
     "HELLO": _hello,
     "PING": lambda s: s.one([], [s.value()], [s.value(), s.value()]),
     "QUIT": _nothing, "RESET": _nothing,
-    "SELECT": lambda s: [s.one(b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"", b"99999999999")],
+    "SELECT": lambda s: [s.one(b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"",
+                               b"99999999999")],
     "BGREWRITEAOF": _bad_option, "SAVE": _bad_option, "BGSAVE": _bad_option,
     "COMMAND": _nothing, "COMMAND COUNT": _nothing, "COMMAND HELP": _nothing,
     "COMMAND DOCS": _names,
-    "COMMAND GETKEYS": lambda s: s.any_request(), "COMMAND GETKEYSANDFLAGS": lambda s: s.any_request(),
+    "COMMAND GETKEYS": lambda s: s.any_request(),
+    "COMMAND GETKEYSANDFLAGS": lambda s: s.any_request(),
     "COMMAND INFO": _names, "COMMAND LIST": _filter,
-    "CONFIG GET": lambda s: [s.one(*SHARED_OPTIONS, b"max*", b"*", b"nosuch", b"SLOW*", b"?imeout", b"")
+    "CONFIG GET": lambda s: [s.one(*SHARED_OPTIONS, b"max*", b"*", b"nosuch", b"SLOW*", b"?imeout",
+                                   b"")
                              for _ in range(s.one(1, 1, 2))],
     "CONFIG HELP": _nothing, "CONFIG RESETSTAT": _nothing, "CONFIG REWRITE": _nothing,
     "CONFIG SET": _config_set,
@@ -438,15 +380,18 @@ MAKERS = {
     "DEBUG": lambda s: [s.one(b"SLEEP", b"sleep"), s.one(b"0", b"0.001", b"x", b"", b"-1")],
     "FLUSHALL": _flush, "FLUSHDB": _flush, "FUNCTION FLUSH": _flush, "SCRIPT FLUSH": _flush,
     "FUNCTION HELP": _nothing, "SCRIPT HELP": _nothing,
-    "INFO": lambda s: s.one([], [b"server"], [b"nosuch"], [b"keyspace", b"clients"], [b"all"], [b"everything"],
+    "INFO": lambda s: s.one([], [b"server"], [b"nosuch"], [b"keyspace", b"clients"], [b"all"],
+                            [b"everything"],
                             [b"default"]),
     "LASTSAVE": _nothing, "TIME": _nothing, "ROLE": _nothing,
     "LATENCY DOCTOR": _nothing, "LATENCY HELP": _nothing, "LATENCY LATEST": _nothing,
     "LATENCY HISTOGRAM": _maybe(_names),
     "LATENCY HISTORY": lambda s: [s.one(b"command", b"x", b"")],
     "LATENCY RESET": _maybe(lambda s: [b"command"]),
-    "MEMORY DOCTOR": _nothing, "MEMORY HELP": _nothing, "MEMORY PURGE": _nothing, "MEMORY STATS": _nothing,
-    "MEMORY USAGE": lambda s: [s.key()] + s.one([], [], [b"SAMPLES", s.small()], [b"SAMPLES"], [b"x", b"1"]),
+    "MEMORY DOCTOR": _nothing, "MEMORY HELP": _nothing, "MEMORY PURGE": _nothing,
+    "MEMORY STATS": _nothing,
+    "MEMORY USAGE": lambda s: [s.key()] + s.one([], [], [b"SAMPLES", s.small()], [b"SAMPLES"],
+            [b"x", b"1"]),
     "MONITOR": _nothing,
     "SHUTDOWN": lambda s: s.one([b"x"], [b"ABORT"], [b"SAVE", b"NOSAVE"], [b"ABORT", b"NOW"]),
     "SLOWLOG GET": lambda s: s.one([], [b"-1"], [b"10"], [b"-2"], [b"x"], [b"0"], [b"1", b"2"]),
@@ -455,11 +400,13 @@ MAKERS = {
 }
 # Most of a history is about data; the rest would leave it mostly with errors.
 HOT = """APPEND DECR GET GETDEL INCR STRLEN DECRBY INCRBY INCRBYFLOAT GETEX GETRANGE GETSET LCS MGET
- MSET MSETNX PSETEX SETEX SET SET SET SETNX SETRANGE BITCOUNT BITFIELD BITFIELD_RO BITOP BITPOS GETBIT
+ MSET MSETNX PSETEX SETEX SET SET SET SETNX SETRANGE BITCOUNT BITFIELD BITFIELD_RO BITOP BITPOS
+ GETBIT
  SETBIT COPY DEL EXISTS DUMP TYPE TTL PTTL EXPIRETIME PEXPIRETIME PERSIST EXPIRE PEXPIRE EXPIREAT
  PEXPIREAT MOVE RENAME RENAMENX RESTORE UNLINK MULTI EXEC EXEC EXEC DISCARD WATCH PUBLISH SUBSCRIBE
  PSUBSCRIBE UNSUBSCRIBE""".split()
 # Spoiled they could stop the server, sleep, kill or silence the connections of the comparison.
-NEVER_SPOILED = {"SHUTDOWN", "DEBUG", "CLIENT KILL", "CLIENT PAUSE", "WAIT", "BGSAVE", "SAVE", "BGREWRITEAOF",
+NEVER_SPOILED = {"SHUTDOWN", "DEBUG", "CLIENT KILL", "CLIENT PAUSE", "WAIT", "BGSAVE", "SAVE",
+                 "BGREWRITEAOF",
                  "CONFIG SET"}
 TIMED = {"SET", "GETEX", "SETEX", "PSETEX", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "RESTORE"}

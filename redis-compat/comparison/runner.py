@@ -10,7 +10,7 @@ import itertools
 import time
 
 from comparison import differences, resp
-from comparison.requests import CONFIG_VALUES
+from comparison.pools import CONFIG_VALUES
 
 Difference = collections.namedtuple("Difference", "step connection requests redis ours")
 SYNC = [b"PING", b"~sync~"]
@@ -135,7 +135,7 @@ class Runner:
         return None
 
     def _note_sent(self, connection, requests):
-        """Replies that were held back, by WAIT or CLIENT PAUSE, come with those of later requests."""
+        """Replies that WAIT or CLIENT PAUSE hold back come with those of later requests."""
         if not self.held[connection]:
             self.sent[connection] = []
         self.sent[connection] += [differences.name_of(request) for request in requests]
@@ -166,7 +166,10 @@ class Runner:
             return None
         answers = sum(not differences.is_push(reply) for reply in a)
         if names and names[-1] == "EXEC" and answers > len(names):
-            names = names + [""] * (answers - len(names))  # confirmations made EXEC's array too short
+            # Confirmations of subscriptions made EXEC's array end before the last replies.
+            missing = answers - len(names)
+            names = names + max(self.queued, key=len)[-missing:] + [""] * missing
+            names = names[:answers]
         names = iter(names[-answers:] if len(a) == len(b) and answers <= len(names) else ())
         for x, y in itertools.zip_longest(a, b):
             name = next(names, None) if x is not None and not differences.is_push(x) else None
@@ -193,28 +196,35 @@ class Runner:
                 if isinstance(request, bytes):
                     request = request.split()
                 # In RESP2 a subscription's confirmations stand among the replies, one a channel.
-                several = len(request) - 1 if request[0].upper().endswith(b"SUBSCRIBE") else 1
+                name = request[0].upper()
+                many = name.endswith(b"SUBSCRIBE") and name != b"SSUBSCRIBE"
+                several = len(request) - 1 if many else 1
                 queue += [differences.name_of(request)] * max(1, several)
-            elif name in ("MULTI", "EXEC", "DISCARD", "RESET"):
+            elif name in ("EXEC", "DISCARD", "RESET") or (name, reply) == ("MULTI", (b"+", b"OK")):
                 queue.clear()
 
     def _follow_up(self, connection, requests, replies):
-        """What one reply does not tell: all pages of a SCAN, that a random key exists, how many keys
-        there are once the expired ones are gone."""
-        if len(requests) != 1 or isinstance(requests[0], bytes):
+        """What one reply does not tell: all pages of a SCAN, that a random key exists, how many
+        keys there are once the expired ones are gone."""
+        if len(requests) != 1:
             return
         name = differences.name_of(requests[0])
         redis = self.sides[0].connections[connection]
-        if name == "QUIT" and replies[1][connection] == [resp.CLOSED] and not replies[0][connection]:
+        if (name in ("QUIT", "CLIENT") or isinstance(requests[0],
+                bytes)) and replies[1][connection] == [resp.CLOSED] and not replies[0][connection]:
             redis.close()  # it waits for the reply that CLIENT REPLY OFF keeps from being sent
             replies[0][connection].append(resp.CLOSED)
+        if isinstance(requests[0], bytes):
+            return
         ours = [[r for r in side[connection] if not differences.is_push(r)] for side in replies]
         if [len(r) for r in ours] != [1, 1] or ours[0][0][0] != ours[1][0][0]:
             return
         if name == "SCAN" and ours[0][0][0] == b"*" and requests[0][1] == b"0":
             for index in (0, 1):
-                replies[index][connection] = [self._scan(index, connection, requests[0], ours[index][0])]
-        elif name == "RANDOMKEY" and ours[0][0][0] == b"$" and None not in (ours[0][0][1], ours[1][0][1]):
+                replies[index][connection] = [self._scan(index, connection, requests[0],
+                        ours[index][0])]
+        elif name == "RANDOMKEY" and ours[0][0][0] == b"$" and None not in (ours[0][0][1],
+                ours[1][0][1]):
             for index in (0, 1):
                 key = ours[index][0][1]
                 replies[index][connection] = self._ask(index, connection, [b"EXISTS", key])

@@ -32,38 +32,22 @@ bool IsUser(const Config& config, std::string_view user, std::string_view passwo
   return config.requirepass.empty() || EqualsInConstantTime(password, config.requirepass);
 }
 
-struct HelloOptions {
-  bool protocol_given = false;
-  resp::Protocol protocol = resp::Protocol::kResp2;
-  bool auth_given = false;
-  std::string_view user;
-  std::string_view password;
-  bool name_given = false;
-  std::string_view name;
-};
-
-// The error reply, or empty.
-std::string ParseHello(Args args, HelloOptions& options) {
-  if (args.size() == 1) return "";
-  const auto version = ParseInteger(args[1]);
-  if (!version) return "ERR Protocol version is not an integer or out of range";
-  if (*version != 2 && *version != 3) return "NOPROTO unsupported protocol version";
-  options.protocol_given = true;
-  options.protocol = static_cast<resp::Protocol>(*version);
-  for (size_t i = 2; i < args.size();) {
-    const size_t following = args.size() - i - 1;
-    if (EqualsIgnoreCase(args[i], "auth") && following >= 2) {
-      options.auth_given = true;
-      options.user = args[i + 1];
-      options.password = args[i + 2];
-      i += 3;
-    } else if (EqualsIgnoreCase(args[i], "setname") && following >= 1) {
-      options.name_given = true;
-      options.name = args[i + 1];
-      if (!IsClientName(options.name)) return std::string(kInvalidClientName);
-      i += 2;
+// [AUTH user password] [SETNAME name] of HELLO, any number of them. As in Redis each takes effect
+// as it is read, also when a later one is wrong. The error reply, or empty.
+std::string ApplyHelloOptions(CommandContext& context, Args options) {
+  while (!options.empty()) {
+    if (EqualsIgnoreCase(options[0], "auth") && options.size() > 2) {
+      if (!IsUser(context.server.config(), options[1], options[2])) {
+        return std::string(kWrongPassword);
+      }
+      context.session.authenticated = true;
+      options = options.subspan(3);
+    } else if (EqualsIgnoreCase(options[0], "setname") && options.size() > 1) {
+      if (!IsClientName(options[1])) return std::string(kInvalidClientName);
+      context.session.name = options[1];
+      options = options.subspan(2);
     } else {
-      return "ERR Syntax error in HELLO option '" + std::string(ShownInError(args[i])) + "'";
+      return "ERR Syntax error in HELLO option '" + std::string(ShownInError(options[0])) + "'";
     }
   }
   return "";
@@ -92,17 +76,23 @@ void DescribeServer(CommandContext& context) {
 
 void Hello(CommandContext& context) {
   Session& session = context.session;
-  HelloOptions options;
-  if (const std::string error = ParseHello(context.args, options); !error.empty()) {
-    context.reply.Error(error);
-    return;
-  }
-  if (options.auth_given) {
-    if (!IsUser(context.server.config(), options.user, options.password)) {
-      context.reply.Error(kWrongPassword);
+  resp::Protocol protocol = session.protocol;
+  if (context.args.size() > 1) {
+    const auto version = ParseInteger(context.args[1]);
+    if (!version) {
+      context.reply.Error("ERR Protocol version is not an integer or out of range");
       return;
     }
-    session.authenticated = true;
+    if (*version != 2 && *version != 3) {
+      context.reply.Error("NOPROTO unsupported protocol version");
+      return;
+    }
+    protocol = static_cast<resp::Protocol>(*version);
+    const std::string error = ApplyHelloOptions(context, context.args.subspan(2));
+    if (!error.empty()) {
+      context.reply.Error(error);
+      return;
+    }
   }
   if (context.server.MustAuthenticate(session)) {
     context.reply.Error(
@@ -111,8 +101,7 @@ void Hello(CommandContext& context) {
         "protocol version at the same time");
     return;
   }
-  if (options.name_given) session.name = options.name;
-  if (options.protocol_given) session.protocol = options.protocol;
+  session.protocol = protocol;
   DescribeServer(context);
 }
 
@@ -176,7 +165,10 @@ void Reset(CommandContext& context) {
   session.database = 0;
   session.authenticated = context.server.config().requirepass.empty();
   session.no_touch = false;
-  session.reply_mode = Session::ReplyMode::kOn;
+  // A RESET behind CLIENT REPLY SKIP is the one that is skipped.
+  if (session.reply_mode == Session::ReplyMode::kOff) {
+    session.reply_mode = Session::ReplyMode::kOn;
+  }
   session.writer().SimpleString("RESET");
 }
 

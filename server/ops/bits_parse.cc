@@ -41,7 +41,8 @@ std::string_view ParseInto(std::string_view text, int64_t& number) {
   return {};
 }
 
-// [start end [BYTE|BIT]] of BITCOUNT, complaints in Redis's order.
+// [start end [BYTE|BIT]] of BITCOUNT, complaints in Redis's order: a range that is empty whatever
+// the length is answered before its unit is looked at.
 BitRange ParseCountRange(Args args) {
   BitRange range;
   if (args.empty()) return range;
@@ -52,7 +53,8 @@ BitRange ParseCountRange(Args args) {
   range.end_given = true;
   range.error = ParseInto(args[0], range.start);
   if (range.error.empty()) range.error = ParseInto(args[1], range.end);
-  if (range.error.empty() && args.size() == 3 && !ParseUnit(args[2], range)) {
+  const bool empty = range.start < 0 && range.end < 0 && range.start > range.end;
+  if (range.error.empty() && args.size() == 3 && !ParseUnit(args[2], range) && !empty) {
     range.error = kSyntaxError;
   }
   return range;

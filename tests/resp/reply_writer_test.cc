@@ -51,6 +51,14 @@ TEST(ReplyWriter, TypesThatBothProtocolsShare) {
   EXPECT_EQ(Resp3(write), expected);
 }
 
+TEST(ReplyWriter, ErrorsLoseTheLineEndsAtTheirEnd) {
+  const auto write = [](ReplyWriter& w) {
+    w.Error("ERR what is \r\n\n");
+    w.Error("");
+  };
+  EXPECT_EQ(Resp2(write), "-ERR what is \r\n-\r\n");
+}
+
 TEST(ReplyWriter, Integers) {
   for (const int64_t value : {INT64_MIN, INT64_C(-1), INT64_C(0), INT64_C(9), INT64_C(10),
                               INT64_C(99), INT64_C(100), INT64_MAX}) {

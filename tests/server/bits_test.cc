@@ -179,6 +179,8 @@ TEST_F(BitCount, ArgumentsAreOnlyCheckedWhenTheKeyExists) {
   EXPECT_EQ(Run("0 x FOO"), kBadInteger);
   EXPECT_EQ(Run("0 1 FOO"), kBadSyntax);
   EXPECT_EQ(Run("0 1 BIT BIT"), kBadSyntax);
+  EXPECT_EQ(Run("-1 -1 FOO"), kBadSyntax);
+  EXPECT_EQ(Run("-1 -2 FOO"), Number(0));
 }
 
 // BITPOS

@@ -148,7 +148,7 @@ TEST(Config, IllFormedValuesGetRedissWords) {
 
 TEST(Config, OutputLimitsAndPercentilesAreCheckedAsInRedis) {
   constexpr const char* kLimit = "client-output-buffer-limit";
-  for (const char* words : {"", "normal 0 0", "normal 0 0 0 0"}) {
+  for (const char* words : {"normal", "normal 0 0", "normal 0 0 0 0"}) {
     EXPECT_EQ(ReasonAgainst(kLimit, words),
               "Wrong number of arguments in buffer limit configuration.");
   }

@@ -57,11 +57,13 @@ TEST(Connection, HelloAuthenticatesAndNames) {
   EXPECT_EQ(redis.session("a").protocol, resp::Protocol::kResp3);
 }
 
-TEST(Connection, AFailedHelloChangesNothing) {
+// Redis 7.0 applies the options as it reads them.
+TEST(Connection, AFailedHelloKeepsTheProtocolAndWhatItHadRead) {
   ServerTester redis(WithPassword());
-  EXPECT_EQ(redis.Run("a", "AUTH secret"), "OK");
-  EXPECT_EQ(redis.Run("a", "HELLO 3 SETNAME joe AUTH default wrong"), kWrongPass);
-  EXPECT_EQ(redis.Run("a", "CLIENT GETNAME"), "(nil)");
+  EXPECT_EQ(redis.Run("a", "HELLO 3 AUTH default secret BAD"),
+            "(error) ERR Syntax error in HELLO option 'BAD'");
+  EXPECT_EQ(redis.Run("a", "HELLO 3 SETNAME joe AUTH default wrong BAD"), kWrongPass);
+  EXPECT_EQ(redis.Run("a", "CLIENT GETNAME"), "\"joe\"");
   EXPECT_EQ(redis.session("a").protocol, resp::Protocol::kResp2);
 }
 
@@ -138,6 +140,7 @@ TEST(Connection, ResetEndsSubscriptionsMonitoringAndSilence) {
   EXPECT_EQ(redis.Exchange("a", "CLIENT REPLY OFF\r\nPING\r\n"), "");
   EXPECT_EQ(redis.Run("a", "RESET"), "RESET");
   EXPECT_EQ(redis.Run("a", "PING"), "PONG");
+  EXPECT_EQ(redis.Exchange("a", "CLIENT REPLY SKIP\r\nRESET\r\nPING\r\n"), "+PONG\r\n");
 }
 
 TEST(Connection, SelectTakesDatabasesThatExist) {
