@@ -145,6 +145,10 @@ def unsubscribed(replies):
             for r in replies]]
 
 
+def confirmation(a, b, _):
+    return a[0] == b[0] and a[1][0] == b[1][0] and a[1][2] == b[1][2]
+
+
 def help_text(a, b, _):
     return a[0] == b[0] and a[1][0] == b[1][0]
 
@@ -160,6 +164,8 @@ TABLE = {
     "TIME": (same_type, _CLOCK), "LASTSAVE": (same_type, _CLOCK),
     "KEYS": (any_order, _ORDER), "PUBSUB CHANNELS": (any_order, _ORDER),
     "PUBSUB SHARDCHANNELS": (any_order, _ORDER),
+    "UNSUBSCRIBE": (confirmation, _ORDER), "PUNSUBSCRIBE": (confirmation, _ORDER),
+    "SUNSUBSCRIBE": (confirmation, _ORDER),
     "SCAN": (same_type,
              "a full loop is compared as a set by the runner; a single page is not comparable"),
     "RANDOMKEY": (same_type, "the runner asks each server whether the key exists"),
@@ -217,7 +223,10 @@ def may_differ(name, a, b, sides):
         return False
     if a == resp.CLOSED or b == resp.CLOSED:
         return False
-    return TABLE[name][0](a, b, sides)
+    try:
+        return TABLE[name][0](a, b, sides)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return False  # not the shape of a reply to this command
 
 
 def name_of(request):

@@ -50,8 +50,9 @@ bool ParseScanOptions(CommandContext& context, ScanOptions& options) {
 }
 
 // As C's strtoul, so that whatever Redis takes for a cursor is one here too: "" is 0, a sign may
-// stand before the digits, and "-1" is the largest number.
+// stand before the digits, "-1" is the largest number, and a NUL ends it.
 std::optional<uint64_t> ParseCursor(std::string_view text) {
+  text = text.substr(0, text.find('\0'));
   if (text.empty()) return 0;
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);

@@ -77,6 +77,7 @@ TEST(Keyspace, ScanFilters) {
 
 TEST(Keyspace, ScanRefusesWhatRedisRefuses) {
   ServerTester redis;
+  EXPECT_EQ(redis.Exchange("alice", "SCAN \"0\\x00x\"\r\n"), "*2\r\n$1\r\n0\r\n*0\r\n");
   for (std::string_view cursor : {"x", "1x", "-", "+", "\" 1\"", "18446744073709551616", "0x0"}) {
     EXPECT_EQ(redis.Run("alice", "SCAN " + std::string(cursor)), "(error) ERR invalid cursor")
         << cursor;
