@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "resp/integer.h"
+
 namespace cartwheel::server {
 
 namespace {
@@ -71,13 +73,7 @@ bool MatchElement(std::string_view pattern, size_t& at, char c) {
 }  // namespace
 
 std::optional<int64_t> ParseInteger(std::string_view text) {
-  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
-  if (digits.empty() || (digits[0] == '0' && text.size() > 1)) return std::nullopt;
-  int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
+  return resp::ParseInteger(text);
 }
 
 std::optional<long double> ParseLongDouble(std::string_view text) {

@@ -8,6 +8,7 @@
 #include "cluster/record.h"
 #include "cluster/store_key.h"
 #include "server/errors.h"
+#include "server/ops/expiry.h"
 #include "server/redis_dump.h"
 #include "server/text.h"
 
@@ -16,10 +17,6 @@ namespace {
 
 using cluster::Change;
 using cluster::Value;
-
-void InvalidExpireTime(std::string_view command_name, OpOutput& out) {
-  out.reply.Error("ERR invalid expire time in '" + std::string(command_name) + "' command");
-}
 
 // `base_ms` >= 0 plus `time`; nullopt where that is beyond what a record can hold. Times before
 // 1970 are fine: they have passed.
@@ -91,7 +88,7 @@ void Apply(const TtlOp& op, const OpInput& in, OpOutput& out) {
 
 void Apply(const ExpireOp& op, const OpInput& in, OpOutput& out) {
   const auto wanted = AbsoluteMs(op.absolute ? 0 : in.now_ms, op.time, op.seconds);
-  if (!wanted) return InvalidExpireTime(op.command_name, out);
+  if (!wanted) return out.reply.Error(InvalidExpireTime(op.command_name));
   if (!in.values[0] || !ConditionHolds(op.condition, in.values[0]->expire_at, *wanted)) {
     return out.reply.Integer(0);
   }
@@ -171,7 +168,7 @@ void Apply(const RestoreOp& op, const OpInput& in, OpOutput& out) {
   if (!op.value) return out.reply.Error(op.value.error());
   const bool expires = op.ttl_ms != 0;
   const auto expire_at = AbsoluteMs(op.absolute ? 0 : in.now_ms, op.ttl_ms, /*seconds=*/false);
-  if (expires && !expire_at) return InvalidExpireTime("restore", out);
+  if (expires && !expire_at) return out.reply.Error(InvalidExpireTime("restore"));
   if (expires && *expire_at <= in.now_ms) {
     if (in.values[0]) out.changes[0] = Change::Delete();
   } else {
