@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cartwheel::storage {
 
@@ -74,6 +75,55 @@ struct Usage {
   uint64_t bytes_on_disk = 0;
 };
 
+// When a commit is forced to the disk: Redis's appendfsync. A crash of the process loses nothing
+// under any of them.
+enum class Durability : uint8_t {
+  kAlways,       // before Commit returns
+  kEverySecond,  // by a helper thread, so that a power loss takes a second or two at most
+  kNo,           // when the system sees fit
+};
+
+// What may change while an engine runs; an engine without files ignores it.
+struct Settings {
+  Durability durability = Durability::kEverySecond;
+  // Bound of the memory for records, changes that wait for their flush included; 0: none.
+  uint64_t memory_bytes = 1ULL << 30;
+  // A flush begins when the log has grown by this much since the last one, ...
+  uint64_t checkpoint_log_bytes = 256ULL << 20;
+  // ... or this long after the first change since, if that comes first; 0: never.
+  int64_t checkpoint_interval_ms = 900'000;
+  // Bound of the disk space, see IsFull; 0: none.
+  uint64_t storage_bytes = 0;
+};
+
+// How the engine keeps what it is given, for INFO and for the operator's log.
+struct Persistence {
+  uint64_t log_bytes = 0;
+  uint64_t unsynced_bytes = 0;  // of the log: what a power loss now might take
+  uint64_t dirty_bytes = 0;     // in memory and the log alone: not yet flushed
+  uint64_t dirty_keys = 0;
+  uint64_t changes_since_flush = 0;  // puts and deletions, of one key as often as they happened
+
+  uint64_t flushes = 0;  // that succeeded
+  bool flush_running = false;
+  bool sync_running = false;
+  int64_t last_flush_unix_ms = 0;  // when it ended; of the start at first
+  uint64_t last_flush_entries = 0;
+  int64_t last_flush_us = 0;
+  std::string last_flush_error;  // empty: it succeeded
+
+  uint64_t syncs = 0;
+  uint64_t sync_errors = 0;
+  uint64_t delayed_writes = 0;  // times WritesMustWait became true
+
+  int64_t replay_us = 0;  // at the start
+  uint64_t replayed_batches = 0;
+  uint64_t replayed_bytes = 0;
+  uint64_t torn_bytes = 0;     // never durable, cut off the log's end
+  uint64_t damaged_bytes = 0;  // durable once, unreadable now
+  std::vector<std::string> damage;
+};
+
 class Engine : public Reader {
  public:
   // Any bytes are a key, empty excluded; keys of any length up to 512 MiB. Values up to 512 MiB + 1
@@ -90,8 +140,26 @@ class Engine : public Reader {
   // The last committed state, unmoved by later commits. Must not outlive the engine.
   virtual std::unique_ptr<Reader> NewSnapshot() = 0;
 
+  // The time, several times a second: starts what is due in helper threads (syncs, flushes) and
+  // takes in what they finished. Between two turns.
+  virtual void Tick(int64_t /*unix_ms*/, int64_t /*monotonic_ms*/) {}
+
+  // Whether more is waiting for its flush than memory should hold: whoever writes should wait until
+  // it is false again. Nothing is refused for it. Changes with Commit and Tick only.
+  virtual bool WritesMustWait() const { return false; }
+  // Whether the store takes Settings::storage_bytes, so that only deletions should go on.
+  virtual bool IsFull() const { return false; }
+
+  // Begins to flush everything committed, unless there is nothing or a flush runs already.
+  virtual Result<void> StartFlush() { return {}; }
+  // Waits until everything committed is flushed.
+  virtual Result<void> Flush() { return {}; }
+
+  virtual void Configure(const Settings& /*settings*/) {}
+
   virtual Usage usage() const = 0;
-  // "memory" or "lmdb", for INFO and the start-up line.
+  virtual Persistence persistence() const { return {}; }
+  // "memory" or "durable", for INFO and the start-up line.
   virtual std::string_view name() const = 0;
 };
 

@@ -1,0 +1,67 @@
+// Under the log: the ordered store that the log's changes are flushed to in large sorted batches.
+//
+// It is read by the engine's thread and flushed by one helper thread at the same time. LMDB is the
+// one on disk (lmdb_base_store.h); tests have one in memory that forgets what was not committed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/engine.h"
+#include "storage/entry.h"
+#include "storage/log_format.h"
+#include "storage/range_map.h"
+
+namespace cartwheel::storage {
+
+// What one flush changes: per keyspace first the ranges, then the entries, sorted by key.
+struct FlushPlan {
+  struct Changes {
+    RangeMap ranges;
+    std::vector<const Entry*> entries;
+  };
+  std::array<Changes, kKeyspaceCount> changes;
+  LogPosition covered = 0;  // the log position up to which the plan has everything
+};
+
+// A Reader that can be let go of: reads begin a view of the last commit, EndTurn ends it.
+class BaseReader : public Reader {
+ public:
+  // Fixes the state that is read now rather than at the first read. False: it cannot be read.
+  virtual bool Begin() = 0;
+  virtual void EndTurn() = 0;
+};
+
+class BaseStore {
+ public:
+  virtual ~BaseStore() = default;
+
+  // The log position that the last whole flush covered; 0 in a new store. While no flush runs.
+  virtual LogPosition covered() const = 0;
+
+  // A read that fails stores its error in `failure`, which outlives the reader.
+  virtual std::unique_ptr<BaseReader> NewReader(std::optional<Error>& failure) = 0;
+
+  // Applies the plan durably, in as many transactions as the limit asks for: the last one stores
+  // `covered`, so a crash in the middle leaves a store over which replaying the log from the old
+  // position gives the same result. Run by the helper thread. After kNoSpace nothing is lost and
+  // the same flush may be tried again; after kIo it may not.
+  virtual Result<void> Flush(const FlushPlan& plan, uint64_t transaction_keys) = 0;
+  // After a Flush that failed: whether the store was only too small and has been enlarged, so that
+  // the flush is worth another try at once. Called by the engine's thread while no reader is
+  // active and no flush runs.
+  virtual bool GrowAfterFailure() = 0;
+
+  // Lets the system have back the memory through which the store's file was read. Any thread.
+  virtual void ReleasePages() = 0;
+
+  virtual uint64_t bytes_on_disk() const = 0;
+  // Of bytes_on_disk, what a further flush can fill before the files grow; as of the last flush.
+  virtual uint64_t free_bytes() const = 0;
+};
+
+}  // namespace cartwheel::storage
