@@ -25,6 +25,7 @@ constexpr size_t kKeptInputBytes = 256UL << 10;
 }  // namespace
 
 void Server::Tick(Now now) {
+  store_.engine().Tick(now.unix_us / 1000, now.monotonic_us / 1000);
   if (stalled_until_us_ != 0 && now.monotonic_us >= stalled_until_us_) {
     stalled_until_us_ = 0;
     next_wake_us_ = now.monotonic_us;

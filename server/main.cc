@@ -16,7 +16,7 @@
 #include "server/server.h"
 #include "server/uv_loop.h"
 #include "server/version.h"
-#include "storage/lmdb_engine.h"
+#include "storage/durable_engine.h"
 #include "storage/memory_engine.h"
 
 namespace cartwheel::server {
@@ -42,9 +42,10 @@ int Fail(const std::string& message) {
 
 storage::Result<std::unique_ptr<storage::Engine>> OpenEngine(const Config& config) {
   if (config.memory_only()) return storage::NewMemoryEngine();
-  storage::LmdbOptions options;
-  if (config.maxmemory != 0) options.cache_bytes = config.maxmemory;
-  return storage::OpenLmdbEngine(config.dir, options);
+  storage::DurableOptions options;
+  options.stopwatch_us = StopwatchMicros;
+  if (config.maxmemory != 0) options.settings.memory_bytes = config.maxmemory;
+  return storage::OpenDurableEngine(config.dir, options);
 }
 
 std::string WhereDataLives(const Config& config, const storage::Engine& engine) {

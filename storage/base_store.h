@@ -4,29 +4,15 @@
 // one on disk (lmdb_base_store.h); tests have one in memory that forgets what was not committed.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "storage/engine.h"
-#include "storage/entry.h"
+#include "storage/flush_plan.h"
 #include "storage/log_format.h"
-#include "storage/range_map.h"
 
 namespace cartwheel::storage {
-
-// What one flush changes: per keyspace first the ranges, then the entries, sorted by key.
-struct FlushPlan {
-  struct Changes {
-    RangeMap ranges;
-    std::vector<const Entry*> entries;
-  };
-  std::array<Changes, kKeyspaceCount> changes;
-  LogPosition covered = 0;  // the log position up to which the plan has everything
-};
 
 // A Reader that can be let go of: reads begin a view of the last commit, EndTurn ends it.
 class BaseReader : public Reader {

@@ -10,11 +10,14 @@
 #include <tuple>
 #include <utility>
 
+#include "storage/log_format.h"
+#include "storage/posix_disk.h"
+
 namespace cartwheel::storage {
 namespace {
 
 constexpr std::string_view kFormatWord = "cartwheel-format ";
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 
 std::unexpected<Error> Fail(Error::Kind kind, std::string message) {
   return std::unexpected(Error{kind, std::move(message)});
@@ -71,7 +74,8 @@ Result<UniqueFd> Lock(const std::string& path) {
   return fd;
 }
 
-Result<void> CheckFormat(const std::string& path, std::string_view text) {
+// The format, if it is one that we know.
+Result<uint32_t> CheckFormat(const std::string& path, std::string_view text) {
   uint32_t format = 0;
   const std::string_view number =
       text.starts_with(kFormatWord) ? text.substr(kFormatWord.size()) : std::string_view();
@@ -82,7 +86,7 @@ Result<void> CheckFormat(const std::string& path, std::string_view text) {
                     ": not a format file of Cartwheel; restore the directory from a backup or "
                     "choose another dir");
   }
-  if (format <= kFormat) return {};
+  if (format <= kFormat) return format;
   return Fail(Error::Kind::kNewerFormat,
               path + ": format " + std::to_string(format) + ", but this version knows only " +
                   std::to_string(kFormat) + "; start the newer version that wrote it");
@@ -106,7 +110,9 @@ Result<void> DataDirectory::Inspect() {
   if (Exists(format_file())) {
     const Result<std::string> text = ReadText(format_file());
     if (!text) return std::unexpected(text.error());
-    if (auto known = CheckFormat(format_file(), *text); !known) return known;
+    const Result<uint32_t> format = CheckFormat(format_file(), *text);
+    if (!format) return std::unexpected(format.error());
+    outdated_ = *format < kFormat;
     if (Exists(data_file())) return {};
     return Fail(Error::Kind::kCorrupt, data_file() +
                                            ": missing; restore it from a backup, or "
@@ -123,25 +129,47 @@ Result<void> DataDirectory::Inspect() {
 
 Result<void> DataDirectory::StartAfresh() {
   fresh_ = true;
+  if (auto written = WriteCreatingFile(); !written) return written;
+  if (::unlink(data_file().c_str()) != 0 && errno != ENOENT) {
+    return std::unexpected(ErrnoError(errno, data_file()));
+  }
+  if (auto removed = RemoveLog(); !removed) return removed;
+  return SyncDirectory(path_);
+}
+
+// The log of a store that is no more must not be replayed into a new one.
+Result<void> DataDirectory::RemoveLog() {
+  const std::unique_ptr<Disk> disk = NewPosixDisk(path_);
+  const auto names = disk->List();
+  if (!names) return std::unexpected(names.error());
+  for (const std::string& name : *names) {
+    if (!ParseSegmentName(name)) continue;
+    if (auto removed = disk->Remove(name); !removed) return removed;
+  }
+  return {};
+}
+
+Result<void> DataDirectory::WriteCreatingFile() {
   const std::string path = creating_file();
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(ErrnoError(errno, path));
   const std::string text = std::string(kFormatWord) + std::to_string(kFormat) + "\n";
   if (auto written = WriteText(fd.get(), path, text); !written) return written;
   if (::fsync(fd.get()) != 0) return std::unexpected(ErrnoError(errno, path));
-  if (::unlink(data_file().c_str()) != 0 && errno != ENOENT) {
-    return std::unexpected(ErrnoError(errno, data_file()));
-  }
-  return SyncDirectory(path_);
+  return {};
 }
 
 Result<void> DataDirectory::Seal() {
+  if (outdated_) {
+    if (auto written = WriteCreatingFile(); !written) return written;
+  }
   // A directory made just now has to survive in its parent as well.
   if (auto synced = SyncDirectory(path_ + "/.."); !synced) return synced;
   if (::rename(creating_file().c_str(), format_file().c_str()) != 0) {
     return std::unexpected(ErrnoError(errno, format_file()));
   }
   fresh_ = false;
+  outdated_ = false;
   return SyncDirectory(path_);
 }
 

@@ -1,5 +1,7 @@
 // The directory of a store: who holds it, and which format its files have.
 //
+// Format 1 was LMDB alone; format 2 has the log beside it.
+//
 // cartwheel.lock carries an flock and the holder's pid; cartwheel.format one line of text. A new
 // store is made under the name cartwheel.creating and sealed by renaming that file to
 // cartwheel.format: until then a later start begins afresh, from then on a missing data file is
@@ -20,6 +22,8 @@ class DataDirectory {
 
   // Holds no store yet: the caller makes the data file, durably, then seals.
   bool fresh() const { return fresh_; }
+  // Holds no store yet, or one of the format before, which Seal makes one of the present format.
+  bool NeedsSeal() const { return fresh_ || outdated_; }
   Result<void> Seal();
 
   const std::string& path() const { return path_; }
@@ -32,10 +36,13 @@ class DataDirectory {
 
   Result<void> Inspect();
   Result<void> StartAfresh();
+  Result<void> WriteCreatingFile();
+  Result<void> RemoveLog();
 
   std::string path_;
   UniqueFd lock_;
   bool fresh_ = false;
+  bool outdated_ = false;
 };
 
 }  // namespace cartwheel::storage

@@ -141,7 +141,7 @@ class Engine : public Reader {
   virtual std::unique_ptr<Reader> NewSnapshot() = 0;
 
   // The time, several times a second: starts what is due in helper threads (syncs, flushes) and
-  // takes in what they finished. Between two turns.
+  // takes in what they finished. Between two turns; ends the validity of values and cursors.
   virtual void Tick(int64_t /*unix_ms*/, int64_t /*monotonic_ms*/) {}
 
   // Whether more is waiting for its flush than memory should hold: whoever writes should wait until
@@ -150,9 +150,9 @@ class Engine : public Reader {
   // Whether the store takes Settings::storage_bytes, so that only deletions should go on.
   virtual bool IsFull() const { return false; }
 
-  // Begins to flush everything committed, unless there is nothing or a flush runs already.
-  virtual Result<void> StartFlush() { return {}; }
-  // Waits until everything committed is flushed.
+  // Begins to flush everything committed, as soon as the flush that runs now, if any, has ended.
+  virtual void StartFlush() {}
+  // Waits until everything committed is flushed. Ends the validity of values and cursors.
   virtual Result<void> Flush() { return {}; }
 
   virtual void Configure(const Settings& /*settings*/) {}

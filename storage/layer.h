@@ -9,61 +9,75 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "storage/entry.h"
 #include "storage/range_map.h"
+#include "storage/sorted_runs.h"
 
 namespace cartwheel::storage {
 
 class Layer {
  public:
-  Layer();
-  ~Layer();  // the entries are their owner's
-  Layer(const Layer&) = delete;
+  Layer() = default;
+  Layer(const Layer&) = delete;  // the entries are their owner's
   Layer& operator=(const Layer&) = delete;
 
   // A key that is not in the layer. Sets entry->ordinal.
   void Add(Entry* entry);
   // `fresh` takes the place of the entry with its key. Sets fresh->ordinal.
   void Replace(const Entry& old, Entry* fresh);
-  // Takes back an Add or undoes a Replace: `entry` is what the place holds from now on, or nullptr.
+  // Takes back an Add or undoes a Replace: the place holds `entry` from now on, or nothing.
   void Restore(uint32_t ordinal, Entry* entry);
   // Hides the entries older than `sequence` that it covers; they stay in their places.
-  void DeleteRange(std::string_view begin, std::string_view end, uint64_t sequence);
-  void SetRanges(RangeMap ranges);  // undoes DeleteRange
+  void DeleteRange(std::string_view begin, std::string_view end, uint64_t sequence) {
+    ranges_.Assign(begin, end, sequence);
+  }
+  void SetRanges(RangeMap ranges) { ranges_ = std::move(ranges); }  // undoes DeleteRange
 
-  bool empty() const;
+  // No more changes: from here on any thread may read.
+  void Seal() { runs_.SortTail(entries_); }
+
   // By ordinal; nullptr where there is none any more.
   const std::vector<Entry*>& entries() const { return entries_; }
   const RangeMap& ranges() const { return ranges_; }
 
-  // No more changes: from here on any thread may read. Only `entries` pass on to their owner.
-  void Seal();
+  // The entry of the key, unless one of the layer's own ranges hides it; by binary search. nullptr:
+  // the layer has none.
+  const Entry* Find(std::string_view key) const;
 
-  // Entries in the order of their keys, tombstones too, without those that the layer's own ranges
-  // hide. A change of the layer invalidates it.
+  // All entries that the layer's own ranges do not hide, in the order of their keys. For a helper
+  // thread: takes a while. Of a sealed layer.
+  std::vector<const Entry*> Sorted() const;
+
+  // The same one by one, from any key on. A change of the layer invalidates it.
   class Iterator {
    public:
     explicit Iterator(const Layer& layer);
-    ~Iterator();
     void Seek(std::string_view key);  // to the first key >= `key`
     void Next();                      // only while Valid()
-    bool Valid() const;
-    Entry& entry() const;
+    bool Valid() const { return entry_ != nullptr; }
+    const Entry& entry() const { return *entry_; }
 
    private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
-  };
+    struct Rest {
+      SortedRuns::Run::const_iterator next;
+      SortedRuns::Run::const_iterator end;
+    };
+    void Settle();
 
-  // The entry of the key unless hidden; a binary search. nullptr: the layer does not know the key.
-  const Entry* Find(std::string_view key) const;
+    const Layer& layer_;
+    std::vector<Rest> rests_;  // of each run
+    size_t smallest_ = 0;      // the run that the entry comes from
+    const Entry* entry_ = nullptr;
+  };
 
  private:
   std::vector<Entry*> entries_;
+  // Reading in order sorts what came last; until the layer is sealed only its owner reads.
+  mutable SortedRuns runs_;
   RangeMap ranges_;
 };
 

@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <utility>
 
 #include "storage/lmdb_file_check.h"
@@ -12,7 +18,10 @@
 namespace cartwheel::storage {
 namespace {
 
-constexpr std::array<const char*, kKeyspaceCount> kNames = {"data", "expiry", "meta"};
+// The keyspaces, and the database of the log position.
+constexpr size_t kDatabases = kKeyspaceCount + 1;
+constexpr std::array<const char*, kDatabases> kNames = {"data", "expiry", "meta", "log"};
+constexpr std::string_view kCoveredKey = "covered";
 // Snapshots at once, each a slot of 64 bytes in the lock file.
 constexpr unsigned kMaxReaders = 1024;
 constexpr uint64_t kSmallestMap = 1ULL << 20;
@@ -44,7 +53,7 @@ Result<LmdbStore> LmdbStore::Open(const std::string& directory, const LmdbOption
   auto ready =
       fresh ? store.OpenEnv(options, options.initial_map_bytes) : store.OpenExisting(options);
   if (ready) ready = store.OpenKeyspaces();
-  if (ready && fresh) ready = store.directory_.Seal();
+  if (ready && store.directory_.NeedsSeal()) ready = store.directory_.Seal();
   if (!ready) return std::unexpected(ready.error());
   return store;
 }
@@ -58,27 +67,51 @@ Result<void> LmdbStore::OpenEnv(const LmdbOptions& options, uint64_t map_bytes) 
   while (map_bytes > kSmallestMap && !HasAddressSpace(map_bytes)) map_bytes /= 2;
   mdb_env_set_assert(env, ExplainAssert);
   if (code == 0) code = mdb_env_set_mapsize(env, map_bytes);
-  if (code == 0) code = mdb_env_set_maxdbs(env, kKeyspaceCount);
+  if (code == 0) code = mdb_env_set_maxdbs(env, kDatabases);
   if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
   const unsigned flags = MDB_NOTLS | (options.sync ? 0U : unsigned{MDB_NOSYNC});
   if (code == 0) code = mdb_env_open(env, directory().c_str(), flags, 0600);
   if (code != 0) return std::unexpected(LmdbError(code, data_file_));
+  FindMap();
   return {};
 }
 
+// A store of the format before has no database for the log position yet.
 Result<void> LmdbStore::OpenKeyspaces() {
+  const bool create = directory_.NeedsSeal();
   MDB_txn* begun = nullptr;
-  int code = mdb_txn_begin(env(), nullptr, directory_.fresh() ? 0 : unsigned{MDB_RDONLY}, &begun);
+  int code = mdb_txn_begin(env(), nullptr, create ? 0 : unsigned{MDB_RDONLY}, &begun);
   if (code != 0) return std::unexpected(LmdbError(code, data_file_));
   LmdbTxn txn(begun);
   const unsigned flags = directory_.fresh() ? MDB_CREATE : 0;
   for (size_t i = 0; i < kKeyspaceCount && code == 0; ++i) {
     code = mdb_dbi_open(txn.get(), kNames[i], flags, &dbis_[i]);
   }
+  if (code == 0) {
+    code = mdb_dbi_open(txn.get(), kNames.back(), create ? MDB_CREATE : 0, &log_dbi_);
+  }
+  if (code == 0) code = ReadCovered(txn.get());
   if (code == 0) code = mdb_txn_commit(txn.release());
-  if (code == 0 && directory_.fresh()) code = mdb_env_sync(env(), 1);
+  if (code == 0 && create) code = mdb_env_sync(env(), 1);
   if (code != 0) return std::unexpected(LmdbError(code, data_file_));
   return {};
+}
+
+int LmdbStore::ReadCovered(MDB_txn* txn) {
+  MDB_val key = ToVal(kCoveredKey);
+  MDB_val value;
+  const int code = mdb_get(txn, log_dbi_, &key, &value);
+  if (code == MDB_NOTFOUND) return 0;
+  if (code != 0) return code;
+  if (value.mv_size != sizeof(covered_)) return MDB_CORRUPTED;
+  std::memcpy(&covered_, value.mv_data, sizeof(covered_));
+  return 0;
+}
+
+int LmdbStore::PutCovered(MDB_txn* txn, LogPosition covered) const {
+  MDB_val key = ToVal(kCoveredKey);
+  MDB_val value{sizeof(covered), &covered};
+  return mdb_put(txn, log_dbi_, &key, &value, 0);
 }
 
 Result<void> LmdbStore::OpenExisting(const LmdbOptions& options) {
@@ -113,7 +146,54 @@ bool LmdbStore::Grow() {
   mdb_env_info(env(), &info);
   const uint64_t doubled = uint64_t{info.me_mapsize} * 2;
   // Asked first, since LMDB gives the old map up before it takes the new one.
-  return HasAddressSpace(doubled) && mdb_env_set_mapsize(env(), doubled) == 0;
+  if (!HasAddressSpace(doubled) || mdb_env_set_mapsize(env(), doubled) != 0) return false;
+  FindMap();
+  return true;
+}
+
+// LMDB does not tell where it has mapped the file; the kernel does.
+void LmdbStore::FindMap() {
+  map_ = nullptr;
+  std::error_code unknown;
+  const std::string path = std::filesystem::canonical(data_file_, unknown).string();
+  if (unknown) return;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (!line.ends_with(" " + path)) continue;
+    uintptr_t begin = 0;
+    std::from_chars(line.data(), line.data() + line.size(), begin, 16);
+    map_ = reinterpret_cast<void*>(begin);
+    return;
+  }
+}
+
+void LmdbStore::ReleasePages() const {
+  struct stat status;
+  if (map_ == nullptr || ::stat(data_file_.c_str(), &status) != 0) return;
+  ::madvise(map_, static_cast<size_t>(status.st_size), MADV_DONTNEED);
+}
+
+uint64_t LmdbStore::FreeBytes() const {
+  MDB_txn* begun = nullptr;
+  if (mdb_txn_begin(env(), nullptr, MDB_RDONLY, &begun) != 0) return 0;
+  const LmdbTxn txn(begun);
+  MDB_cursor* opened = nullptr;
+  constexpr MDB_dbi kFreeList = 0;
+  if (mdb_cursor_open(txn.get(), kFreeList, &opened) != 0) return 0;
+  const LmdbCursor cursor(opened);
+  // Each entry is a list of page numbers, their count first.
+  uint64_t pages = 0;
+  MDB_val key;
+  MDB_val list;
+  while (mdb_cursor_get(cursor.get(), &key, &list, MDB_NEXT) == 0) {
+    size_t count;
+    if (list.mv_size < sizeof(count)) break;
+    std::memcpy(&count, list.mv_data, sizeof(count));
+    pages += count;
+  }
+  MDB_stat stat;
+  mdb_env_stat(env(), &stat);
+  return pages * stat.ms_psize;
 }
 
 }  // namespace cartwheel::storage

@@ -1,4 +1,4 @@
-// An opened LMDB environment with our keyspaces in it.
+// An opened LMDB environment with our keyspaces in it, and the log position that it covers.
 #pragma once
 
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "storage/data_directory.h"
 #include "storage/engine.h"
-#include "storage/lmdb_engine.h"
+#include "storage/lmdb_base_store.h"
 #include "storage/lmdb_handles.h"
 
 namespace cartwheel::storage {
@@ -18,17 +18,29 @@ class LmdbStore {
 
   MDB_env* env() const { return env_.get(); }
   MDB_dbi dbi(Keyspace keyspace) const { return dbis_[static_cast<size_t>(keyspace)]; }
+  // The stored log position: 0 if there never was a log.
+  LogPosition covered() const { return covered_; }
+  // Stores it as part of a write transaction; returns LMDB's code.
+  int PutCovered(MDB_txn* txn, LogPosition covered) const;
+
   const std::string& directory() const { return directory_.path(); }
   const std::string& data_file() const { return data_file_; }
 
   // Doubles the map. Only while no transaction is open: the map moves. False: no address space.
   bool Grow();
 
+  // Unmaps the pages that were read, which the system's page cache keeps. Any thread.
+  void ReleasePages() const;
+  // Of the pages that are not in use.
+  uint64_t FreeBytes() const;
+
  private:
   explicit LmdbStore(DataDirectory directory);
 
   Result<void> OpenEnv(const LmdbOptions& options, uint64_t map_bytes);
   Result<void> OpenKeyspaces();
+  int ReadCovered(MDB_txn* txn);
+  void FindMap();
   Result<void> OpenExisting(const LmdbOptions& options);
   Result<void> OpenLengthened(const LmdbOptions& options, uint64_t actual, uint64_t expected);
 
@@ -37,6 +49,9 @@ class LmdbStore {
   std::string data_file_;
   LmdbEnv env_;
   std::array<MDB_dbi, kKeyspaceCount> dbis_{};
+  MDB_dbi log_dbi_ = 0;
+  LogPosition covered_ = 0;
+  void* map_ = nullptr;  // where the file is mapped; nullptr: unknown
 };
 
 }  // namespace cartwheel::storage

@@ -1,83 +1,68 @@
-// The write-ahead log of one store: batches appended to segments, read back in order at the start.
+// The write-ahead log of one store: batches appended to segments. How it is read back:
+// log_reader.h; its bytes and the reasons for them: log_format.h.
 //
-// One thread owns the log; another one may run a LogSync it was given. Position arithmetic, record
-// format and the reasons: log_format.h.
+// One thread owns the log; another one may run a LogSync it was given.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/disk.h"
 #include "storage/log_batch.h"
 #include "storage/log_format.h"
+#include "storage/log_reader.h"
 
 namespace cartwheel::storage {
 
-// What a start found.
-struct LogRecovery {
-  uint64_t batches = 0;  // handed out
-  uint64_t bytes = 0;    // read
-  // The log ended in bytes that a crash left behind: they were never durable, and are cut off.
-  uint64_t torn_bytes = 0;
-  // Durable bytes that are damaged: batches were lost, those behind them were handed out.
-  uint64_t damaged_bytes = 0;
-  std::vector<std::string> damage;  // a line for each place: file, offset, bytes; at most 16
-};
-
-// Calls the disk to make part of the log durable; run by any thread, while the log is appended to.
+// The calls that make part of the log durable; run by any thread, while the log is appended to.
 class LogSync {
  public:
-  Result<void> Run();
+  Result<void> Run() const;
   LogPosition end() const { return end_; }  // durable up to here if Run succeeds
 
  private:
   friend class Log;
-  std::vector<File*> files_;
+  std::vector<File*> files_;   // oldest first
   Disk* directory_ = nullptr;  // synced first, when a segment is new
   LogPosition end_ = 0;
 };
 
 class Log {
  public:
-  using BatchVisitor = std::function<Result<void>(LogPosition end, std::string_view payload)>;
-
-  // Opens the log of a store whose base covers everything before `covered`, hands every later whole
-  // batch to `visit` (its end and its encoded operations; an error of it ends the opening), cuts
-  // off a torn tail and is ready to append. Segments before `covered` are left to Remove.
-  // kNewerFormat, kIo, and kCorrupt when the log begins behind `covered`: then whole segments are
-  // missing. `disk` outlives the log.
+  // Opens the log of a store whose base has everything before `covered`: hands every later batch to
+  // `visit`, cuts off a torn tail, makes what is left durable, and is ready to append. Segments
+  // before `covered` are left to Covered and Forget. Errors as ReadLog's. `disk` outlives the log.
   static Result<std::unique_ptr<Log>> Open(Disk& disk, LogPosition covered,
                                            const BatchVisitor& visit, LogRecovery& recovery);
 
-  // The same reading without a change to any file.
-  static Result<void> Check(Disk& disk, LogPosition covered, const BatchVisitor& visit,
-                            LogRecovery& recovery);
-
-  // Appends the batch as a whole with one system call. On an error the log stands as before and the
-  // next append takes the place of what was written; kIo is for the caller to make final.
+  // Appends the batch as a whole with one system call. On an error the log stands as before, and
+  // the next append takes the place of what was written; until then a crash may leave the failed
+  // batch in the log if the disk refuses to cut it off as well. kNoSpace: a later append may
+  // succeed.
   Result<void> Append(const LogBatch& batch);
 
-  // Forces everything appended to the disk, in this thread.
+  // Forces everything appended to the disk, in this thread. Not while a LogSync runs.
   Result<void> Sync();
   // The same for another thread. One at a time: Synced ends it, with whether it succeeded.
   LogSync BeginSync();
   void Synced(const LogSync& sync, bool succeeded);
 
   // Begins a new segment, so that those before it can be removed once they are covered. Does
-  // nothing in a segment without records.
+  // nothing in a segment without records. On an error the present one goes on.
   Result<void> Roll();
   // The names of the segments that end at or before `covered`. Whoever removes them (any thread)
   // has the base durable up to there.
   std::vector<std::string> Covered(LogPosition covered) const;
-  // They are removed: forgets them. Not while a LogSync runs.
+  // The base has everything before `covered` and those are removed: forgets them. Not while a
+  // LogSync runs.
   void Forget(LogPosition covered);
 
   LogPosition end() const { return end_; }          // of the last batch
   LogPosition durable() const { return durable_; }  // what a power loss leaves at least
-  uint64_t bytes() const;                           // of all segments
+  uint64_t bytes() const { return end_ - segments_.front().begin; }  // of all segments
 
  private:
   struct Segment {
@@ -88,13 +73,23 @@ class Log {
 
   explicit Log(Disk& disk) : disk_(disk) {}
 
+  Result<void> Adopt(LogContents contents);
+  Result<void> AddSegment(LogPosition begin);
+  Result<void> CutOff(Segment& last);
+  static Result<void> WriteHeader(File& file, LogPosition begin);
+  void Encode(const LogBatch& batch);
+  void EncodeRecord(size_t number, std::span<const std::string_view> payload, RecordHeader header);
+  Error ErrorOfAppend(Error error, uint64_t offset) const;
+
   Disk& disk_;
   std::vector<Segment> segments_;  // oldest first; the last one is appended to
   bool directory_unsynced_ = false;
   LogPosition end_ = 0;
   LogPosition durable_ = 0;
-  std::string headers_;                   // scratch of Append
-  std::vector<std::string_view> pieces_;  // scratch of Append
+  // Scratch of Append, reused.
+  std::vector<std::string_view> pieces_;
+  std::string headers_;
+  uint64_t record_bytes_ = 0;
 };
 
 }  // namespace cartwheel::storage

@@ -1,11 +1,12 @@
 // The operations of one turn on their way to the log.
 //
 // Small keys and values are copied into one buffer that is kept from turn to turn; large values are
-// only referred to.
+// only referred to, wherever they stay until Clear.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,21 +29,41 @@ class LogBatch {
   bool empty() const { return bytes_.empty(); }
   uint64_t bytes() const { return bytes_.size() + large_bytes_; }  // encoded
 
- private:
-  friend class Log;
-  friend class RecordWriter;
+  // What one record holds, in pieces; views of the batch.
+  struct Payload {
+    std::vector<std::string_view> pieces;
+    uint64_t bytes = 0;
+  };
+  // Of as many records as the batch needs; each holds whole operations.
+  std::vector<Payload> Payloads() const;
+  // The same for a batch of one record without large values, which nearly all are: the payload.
+  std::optional<std::string_view> Single() const {
+    if (!large_.empty() || !ends_.empty()) return std::nullopt;
+    return bytes_;
+  }
 
-  void Begin(LogOperation::Kind kind, Keyspace keyspace, std::string_view key);
+ private:
+  // A record ends behind the operation that fills it to here.
+  static constexpr uint64_t kRecordBytes = 64ULL << 20;
 
   // A value that belongs before bytes_[at].
   struct Large {
     size_t at;
     std::string_view value;
   };
+  struct End {
+    size_t at = 0;
+    size_t large = 0;  // the number of large values before it
+  };
+
+  void AppendValue(std::string_view value);
+  Payload Between(End from, End to) const;
+
   std::string bytes_;
   std::vector<Large> large_;
-  std::vector<size_t> ends_;  // where a record may end: after an operation, every 64 MiB or so
+  std::vector<End> ends_;
   uint64_t large_bytes_ = 0;
+  uint64_t last_end_ = 0;  // of a record, in bytes()
 };
 
 }  // namespace cartwheel::storage

@@ -8,10 +8,11 @@
 //     u64 magic "CWLOGSEG"   u32 format   u32 0   u64 position of this byte
 //     u64 checksum of the above
 //   record    header (32 bytes), payload
-//     u64 checksum of all that follows, seeded with the format
+//     u64 checksum of the payload, seeded with that of the header's rest
 //     u64 position of this record
 //     u64 durable: everything before this position was on the disk when the record was written
-//     u32 payload bytes   u32 flags (bit 0: the batch goes on in the next record)
+//     u32 payload bytes   u32 flags (bit 0: the batch goes on in the next record; bit 1: it began
+//                             in an earlier one)
 //   operation
 //     u8 kind | keyspace << 4, varint key bytes, [varint value bytes], key, [value]
 //
@@ -51,6 +52,7 @@ struct RecordHeader {
   LogPosition durable = 0;
   uint32_t payload_bytes = 0;
   bool batch_goes_on = false;
+  bool batch_began_before = false;
 };
 // With the checksum of header and payload; the payload may come in pieces.
 void EncodeRecordHeader(const RecordHeader& header, std::span<const std::string_view> payload,
@@ -68,6 +70,10 @@ struct LogOperation {
   std::string_view key;    // of a range: its begin
   std::string_view value;  // of a put; of a range: its end
 };
+
+// Appends what comes before the key: value_bytes unless it is a deletion.
+void AppendOperationHead(LogOperation::Kind kind, Keyspace keyspace, size_t key_bytes,
+                         std::optional<size_t> value_bytes, std::string& to);
 
 // Takes the first operation off `payload`; nullopt, changing nothing, at bytes that are none.
 std::optional<LogOperation> TakeOperation(std::string_view& payload);

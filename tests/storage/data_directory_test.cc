@@ -39,10 +39,11 @@ void MakeStore(const std::string& path) {
   for (int i = 0; i < 2000; ++i) engine->Put(kData, std::to_string(i), std::string(100, 'v'));
   engine->Put(kData, "large", std::string(100'000, 'v'));
   ASSERT_TRUE(engine->Commit().has_value());
+  ASSERT_TRUE(engine->Flush().has_value());
 }
 
 void ExpectRefused(const std::string& path, Error::Kind kind, const std::string& file) {
-  const auto opened = OpenLmdbEngine(path, FastOptions());
+  const auto opened = OpenDurableEngine(path, FastOptions());
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().kind, kind) << opened.error().message;
   EXPECT_THAT(opened.error().message,
@@ -80,11 +81,11 @@ TEST(DataDirectory, AnotherProcessThatHoldsItIsNamed) {
   }
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   ExpectRefused(path, Error::Kind::kLocked, "cartwheel.lock");
-  const auto opened = OpenLmdbEngine(path, FastOptions());
+  const auto opened = OpenDurableEngine(path, FastOptions());
   EXPECT_THAT(opened.error().message, HasSubstr("process " + std::to_string(child)));
   ::close(done[1]);
   ::waitpid(child, nullptr, 0);
-  EXPECT_TRUE(OpenLmdbEngine(path, FastOptions()).has_value());
+  EXPECT_TRUE(OpenDurableEngine(path, FastOptions()).has_value());
   for (const int fd : {ready[0], ready[1], done[0]}) ::close(fd);
 }
 
@@ -115,7 +116,7 @@ TEST(DataDirectory, APathThatMayNotBeWrittenIsRefused) {
     // write everywhere: the directory is closed to all, and root becomes nobody.
     if (::chmod(path.c_str(), 0) != 0) return 77;
     if (::geteuid() == 0 && ::setuid(65534) != 0) return 77;
-    const auto opened = OpenLmdbEngine(path, FastOptions());
+    const auto opened = OpenDurableEngine(path, FastOptions());
     if (opened || opened.error().kind != Error::Kind::kPermission) return 1;
     return opened.error().message.find(path) == std::string::npos ? 2 : 0;
   });
@@ -127,7 +128,7 @@ TEST(DataDirectory, APathThatMayNotBeWrittenIsRefused) {
 TEST(DataDirectory, ANewerFormatIsRefused) {
   const TempDirectory directory;
   MakeStore(directory / "store");
-  WriteFile(directory / "store/cartwheel.format", "cartwheel-format 2\n");
+  WriteFile(directory / "store/cartwheel.format", "cartwheel-format 3\n");
   ExpectRefused(directory / "store", Error::Kind::kNewerFormat, "cartwheel.format");
 }
 
@@ -193,7 +194,7 @@ TEST(DataDirectory, ADataFileThatWasCutOffIsCorrupt) {
   int refused = 0;
   for (size_t size = 0; size < sound.size(); size += 4096 + 100) {
     WriteFile(file, std::string_view(sound).substr(0, size));
-    const auto opened = OpenLmdbEngine(directory / "store", FastOptions());
+    const auto opened = OpenDurableEngine(directory / "store", FastOptions());
     if (opened) {
       EXPECT_EQ(ScanFrom(**opened, kData), contents) << "cut at " << size;
       continue;

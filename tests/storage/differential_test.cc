@@ -1,5 +1,5 @@
-// Random histories on the memory engine and on LMDB, which must agree on everything that can be
-// seen: gets, scans, snapshots, the state after re-opening.
+// Random histories on the memory engine and on the durable one, which must agree on everything that
+// can be seen: gets, scans, snapshots, the state after re-opening.
 //
 // The canary, differential_test_canary: the wrapper below forgets some deletions on one side, and
 // the test must fail, at the first seed.
@@ -41,8 +41,8 @@ std::vector<std::string> MakeKeys() {
 
 class Twins {
  public:
-  Twins(uint64_t seed, uint64_t cache_bytes)
-      : random_(seed), cache_bytes_(cache_bytes), keys_(MakeKeys()) {
+  Twins(uint64_t seed, uint64_t memory_bytes)
+      : random_(seed), memory_bytes_(memory_bytes), keys_(MakeKeys()) {
     Reopen();
   }
 
@@ -51,23 +51,26 @@ class Twins {
     if (dice < 45) return Put();
     if (dice < 60) return Delete();
     if (dice < 66) return DeleteRange();
-    if (dice < 80) return Compare(*memory_, *lmdb_);
+    if (dice < 80) return Compare(*memory_, *durable_);
     if (dice < 83) return TakeSnapshot();
     if (dice < 86) return DropSnapshot();
     if (dice < 90) return CompareSnapshots();
     Commit();
+    if (dice == 92) durable_->StartFlush();
+    if (dice == 93) durable_->Tick(0, ++now_ms_);
+    if (dice == 94) Flush();
     if (dice == 99) Reopen();
   }
 
   void CompareEverything() {
-    CompareScans(*memory_, *lmdb_, "");
+    CompareScans(*memory_, *durable_, "");
     CompareSnapshots();
   }
 
  private:
   struct SnapshotPair {
     std::unique_ptr<Reader> memory;
-    std::unique_ptr<Reader> lmdb;
+    std::unique_ptr<Reader> durable;
   };
 
   Keyspace RandomKeyspace() { return static_cast<Keyspace>(random_.Below(kKeyspaceCount)); }
@@ -80,13 +83,13 @@ class Twins {
     const std::string value(kSizes[random_.Below(kSizes.size())],
                             static_cast<char>('a' + random_.Below(26)));
     memory_->Put(keyspace, key, value);
-    lmdb_->Put(keyspace, key, value);
+    durable_->Put(keyspace, key, value);
   }
 
   void Delete() {
     const Keyspace keyspace = RandomKeyspace();
     const std::string& key = RandomKey();
-    lmdb_->Delete(keyspace, key);
+    durable_->Delete(keyspace, key);
 #ifdef CARTWHEEL_CANARY
     if (++deletions_ % 20 == 0) return;
 #endif
@@ -98,24 +101,27 @@ class Twins {
     const std::string begin = random_.Below(8) == 0 ? "" : RandomKey();
     const std::string end = random_.Below(8) == 0 ? "" : RandomKey();
     memory_->DeleteRange(keyspace, begin, end);
-    lmdb_->DeleteRange(keyspace, begin, end);
+    durable_->DeleteRange(keyspace, begin, end);
   }
 
   void Commit() {
     ASSERT_TRUE(memory_->Commit().has_value());
-    ASSERT_TRUE(lmdb_->Commit().has_value());
+    ASSERT_TRUE(durable_->Commit().has_value());
   }
+
+  void Flush() { ASSERT_TRUE(durable_->Flush().has_value()); }
 
   void Reopen() {
     snapshots_.clear();
-    lmdb_.reset();
-    LmdbOptions options = FastOptions();
-    options.initial_map_bytes = 1 << 26;
-    options.cache_bytes = cache_bytes_;
-    lmdb_ = OpenOrDie(directory_ / "store", options);
+    durable_.reset();
+    DurableOptions options = FastOptions();
+    options.lmdb.initial_map_bytes = 1 << 26;
+    options.settings.memory_bytes = memory_bytes_;
+    options.settings.checkpoint_log_bytes = 64 << 10;
+    durable_ = OpenOrDie(directory_ / "store", options);
   }
 
-  void TakeSnapshot() { snapshots_.push_back({memory_->NewSnapshot(), lmdb_->NewSnapshot()}); }
+  void TakeSnapshot() { snapshots_.push_back({memory_->NewSnapshot(), durable_->NewSnapshot()}); }
 
   void DropSnapshot() {
     if (snapshots_.empty()) return;
@@ -123,25 +129,25 @@ class Twins {
                      static_cast<std::ptrdiff_t>(random_.Below(snapshots_.size())));
   }
 
-  void Compare(Reader& memory, Reader& lmdb) {
+  void Compare(Reader& memory, Reader& durable) {
     const Keyspace keyspace = RandomKeyspace();
     const std::string& key = RandomKey();
-    ASSERT_EQ(memory.Get(keyspace, key), lmdb.Get(keyspace, key)) << "key of " << key.size();
-    CompareScans(memory, lmdb, RandomKey());
+    ASSERT_EQ(memory.Get(keyspace, key), durable.Get(keyspace, key)) << "key of " << key.size();
+    CompareScans(memory, durable, RandomKey());
   }
 
   void CompareSnapshots() {
     for (const SnapshotPair& pair : snapshots_) {
-      Compare(*pair.memory, *pair.lmdb);
-      CompareScans(*pair.memory, *pair.lmdb, "");
+      Compare(*pair.memory, *pair.durable);
+      CompareScans(*pair.memory, *pair.durable, "");
     }
   }
 
-  static void CompareScans(Reader& memory, Reader& lmdb, std::string_view from) {
+  static void CompareScans(Reader& memory, Reader& durable, std::string_view from) {
     for (size_t i = 0; i < kKeyspaceCount; ++i) {
       const auto keyspace = static_cast<Keyspace>(i);
       const Contents scanned = ScanFrom(memory, keyspace, from);
-      ASSERT_TRUE(scanned == ScanFrom(lmdb, keyspace, from)) << "scans differ in keyspace " << i;
+      ASSERT_TRUE(scanned == ScanFrom(durable, keyspace, from)) << "scans differ in keyspace " << i;
       for (size_t j = 0; j < scanned.size(); ++j) {
         ASSERT_FALSE(KeyOrder()(scanned[j].first, from));
         ASSERT_TRUE(j == 0 || KeyOrder()(scanned[j - 1].first, scanned[j].first));
@@ -150,11 +156,12 @@ class Twins {
   }
 
   Random random_;
-  const uint64_t cache_bytes_;
+  int64_t now_ms_ = 0;
+  const uint64_t memory_bytes_;
   const std::vector<std::string> keys_;
   TempDirectory directory_;
   std::unique_ptr<Engine> memory_ = NewMemoryEngine();
-  std::unique_ptr<Engine> lmdb_;
+  std::unique_ptr<Engine> durable_;
   std::vector<SnapshotPair> snapshots_;  // go before their engines
 #ifdef CARTWHEEL_CANARY
   int deletions_ = 0;
@@ -166,9 +173,8 @@ TEST(Differential, EnginesAgreeOnRandomHistories) {
     std::cout << "seed " << seed << std::endl;
     SCOPED_TRACE("seed " + std::to_string(seed));
     // The second keeps next to nothing, and evicts all the time.
-    constexpr std::array<uint64_t, 4> kCacheBytes = {LmdbOptions().cache_bytes, 4 << 10, 64 << 10,
-                                                     0};
-    Twins twins(seed, kCacheBytes[seed % kCacheBytes.size()]);
+    constexpr std::array<uint64_t, 4> kMemoryBytes = {0, 4 << 10, 64 << 10, 1 << 30};
+    Twins twins(seed, kMemoryBytes[seed % kMemoryBytes.size()]);
     for (int step = 0; step < 3000 && !testing::Test::HasFatalFailure(); ++step) twins.Step();
     if (testing::Test::HasFatalFailure()) return;
     twins.CompareEverything();

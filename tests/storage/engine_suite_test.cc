@@ -21,18 +21,23 @@ using ::testing::Pair;
 
 constexpr Keyspace kData = Keyspace::kData;
 
-enum class Kind { kMemory, kLmdb, kLmdbReopened, kFaulty };
+enum class Kind { kMemory, kDurable, kDurableReopened, kDurableFlushed, kFaulty };
 
 class EngineSuite : public ::testing::TestWithParam<Kind> {
  protected:
   EngineSuite() { Open(); }
 
-  // The re-opened kind closes and opens the store after each commit that no snapshot hinders.
+  // The re-opened kind closes and opens the store after each commit that no snapshot hinders; the
+  // flushed one has nothing but clean records then.
   void Commit() {
     ASSERT_TRUE(engine_->Commit().has_value());
-    if (GetParam() == Kind::kLmdbReopened && !snapshot_taken_) {
+    if (GetParam() == Kind::kDurableReopened && !snapshot_taken_) {
       engine_.reset();
       Open();
+    }
+    if (GetParam() == Kind::kDurableFlushed) {
+      ASSERT_TRUE(engine_->Flush().has_value());
+      engine_->Tick(0, 0);
     }
   }
   std::unique_ptr<Reader> Snapshot() {
@@ -395,14 +400,15 @@ TEST_P(EngineSuite, UsageGrowsWithWhatIsStored) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EngineSuite,
-                         ::testing::Values(Kind::kMemory, Kind::kLmdb, Kind::kLmdbReopened,
-                                           Kind::kFaulty),
+                         ::testing::Values(Kind::kMemory, Kind::kDurable, Kind::kDurableReopened,
+                                           Kind::kDurableFlushed, Kind::kFaulty),
                          [](const auto& kind) {
                            switch (kind.param) {
                              case Kind::kMemory: return "Memory";
-                             case Kind::kLmdb: return "Lmdb";
+                             case Kind::kDurable: return "Durable";
+                             case Kind::kDurableReopened: return "DurableReopened";
                              case Kind::kFaulty: return "Faulty";
-                             default: return "LmdbReopened";
+                             default: return "DurableFlushed";
                            }
                          });
 

@@ -15,8 +15,8 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/durable_engine.h"
 #include "storage/engine.h"
-#include "storage/lmdb_engine.h"
 
 namespace cartwheel::storage {
 
@@ -69,15 +69,16 @@ inline Contents ScanFrom(Reader& reader, Keyspace keyspace, std::string_view fro
 }
 
 // For stores that no test pulls the plug on: fsync is most of their time.
-inline LmdbOptions FastOptions() {
-  LmdbOptions options;
-  options.sync = false;
+inline DurableOptions FastOptions() {
+  DurableOptions options;
+  options.settings.durability = Durability::kNo;
+  options.lmdb.sync = false;
   return options;
 }
 
 inline std::unique_ptr<Engine> OpenOrDie(const std::string& directory,
-                                         const LmdbOptions& options = FastOptions()) {
-  auto engine = OpenLmdbEngine(directory, options);
+                                         const DurableOptions& options = FastOptions()) {
+  auto engine = OpenDurableEngine(directory, options);
   if (!engine) {
     ADD_FAILURE() << engine.error().message;
     std::abort();

@@ -1,0 +1,42 @@
+#include "storage/entry.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "storage/check.h"
+
+namespace cartwheel::storage {
+namespace {
+
+constexpr size_t kAlignment = 16;
+
+}  // namespace
+
+size_t Entry::MemoryOf(size_t key_bytes, size_t value_bytes) {
+  return (sizeof(Entry) + key_bytes + value_bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+Entry* Entry::New(std::string_view key, std::optional<std::string_view> value, uint64_t sequence) {
+  const std::string_view bytes = value.value_or(std::string_view());
+  constexpr size_t kMost = std::numeric_limits<uint32_t>::max();
+  Check(key.size() <= kMost && bytes.size() <= kMost, "keys and values are below 4 GiB");
+  void* block = std::malloc(MemoryOf(key.size(), bytes.size()));
+  Check(block != nullptr, "there is memory");
+  auto* entry = new (block) Entry();
+  entry->tombstone_ = !value;
+  entry->key_bytes_ = static_cast<uint32_t>(key.size());
+  entry->value_bytes_ = static_cast<uint32_t>(bytes.size());
+  entry->sequence_ = sequence;
+  char* to = reinterpret_cast<char*>(entry + 1);
+  std::memcpy(to, key.data(), key.size());
+  if (!bytes.empty()) std::memcpy(to + key.size(), bytes.data(), bytes.size());
+  return entry;
+}
+
+void Entry::Free(Entry* entry) {
+  std::free(entry);
+}
+
+}  // namespace cartwheel::storage

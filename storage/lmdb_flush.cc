@@ -1,0 +1,165 @@
+#include "storage/lmdb_flush.h"
+
+#include <string>
+
+#include "storage/long_key_bucket.h"
+
+namespace cartwheel::storage {
+namespace {
+
+// A transaction holds what it writes in memory.
+constexpr uint64_t kTransactionBytes = 32ULL << 20;
+
+// The write transaction under way, with a cursor in one keyspace: puts in key order mostly land on
+// the page where the cursor stands, without a way down from the root.
+class Transaction {
+ public:
+  Transaction(const LmdbStore& store, uint64_t max_keys) : store_(store), max_keys_(max_keys) {}
+
+  // Everything later is in `keyspace`.
+  void Enter(Keyspace keyspace) {
+    keyspace_ = keyspace;
+    cursor_.reset();
+  }
+  MDB_dbi dbi() const { return store_.dbi(keyspace_); }
+  MDB_txn* txn() const { return txn_.get(); }
+  MDB_cursor* cursor() const { return cursor_.get(); }
+
+  // Commits when full; there is a transaction and a cursor afterwards.
+  int MakeReady(uint64_t bytes) {
+    if (keys_ >= max_keys_ || (keys_ > 0 && bytes_ + bytes > kTransactionBytes)) {
+      if (const int code = Commit(); code != 0) return code;
+    }
+    ++keys_;
+    bytes_ += bytes;
+    if (txn_ == nullptr) {
+      MDB_txn* begun = nullptr;
+      if (const int code = mdb_txn_begin(store_.env(), nullptr, 0, &begun); code != 0) return code;
+      txn_.reset(begun);
+    }
+    if (cursor_ != nullptr) return 0;
+    MDB_cursor* opened = nullptr;
+    const int code = mdb_cursor_open(txn_.get(), dbi(), &opened);
+    cursor_.reset(opened);
+    return code;
+  }
+
+  int Commit() {
+    cursor_.reset();
+    keys_ = 0;
+    bytes_ = 0;
+    return txn_ == nullptr ? 0 : mdb_txn_commit(txn_.release());
+  }
+
+ private:
+  const LmdbStore& store_;
+  const uint64_t max_keys_;
+  Keyspace keyspace_ = Keyspace::kData;
+  uint64_t keys_ = 0;
+  uint64_t bytes_ = 0;
+  LmdbTxn txn_;
+  LmdbCursor cursor_;  // goes before its transaction
+};
+
+int ApplyToBucket(Transaction& transaction, std::string_view stored, const Entry& entry) {
+  MDB_val at = ToVal(stored);
+  MDB_val bucket{0, nullptr};
+  const int code = mdb_get(transaction.txn(), transaction.dbi(), &at, &bucket);
+  if (code != 0 && code != MDB_NOTFOUND) return code;
+  std::optional<std::string> value;
+  if (!entry.is_tombstone()) value.emplace(entry.value());
+  const std::string changed =
+      WithRecord(code == 0 ? ToView(bucket) : std::string_view(), entry.key(), value);
+  if (changed.empty()) {
+    return code == 0 ? mdb_del(transaction.txn(), transaction.dbi(), &at, nullptr) : 0;
+  }
+  MDB_val to = ToVal(changed);
+  return mdb_put(transaction.txn(), transaction.dbi(), &at, &to, 0);
+}
+
+int ApplyEntry(Transaction& transaction, const Entry& entry) {
+  const StoredKey stored(entry.key());
+  if (const int code = transaction.MakeReady(entry.memory()); code != 0) return code;
+  if (stored.is_bucket()) return ApplyToBucket(transaction, stored.view(), entry);
+  MDB_val at = ToVal(stored.view());
+  if (!entry.is_tombstone()) {
+    MDB_val value = ToVal(entry.value());
+    return mdb_cursor_put(transaction.cursor(), &at, &value, 0);
+  }
+  const int code = mdb_cursor_get(transaction.cursor(), &at, nullptr, MDB_SET);
+  if (code == MDB_NOTFOUND) return 0;
+  return code != 0 ? code : mdb_cursor_del(transaction.cursor(), 0);
+}
+
+// Takes the range out of the bucket under the cursor.
+int CutBucket(MDB_cursor* cursor, const MDB_val& at, const MDB_val& bucket, std::string_view begin,
+              std::string_view end) {
+  const std::string left = WithoutRange(ToView(bucket), begin, end);
+  if (left.size() == bucket.mv_size) return 0;
+  if (left.empty()) return mdb_cursor_del(cursor, 0);
+  // LMDB compares the key it is given with the one that it overwrites.
+  const std::string key(ToView(at));
+  MDB_val same = ToVal(key);
+  MDB_val to = ToVal(left);
+  return mdb_cursor_put(cursor, &same, &to, MDB_CURRENT);
+}
+
+// Deletes from `from` on; a full transaction is committed and the search begun again.
+int ApplyRange(Transaction& transaction, std::string_view begin, std::string_view end) {
+  const StoredKey first(begin);
+  const StoredKey last(end);
+  std::string from(first.view());
+  for (;;) {
+    if (const int code = transaction.MakeReady(0); code != 0) return code;
+    MDB_val at = ToVal(from);
+    MDB_val value;
+    const int code =
+        mdb_cursor_get(transaction.cursor(), &at, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+    if (code == MDB_NOTFOUND) return 0;
+    if (code != 0) return code;
+    const std::string_view key = ToView(at);
+    const bool is_bucket = key.size() == kStoredLongKeyBytes;
+    if (!end.empty() && (is_bucket ? key > last.view() : key >= last.view())) return 0;
+    from.assign(key);
+    const int applied = is_bucket ? CutBucket(transaction.cursor(), at, value, begin, end)
+                                  : mdb_cursor_del(transaction.cursor(), 0);
+    if (applied != 0) return applied;
+    from.push_back('\0');  // the next possible key
+  }
+}
+
+int ApplyAllRanges(Transaction& transaction, const RangeMap& ranges) {
+  for (const auto& [begin, range] : ranges.ranges()) {
+    if (!begin.empty() || !range.end.empty()) {
+      if (const int code = ApplyRange(transaction, begin, range.end); code != 0) return code;
+      continue;
+    }
+    if (const int code = transaction.MakeReady(0); code != 0) return code;
+    const MDB_dbi dbi = transaction.dbi();
+    if (const int code = mdb_drop(transaction.txn(), dbi, 0); code != 0) return code;
+  }
+  return 0;
+}
+
+int ApplyChanges(Transaction& transaction, const FlushPlan::Changes& changes) {
+  if (const int code = ApplyAllRanges(transaction, changes.ranges); code != 0) return code;
+  for (const Entry* entry : changes.entries) {
+    if (const int code = ApplyEntry(transaction, *entry); code != 0) return code;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys) {
+  Transaction transaction(store, transaction_keys);
+  for (size_t i = 0; i < kKeyspaceCount; ++i) {
+    transaction.Enter(static_cast<Keyspace>(i));
+    if (const int code = ApplyChanges(transaction, plan.changes[i]); code != 0) return code;
+  }
+  if (const int code = transaction.MakeReady(0); code != 0) return code;
+  if (const int code = store.PutCovered(transaction.txn(), plan.covered); code != 0) return code;
+  return transaction.Commit();
+}
+
+}  // namespace cartwheel::storage

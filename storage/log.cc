@@ -1,0 +1,179 @@
+#include "storage/log.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "storage/check.h"
+
+namespace cartwheel::storage {
+
+Result<void> LogSync::Run() const {
+  if (directory_ != nullptr) {
+    if (auto synced = directory_->SyncDirectory(); !synced) return synced;
+  }
+  for (File* file : files_) {
+    if (auto synced = file->Sync(); !synced) return synced;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Log>> Log::Open(Disk& disk, LogPosition covered, const BatchVisitor& visit,
+                                       LogRecovery& recovery) {
+  Result<LogContents> contents = ReadLog(disk, covered, visit, recovery);
+  if (!contents) return std::unexpected(contents.error());
+  std::unique_ptr<Log> log(new Log(disk));
+  if (auto adopted = log->Adopt(*std::move(contents)); !adopted) {
+    return std::unexpected(adopted.error());
+  }
+  return log;
+}
+
+// What is read is served, so it is made durable first, as is the end: what was cut off must not
+// come back behind what is written next.
+Result<void> Log::Adopt(LogContents contents) {
+  end_ = contents.end;
+  while (contents.segments.size() > contents.live_segments) {
+    if (auto removed = disk_.Remove(contents.segments.back().name); !removed) return removed;
+    contents.segments.pop_back();
+    directory_unsynced_ = true;
+  }
+  for (LogContents::Segment& segment : contents.segments) {
+    segments_.push_back({segment.begin, std::move(segment.file), true});
+  }
+  if (segments_.empty()) {
+    if (auto added = AddSegment(end_); !added) return added;
+  } else if (auto cut = CutOff(segments_.back()); !cut) {
+    return cut;
+  }
+  return Sync();
+}
+
+// What is behind the end of the log. A segment that holds nothing gets its header anew: it may be
+// torn too.
+Result<void> Log::CutOff(Segment& last) {
+  if (end_ - last.begin < kSegmentHeaderBytes) {
+    end_ = last.begin + kSegmentHeaderBytes;
+    if (auto written = WriteHeader(*last.file, last.begin); !written) return written;
+  }
+  return last.file->Truncate(end_ - last.begin);
+}
+
+Result<void> Log::WriteHeader(File& file, LogPosition begin) {
+  std::array<char, kSegmentHeaderBytes> header;
+  EncodeSegmentHeader(begin, header.data());
+  const std::string_view bytes(header.data(), header.size());
+  return file.Write(0, {&bytes, 1});
+}
+
+Result<void> Log::AddSegment(LogPosition begin) {
+  const std::string name = SegmentName(begin);
+  auto file = disk_.Create(name);
+  if (!file) return std::unexpected(file.error());
+  if (auto written = WriteHeader(**file, begin); !written) {
+    file->reset();
+    (void)disk_.Remove(name);
+    return std::unexpected(ErrorOfAppend(written.error(), 0));
+  }
+  segments_.push_back({begin, *std::move(file), true});
+  directory_unsynced_ = true;
+  end_ = begin + kSegmentHeaderBytes;
+  return {};
+}
+
+Result<void> Log::Append(const LogBatch& batch) {
+  if (batch.empty()) return {};
+  Encode(batch);
+  Segment& segment = segments_.back();
+  const uint64_t offset = end_ - segment.begin;
+  if (auto written = segment.file->Write(offset, pieces_); !written) {
+    (void)segment.file->Truncate(offset);
+    return std::unexpected(ErrorOfAppend(written.error(), offset));
+  }
+  segment.unsynced = true;
+  end_ += record_bytes_;
+  return {};
+}
+
+void Log::Encode(const LogBatch& batch) {
+  pieces_.clear();
+  headers_.clear();
+  record_bytes_ = 0;
+  if (const auto single = batch.Single()) [[likely]] {
+    headers_.resize(kRecordHeaderBytes);
+    return EncodeRecord(0, {&*single, 1}, {});
+  }
+  const std::vector<LogBatch::Payload> payloads = batch.Payloads();
+  headers_.resize(payloads.size() * kRecordHeaderBytes);  // at once: the pieces are views of it
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    EncodeRecord(i, payloads[i].pieces,
+                 {.batch_goes_on = i + 1 < payloads.size(), .batch_began_before = i > 0});
+  }
+}
+
+void Log::EncodeRecord(size_t number, std::span<const std::string_view> payload,
+                       RecordHeader header) {
+  uint64_t bytes = 0;
+  for (const std::string_view piece : payload) bytes += piece.size();
+  header.position = end_ + record_bytes_;
+  header.durable = durable_;
+  header.payload_bytes = static_cast<uint32_t>(bytes);
+  char* to = headers_.data() + number * kRecordHeaderBytes;
+  EncodeRecordHeader(header, payload, to);
+  pieces_.emplace_back(to, kRecordHeaderBytes);
+  pieces_.insert(pieces_.end(), payload.begin(), payload.end());
+  record_bytes_ += kRecordHeaderBytes + bytes;
+}
+
+// Some systems report a write that a full disk cuts short as EIO.
+Error Log::ErrorOfAppend(Error error, uint64_t offset) const {
+  constexpr uint64_t kProbeBytes = 1 << 20;
+  if (error.kind == Error::Kind::kIo && disk_.IsFull(offset, kProbeBytes)) {
+    error.kind = Error::Kind::kNoSpace;
+  }
+  return error;
+}
+
+Result<void> Log::Sync() {
+  const LogSync sync = BeginSync();
+  const auto result = sync.Run();
+  Synced(sync, result.has_value());
+  return result;
+}
+
+LogSync Log::BeginSync() {
+  LogSync sync;
+  sync.end_ = end_;
+  sync.directory_ = std::exchange(directory_unsynced_, false) ? &disk_ : nullptr;
+  for (Segment& segment : segments_) {
+    if (std::exchange(segment.unsynced, false)) sync.files_.push_back(segment.file.get());
+  }
+  return sync;
+}
+
+// After a failure nothing is ever called durable again.
+void Log::Synced(const LogSync& sync, bool succeeded) {
+  if (succeeded) durable_ = std::max(durable_, sync.end());
+}
+
+Result<void> Log::Roll() {
+  const LogPosition begin = end_;
+  if (begin - segments_.back().begin == kSegmentHeaderBytes) return {};
+  return AddSegment(begin);
+}
+
+std::vector<std::string> Log::Covered(LogPosition covered) const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i + 1 < segments_.size() && segments_[i + 1].begin <= covered; ++i) {
+    names.push_back(SegmentName(segments_[i].begin));
+  }
+  return names;
+}
+
+void Log::Forget(LogPosition covered) {
+  durable_ = std::max(durable_, covered);
+  const size_t count = Covered(covered).size();
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+}  // namespace cartwheel::storage
