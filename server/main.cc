@@ -44,6 +44,9 @@ storage::Result<std::unique_ptr<storage::Engine>> OpenEngine(const Config& confi
   if (config.memory_only()) return storage::NewMemoryEngine();
   storage::DurableOptions options;
   options.stopwatch_us = StopwatchMicros;
+  if (config.appendfsync == AppendFsync::kAlways) {
+    options.settings.durability = storage::Durability::kAlways;
+  }
   if (config.maxmemory != 0) options.settings.memory_bytes = config.maxmemory;
   return storage::OpenDurableEngine(config.dir, options);
 }

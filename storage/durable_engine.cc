@@ -71,6 +71,7 @@ class DurableEngine : public Engine {
   Result<void> CommitBatch();
   Result<void> SyncNow();
   void Advance(size_t effort);
+  void WaitForSync();
   void CollectSync();
   void StartDueSync();
   void BeginFlush(LogPosition end);
@@ -99,6 +100,7 @@ class DurableEngine : public Engine {
   int64_t unix_ms_ = 0;  // of the last tick
   int64_t now_ms_ = 0;
   int64_t sync_began_ms_ = 0;
+  bool making_room_ = false;     // what the syncer does, if it runs
   int64_t dirty_since_ms_ = -1;  // -1: nothing is
   int64_t flush_not_before_ms_ = 0;
   LogPosition last_seal_ = 0;
@@ -252,15 +254,20 @@ Result<void> DurableEngine::CommitBatch() {
       settings_.memory_bytes != 0) {
     return std::unexpected(*flush_error_);
   }
+  if (!log_->FitsBeforeRoom(batch_)) WaitForSync();
   auto appended = log_->Append(batch_);
   if (appended && settings_.durability == Durability::kAlways) appended = SyncNow();
   if (!appended && appended.error().kind != Error::Kind::kNoSpace) final_ = appended.error();
   return appended;
 }
 
-Result<void> DurableEngine::SyncNow() {
+void DurableEngine::WaitForSync() {
   syncer_.Wait();
   CollectSync();
+}
+
+Result<void> DurableEngine::SyncNow() {
+  if (!making_room_) WaitForSync();
   if (final_) return std::unexpected(*final_);
   auto synced = log_->Sync();
   ++state_.syncs;
@@ -298,8 +305,13 @@ void DurableEngine::Advance(size_t effort) {
 }
 
 void DurableEngine::StartDueSync() {
-  if (settings_.durability != Durability::kEverySecond || syncer_.running() || final_) return;
-  if (log_->durable() == log_->end() || now_ms_ - sync_began_ms_ < kSyncIntervalMs) return;
+  if (syncer_.running() || final_) return;
+  if (settings_.durability == Durability::kAlways && log_->WantsRoom()) {
+    making_room_ = true;
+    return syncer_.Start(log_->BeginRoom());
+  }
+  if (settings_.durability != Durability::kEverySecond || log_->durable() == log_->end()) return;
+  if (now_ms_ - sync_began_ms_ < kSyncIntervalMs) return;
   sync_began_ms_ = now_ms_;
   syncer_.Start(log_->BeginSync());
 }
@@ -307,9 +319,12 @@ void DurableEngine::StartDueSync() {
 void DurableEngine::CollectSync() {
   const auto outcome = syncer_.Collect();
   if (!outcome) return;
-  ++state_.syncs;
   log_->Synced(outcome->sync, outcome->result.has_value());
+  if (!std::exchange(making_room_, false)) ++state_.syncs;
   if (outcome->result) return;
+  const bool room_is_short =
+      outcome->sync.makes_room() && outcome->result.error().kind == Error::Kind::kNoSpace;
+  if (room_is_short) return;
   ++state_.sync_errors;
   if (!final_) final_ = outcome->result.error();
 }
@@ -390,7 +405,7 @@ void DurableEngine::DecideWhetherWritesWait() {
   const uint64_t limit = settings_.memory_bytes / kWaitShare;
   const bool too_dirty = limit != 0 && table_.dirty_bytes() > limit && !flush_error_;
   const bool slow_sync = settings_.durability == Durability::kEverySecond && syncer_.running() &&
-                         now_ms_ - sync_began_ms_ >= kSlowSyncMs;
+                         !making_room_ && now_ms_ - sync_began_ms_ >= kSlowSyncMs;
   const bool wait = (too_dirty || slow_sync) && !final_;
   if (wait && !writes_wait_) ++state_.delayed_writes;
   writes_wait_ = wait;
@@ -399,8 +414,7 @@ void DurableEngine::DecideWhetherWritesWait() {
 Result<void> DurableEngine::Flush() {
   reader_->EndTurn();
   flusher_.Wait();
-  syncer_.Wait();
-  CollectSync();
+  WaitForSync();
   CollectFlush();
   if (final_) return std::unexpected(*final_);
   return FlushAndWait(log_->end());

@@ -2,13 +2,43 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "storage/check.h"
 
 namespace cartwheel::storage {
 
+namespace {
+
+// Zeros are written in steps that keep a sync of the log waiting for a few milliseconds at most,
+// well before they are needed.
+constexpr uint64_t kRoomStep = 4 << 20;
+constexpr uint64_t kRoomAhead = 4 << 20;
+constexpr uint64_t kRoomGap = 1 << 20;
+constexpr size_t kZeroBytes = 256 << 10;
+constexpr std::array<char, kZeroBytes> kZeros{};
+
+// A batch's encoded size and some headers.
+uint64_t AtMost(const LogBatch& batch) {
+  return batch.bytes() + batch.bytes() / kZeroBytes + 2 * kRecordHeaderBytes;
+}
+
+Result<void> WriteZeros(File& file, uint64_t from, uint64_t to) {
+  for (uint64_t at = from; at < to; at += kZeroBytes) {
+    const std::string_view zeros(kZeros.data(), std::min<uint64_t>(kZeroBytes, to - at));
+    if (auto written = file.Write(at, {&zeros, 1}); !written) return written;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> LogSync::Run() const {
+  if (room_file_ != nullptr) {
+    if (auto written = WriteZeros(*room_file_, room_from_, room_to_); !written) return written;
+    return room_file_->Sync();
+  }
   if (directory_ != nullptr) {
     if (auto synced = directory_->SyncDirectory(); !synced) return synced;
   }
@@ -88,6 +118,7 @@ Result<void> Log::Append(const LogBatch& batch) {
   const uint64_t offset = end_ - segment.begin;
   if (auto written = segment.file->Write(offset, pieces_); !written) {
     (void)segment.file->Truncate(offset);
+    room_ = 0;
     return std::unexpected(ErrorOfAppend(written.error(), offset));
   }
   segment.unsynced = true;
@@ -153,13 +184,45 @@ LogSync Log::BeginSync() {
 
 // After a failure nothing is ever called durable again.
 void Log::Synced(const LogSync& sync, bool succeeded) {
+  if (sync.makes_room()) {
+    room_begun_.reset();
+    // Where there is no room for zeros, appends find out for themselves.
+    if (sync.room_file_ == segments_.back().file.get()) {
+      room_ = succeeded ? sync.room_to_ : std::numeric_limits<uint64_t>::max();
+    }
+    return;
+  }
   if (succeeded) durable_ = std::max(durable_, sync.end());
+}
+
+bool Log::WantsRoom() const {
+  return !room_begun_ && room_ < end_ - segments_.back().begin + kRoomAhead;
+}
+
+LogSync Log::BeginRoom() {
+  const Segment& last = segments_.back();
+  LogSync sync;
+  sync.room_file_ = last.file.get();
+  sync.room_from_ = std::max(room_, end_ - last.begin + kRoomGap);
+  sync.room_to_ = sync.room_from_ + kRoomStep;
+  room_begun_ = sync.room_from_;
+  return sync;
+}
+
+bool Log::FitsBeforeRoom(const LogBatch& batch) const {
+  return !room_begun_ || end_ - segments_.back().begin + AtMost(batch) <= *room_begun_;
 }
 
 Result<void> Log::Roll() {
   const LogPosition begin = end_;
-  if (begin - segments_.back().begin == kSegmentHeaderBytes) return {};
-  return AddSegment(begin);
+  File& file = *segments_.back().file;
+  const uint64_t size = begin - segments_.back().begin;
+  if (size == kSegmentHeaderBytes) return {};
+  auto added = AddSegment(begin);
+  // The zeros behind it are not needed any more; where they stay they are not read.
+  if (added && !room_begun_) (void)file.Truncate(size);
+  if (added) room_ = 0;
+  return added;
 }
 
 std::vector<std::string> Log::Covered(LogPosition covered) const {

@@ -17,14 +17,19 @@
 
 namespace cartwheel::storage {
 
-// The calls that make part of the log durable; run by any thread, while the log is appended to.
+// The calls that make part of the log durable, or that make room behind its end; run by any thread,
+// while the log is appended to.
 class LogSync {
  public:
   Result<void> Run() const;
   LogPosition end() const { return end_; }  // durable up to here if Run succeeds
+  bool makes_room() const { return room_file_ != nullptr; }
 
  private:
   friend class Log;
+  File* room_file_ = nullptr;
+  uint64_t room_from_ = 0;
+  uint64_t room_to_ = 0;
   std::vector<File*> files_;   // oldest first
   Disk* directory_ = nullptr;  // synced first, when a segment is new
   LogPosition end_ = 0;
@@ -44,11 +49,20 @@ class Log {
   // succeed.
   Result<void> Append(const LogBatch& batch);
 
-  // Forces everything appended to the disk, in this thread. Not while a LogSync runs.
+  // Forces everything appended to the disk, in this thread. Not while a LogSync runs, unless that
+  // one makes room.
   Result<void> Sync();
-  // The same for another thread. One at a time: Synced ends it, with whether it succeeded.
+  // The same for another thread. One LogSync at a time: Synced ends it, with whether it succeeded.
   LogSync BeginSync();
   void Synced(const LogSync& sync, bool succeeded);
+
+  // Whether a log that is synced after every append should have zeros written behind its end: a
+  // sync is cheaper when the file does not grow by it (95 us instead of 155 on the machine where
+  // this was measured), as there is only data to write then and no metadata.
+  bool WantsRoom() const;
+  LogSync BeginRoom();
+  // While room is made, only appends that end before it: others wait for Synced.
+  bool FitsBeforeRoom(const LogBatch& batch) const;
 
   // Begins a new segment, so that those before it can be removed once they are covered. Does
   // nothing in a segment without records. On an error the present one goes on.
@@ -86,6 +100,8 @@ class Log {
   bool directory_unsynced_ = false;
   LogPosition end_ = 0;
   LogPosition durable_ = 0;
+  uint64_t room_ = 0;  // the last segment's offset up to which its blocks are written
+  std::optional<uint64_t> room_begun_;  // from here on more is being written
   // Scratch of Append, reused.
   std::vector<std::string_view> pieces_;
   std::string headers_;
