@@ -44,6 +44,13 @@ class RecordScanner {
     return std::nullopt;
   }
 
+  // The first position at or behind this one where a record can stand.
+  LogPosition BehindHeader(LogPosition position) const {
+    const auto segment = SegmentAt(position);
+    if (!segment) return position;
+    return std::max(position, segments_[*segment].begin + kSegmentHeaderBytes);
+  }
+
   std::string Describe(LogPosition position) const {
     const size_t segment = SegmentAt(position).value_or(0);
     return segments_[segment].file->name() + " at byte " +
@@ -172,7 +179,7 @@ class LogReading {
     if (!next) return std::unexpected(next.error());
     if (!*next) return EndAt(begin);
     const LogPosition resumed = (*next)->header.position;
-    const auto was_durable = WasDurable(begin, resumed);
+    const auto was_durable = WasDurable(scanner_.BehindHeader(begin), resumed);
     if (!was_durable) return std::unexpected(was_durable.error());
     if (!*was_durable) return EndAt(begin);
     NoteDamage(begin, resumed);

@@ -2,8 +2,8 @@
 //
 // It tells what is written from what is synced. A power loss keeps of every file what was synced
 // and, of each 512-byte sector written since, the old bytes or the new ones as a seed decides: a
-// disk promises neither order nor more than a sector at once. Creations and removals are undone
-// unless the directory was synced after them.
+// disk promises neither order nor more than a sector at once. So too with a change of the size, and
+// with creations and removals since the directory was synced.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ class SimulatedDisk : public Disk {
 
   enum class Call : uint8_t { kWrite, kSync, kRead, kTruncate, kCreate, kRemove, kSyncDirectory };
   // After `after` more calls of this kind the next `count` fail with `kind`; a failing write first
-  // writes `written` of its bytes (a short write). Replaces the fault set before for that call.
+  // writes `written` of its bytes (a short write). Takes the place of an earlier fault of that
+  // call.
   struct Fault {
     Error::Kind kind = Error::Kind::kIo;
     uint64_t after = 0;
@@ -52,9 +53,13 @@ class SimulatedDisk : public Disk {
   void SetContents(const std::string& name, std::string bytes);  // written and synced
 
  private:
+  struct Inode;
   struct State;
   class SimulatedFile;
-  std::shared_ptr<State> state_;  // its files may outlive it
+
+  Result<std::unique_ptr<File>> OpenInode(const std::string& name, std::shared_ptr<Inode> inode);
+
+  const std::shared_ptr<State> state_;  // files may outlive the disk
 };
 
 }  // namespace cartwheel::storage
