@@ -76,6 +76,7 @@ class DurableEngine : public Engine {
   void StartDueSync();
   void BeginFlush(LogPosition end);
   void CollectFlush();
+  void ForgetCovered();
   Result<void> FlushAndWait(LogPosition end);
   void FlushFailed(const Error& error);
   bool FlushIsDue() const;
@@ -104,6 +105,7 @@ class DurableEngine : public Engine {
   int64_t dirty_since_ms_ = -1;  // -1: nothing is
   int64_t flush_not_before_ms_ = 0;
   LogPosition last_seal_ = 0;
+  LogPosition forget_until_ = 0;  // the log's segments before it are removed
   bool flush_wanted_ = false;
   bool writes_wait_ = false;
   std::optional<Error> flush_error_;  // of the last flush
@@ -298,6 +300,7 @@ void DurableEngine::Tick(int64_t unix_ms, int64_t monotonic_ms) {
 void DurableEngine::Advance(size_t effort) {
   if (syncer_.running()) CollectSync();
   if (flusher_.running()) CollectFlush();
+  ForgetCovered();
   StartDueSync();
   if (FlushIsDue()) BeginFlush(log_->end());
   DecideWhetherWritesWait();
@@ -362,18 +365,13 @@ void DurableEngine::BeginFlush(LogPosition end) {
 }
 
 void DurableEngine::CollectFlush() {
-  // A sync may be at work on the files that are to be closed.
-  if (syncer_.running()) {
-    CollectSync();
-    if (syncer_.running()) return;
-  }
   auto outcome = flusher_.Collect();
   if (!outcome) return;
   if (!outcome->flushed) return FlushFailed(outcome->flushed.error());
   flush_error_.reset();
   table_.Flushed(outcome->job.generations);
   if (outcome->removed) {
-    if (log_ != nullptr) log_->Forget(outcome->job.generations.back()->end);
+    if (log_ != nullptr) forget_until_ = outcome->job.generations.back()->end;
     state_.last_flush_error.clear();
   } else {
     state_.last_flush_error = outcome->removed.error().message;
@@ -382,6 +380,12 @@ void DurableEngine::CollectFlush() {
   state_.last_flush_unix_ms = unix_ms_;
   state_.last_flush_entries = outcome->entries;
   state_.last_flush_us = outcome->took_us;
+}
+
+// A sync may be at work on the files that this closes.
+void DurableEngine::ForgetCovered() {
+  if (forget_until_ == 0 || syncer_.running()) return;
+  log_->Forget(std::exchange(forget_until_, 0));
 }
 
 void DurableEngine::FlushFailed(const Error& error) {
