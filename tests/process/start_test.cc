@@ -39,7 +39,7 @@ TEST(Start, SaysVersionPidPortDirectoryAndHowToConnect) {
   EXPECT_THAT(server.log(), HasSubstr("Cartwheel " + std::string(server::kVersion)));
   EXPECT_THAT(server.log(), HasSubstr("pid " + std::to_string(server.run().pid())));
   EXPECT_THAT(server.log(), HasSubstr("port " + port));
-  EXPECT_THAT(server.log(), HasSubstr("data in " + server.data() + " (lmdb), 0 keys"));
+  EXPECT_THAT(server.log(), HasSubstr("data in " + server.data() + " (durable), 0 keys"));
   EXPECT_THAT(server.log(), HasSubstr("ready: redis-cli -p " + port));
   EXPECT_EQ(server.run().errors(), "");
 }
