@@ -43,6 +43,10 @@ std::optional<ExpireAt> ExpiryIndex::Earliest() {
   return ExpiryEntry::Decode(cursor->key()).expire_at;
 }
 
+std::vector<std::string> ExpiryIndex::First(size_t limit) {
+  return Expired(kMaxExpireAt + 1, limit);
+}
+
 std::vector<std::string> ExpiryIndex::Expired(int64_t now_ms, size_t limit) {
   std::vector<std::string> entries;
   const auto cursor = engine_->NewCursor(Keyspace::kExpiry);

@@ -40,6 +40,8 @@ class ExpiryIndex {
 
   // At most `limit` entries whose time has passed, soonest first, as stored.
   std::vector<std::string> Expired(int64_t now_ms, size_t limit);
+  // The same whatever their time.
+  std::vector<std::string> First(size_t limit);
   void RemoveEntry(std::string_view entry);
 
   // Removes every entry of a database. Reads the whole index: entries stand in order of time.

@@ -203,21 +203,32 @@ std::optional<std::string> LocalStore::RandomKey(Database database, uint64_t ran
 std::vector<LocalStore::Reaped> LocalStore::Reap(int64_t now_ms, size_t limit) {
   std::vector<Reaped> reaped;
   for (const std::string& bytes : expiry_index_.Expired(now_ms, limit)) {
-    const ExpiryEntry entry = ExpiryEntry::Decode(bytes);
-    expiry_index_.RemoveEntry(bytes);
-    const auto parts = DecodeStoreKey(entry.store_key);
-    if (!parts) continue;
-    Decrement(counts_[parts->database].expires);
-    store_key_ = entry.store_key;
-    const Stored stored = Find(now_ms);
-    if (stored.state != Stored::State::kExpired || stored.value.expire_at != entry.expire_at) {
-      continue;  // a stale entry
+    if (auto gone = TakeByEntry(bytes, now_ms)) {
+      reaped.push_back({gone->database, std::move(gone->key)});
     }
-    engine_->Delete(Keyspace::kData, store_key_);
-    Decrement(counts_[parts->database].keys);
-    reaped.push_back({parts->database, std::string(parts->key)});
   }
   return reaped;
+}
+
+// Drops an entry of the expiry index with its record, unless the entry is stale.
+std::optional<LocalStore::Evicted> LocalStore::TakeByEntry(std::string_view bytes, int64_t now_ms) {
+  const ExpiryEntry entry = ExpiryEntry::Decode(bytes);
+  expiry_index_.RemoveEntry(bytes);
+  const auto parts = DecodeStoreKey(entry.store_key);
+  if (!parts) return std::nullopt;
+  Decrement(counts_[parts->database].expires);
+  store_key_ = entry.store_key;
+  const Stored stored = Find(now_ms);
+  const bool readable =
+      stored.state == Stored::State::kLive || stored.state == Stored::State::kExpired;
+  if (!readable || stored.value.expire_at != entry.expire_at) return std::nullopt;
+  Evicted taken{.database = parts->database,
+                .key = std::string(parts->key),
+                .bytes = store_key_.size() + stored.value.bytes.size(),
+                .was_shown = stored.IsShown()};
+  engine_->Delete(Keyspace::kData, store_key_);
+  Decrement(counts_[parts->database].keys);
+  return taken;
 }
 
 std::optional<int64_t> LocalStore::NextExpiry() {

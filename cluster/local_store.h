@@ -71,6 +71,21 @@ class LocalStore {
     bool operator==(const Reaped&) const = default;
   };
   std::vector<Reaped> Reap(int64_t now_ms, size_t limit);
+  // To make room, deletes records until about `bytes` of keys and values are gone, `limit` entries
+  // at most, and returns what a client could see of it as gone (damaged records stay for whoever
+  // looks into them). The ones that expire next, expired ones first ...
+  struct Evicted {
+    Database database;
+    std::string key;
+    uint64_t bytes;  // of key and value, as stored
+    bool was_shown;  // not yet expired
+  };
+  std::vector<Evicted> EvictNextToExpire(uint64_t bytes, size_t limit, int64_t now_ms);
+  // ... or those from the store key `hand` on, which is moved behind them, and to the beginning at
+  // the end. The order is that of hashes, so they are any keys to a client; that they are
+  // neighbours lets whole pages of the store go.
+  std::vector<Evicted> EvictFrom(std::string& hand, uint64_t bytes, size_t limit, int64_t now_ms);
+
   // The first time at which Reap finds something to do; nullopt when nothing expires. May be past.
   std::optional<int64_t> NextExpiry();
 
@@ -80,7 +95,7 @@ class LocalStore {
   // to the last commit too.
   storage::Result<void> Commit();
 
-  storage::Engine& engine() { return *engine_; }
+  storage::Engine& engine() const { return *engine_; }
 
  private:
   // What the store holds under a key, whether it is shown or not.
@@ -100,6 +115,8 @@ class LocalStore {
   void Replace(Database database, const Stored& stored, const Value& value);
   void Remove(Database database, const Stored& stored);
   void MoveExpiry(Database database, const Stored& stored, ExpireAt to);
+  std::optional<Evicted> Evict(std::string_view store_key, int64_t now_ms);
+  std::optional<Evicted> TakeByEntry(std::string_view bytes, int64_t now_ms);
 
   storage::Engine* engine_;
   ExpiryIndex expiry_index_;
