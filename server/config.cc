@@ -91,6 +91,18 @@ void AppendOptionLines(const Option& option, const Config& config, std::string& 
 
 }  // namespace
 
+storage::Settings StorageSettings(const Config& config) {
+  // Below it every few writes would wait for a flush of their own.
+  constexpr uint64_t kLeastMemory = 8 << 20;
+  constexpr int64_t kMsPerSecond = 1000;
+  const uint64_t memory = config.max_memory();
+  return {.durability = config.appendfsync,
+          .memory_bytes = memory == 0 ? 0 : std::max(memory, kLeastMemory),
+          .checkpoint_log_bytes = config.checkpoint_log_size,
+          .checkpoint_interval_ms = config.checkpoint_interval * kMsPerSecond,
+          .storage_bytes = config.maxstorage};
+}
+
 std::expected<void, std::string> ApplyConfigText(std::string_view text, std::string_view name,
                                                  Config& config,
                                                  std::vector<std::string>& ignored) {

@@ -15,10 +15,18 @@
 #include <utility>
 #include <vector>
 
+#include "storage/engine.h"
+
 namespace cartwheel::server {
 
 enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
-enum class AppendFsync : uint8_t { kAlways, kEverySec, kNo };
+
+// What goes when there is no more room, by Redis's names.
+enum class EvictionPolicy : uint8_t {
+  kNoEviction,     // nothing: commands that need room are refused
+  kVolatileTtl,    // of the keys that expire, the next ones
+  kAllKeysRandom,  // any
+};
 
 // client-output-buffer-limit: a client past `hard` bytes of unsent replies, or past `soft` for
 // longer than `soft_seconds`, is disconnected; 0 is no limit.
@@ -55,11 +63,13 @@ struct Config {
   bool appendonly_given = false;
   std::string save =
       "3600 1 300 100 60 10000";  // "" without `appendonly yes`: nothing is kept on disk
-  AppendFsync appendfsync = AppendFsync::kEverySec;
-  // Of data that live in memory only: at most this much, 0: no limit. Of data on disk: the size of
-  // the cache in front of them, taken at start, 0: 256 MiB.
-  uint64_t maxmemory = 0;
-  std::string maxmemory_policy = "noeviction";
+  storage::Durability appendfsync = storage::Durability::kEverySecond;
+  std::optional<uint64_t> maxmemory;  // as given; what counts is max_memory()
+  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
+  uint64_t checkpoint_log_size = 256UL << 20;
+  int64_t checkpoint_interval = 900;  // seconds; 0: never
+  uint64_t maxstorage = 0;            // 0: no limit
+  EvictionPolicy maxstorage_policy = EvictionPolicy::kNoEviction;
 
   // Logging and observation.
   std::string logfile;  // "": standard output
@@ -76,7 +86,18 @@ struct Config {
 
   // Data live in memory only.
   bool memory_only() const { return save.empty() && !(appendonly_given && appendonly); }
+
+  // Data in memory only: what they may take at most. Data on disk: what is kept of them in memory.
+  // 0: no limit.
+  static constexpr uint64_t kDefaultMaxMemory = 1UL << 30;
+  uint64_t max_memory() const { return maxmemory.value_or(memory_only() ? 0 : kDefaultMaxMemory); }
 };
+
+// What the storage engine is told of it.
+storage::Settings StorageSettings(const Config& config);
+
+// "noeviction", "volatile-ttl" ...
+std::string_view NameOf(EvictionPolicy policy);
 
 // What the command line asked for.
 struct CommandLine {

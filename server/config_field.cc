@@ -25,6 +25,10 @@ constexpr std::array<std::string_view, 8> kEvictionPolicies = {
     "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
     "allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction"};
 
+// By the values of EvictionPolicy.
+constexpr std::array<std::string_view, 3> kOurPolicies = {"noeviction", "volatile-ttl",
+                                                          "allkeys-random"};
+
 std::unexpected<FieldError> IllFormed(std::string text) {
   return std::unexpected(FieldError{FieldError::Kind::kIllFormed, std::move(text)});
 }
@@ -148,17 +152,23 @@ struct Parser {
                                       fmt::format("it is always '{}' here", field.value)});
   }
 
-  Result operator()(EvictionField) const {
+  Result operator()(const EvictionField& field) const {
     const std::string policy = ToLower(value);
     if (std::ranges::find(kEvictionPolicies, policy) == kEvictionPolicies.end()) {
       return NotOneOf(kEvictionPolicies);
     }
-    if (policy != "noeviction") {
-      return std::unexpected(FieldError{
-          FieldError::Kind::kUnsupported,
-          "there is no eviction yet; with 'noeviction' writes beyond maxmemory are refused"});
+    for (size_t i = 0; i < field.supported; ++i) {
+      if (kOurPolicies[i] != policy) continue;
+      config.*field.member = static_cast<EvictionPolicy>(i);
+      return {};
     }
-    config.maxmemory_policy = policy;
+    return std::unexpected(FieldError{FieldError::Kind::kUnsupported, std::string(field.refusal)});
+  }
+
+  Result operator()(MaxMemoryField) const {
+    const std::optional<uint64_t> parsed = ParseMemory(value);
+    if (!parsed) return IllFormed("argument must be a memory value");
+    config.maxmemory = parsed;
     return {};
   }
 
@@ -266,7 +276,10 @@ struct Formatter {
     return {};
   }
   std::string operator()(const FixedField& field) const { return std::string(field.value); }
-  std::string operator()(EvictionField) const { return config.maxmemory_policy; }
+  std::string operator()(const EvictionField& field) const {
+    return std::string(NameOf(config.*field.member));
+  }
+  std::string operator()(MaxMemoryField) const { return std::to_string(config.max_memory()); }
   // What happens counts: with nothing kept on disk it is off, whatever its default.
   std::string operator()(AppendOnlyField) const {
     return std::string(YesNo(config.appendonly && !config.memory_only()));
@@ -312,7 +325,11 @@ struct Describer {
   std::string operator()(const FixedField& field) const {
     return field.value.empty() ? "\"\"" : std::string(field.value);
   }
-  std::string operator()(EvictionField) const { return "noeviction"; }
+  std::string operator()(const EvictionField& field) const {
+    return fmt::format(
+        "{}", fmt::join(kOurPolicies.begin(), kOurPolicies.begin() + field.supported, ", "));
+  }
+  std::string operator()(MaxMemoryField) const { return "a size"; }
   std::string operator()(AppendOnlyField) const { return "yes, no"; }
   std::string operator()(BindField) const {
     return fmt::format("up to {} addresses", kMaxBindAddresses);
@@ -325,6 +342,10 @@ struct Describer {
 };
 
 }  // namespace
+
+std::string_view NameOf(EvictionPolicy policy) {
+  return kOurPolicies[static_cast<size_t>(policy)];
+}
 
 std::optional<uint64_t> ParseMemory(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, uint64_t>, 8> kUnits = {{
@@ -387,6 +408,8 @@ std::vector<std::string> FieldLines(const Field& field, const Config& config) {
 bool IsDefault(const Field& field, const Config& config) {
   // Given or not decides together with `save` whether anything is kept on disk.
   if (std::holds_alternative<AppendOnlyField>(field)) return !config.appendonly_given;
+  // Its default depends on that too.
+  if (std::holds_alternative<MaxMemoryField>(field) && !config.maxmemory) return true;
   return FormatField(field, config) == FormatField(field, Config{});
 }
 

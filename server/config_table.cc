@@ -33,10 +33,17 @@ constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevels = {
      {"notice", LogLevel::kNotice},
      {"warning", LogLevel::kWarning}}};
 
-constexpr std::array<std::pair<std::string_view, AppendFsync>, 3> kAppendFsyncs = {
-    {{"everysec", AppendFsync::kEverySec},
-     {"always", AppendFsync::kAlways},
-     {"no", AppendFsync::kNo}}};
+constexpr std::array<std::pair<std::string_view, storage::Durability>, 3> kAppendFsyncs = {
+    {{"everysec", storage::Durability::kEverySecond},
+     {"always", storage::Durability::kAlways},
+     {"no", storage::Durability::kNo}}};
+
+constexpr std::string_view kNoMemoryEviction =
+    "nothing is evicted from memory: data on disk are kept whole (see maxstorage-policy), and with "
+    "'noeviction' writes beyond the maxmemory of data in memory only are refused";
+constexpr std::string_view kOtherEviction =
+    "how often and how recently a key was used is not recorded on disk; 'volatile-ttl', "
+    "'allkeys-random' and 'noeviction' are there";
 
 constexpr Option kOptions[] = {
     {"port", kNetwork, kAtStart, Int{&Config::port, 0, 65535},
@@ -76,17 +83,33 @@ constexpr Option kOptions[] = {
     {"appendonly", kStorage, kAnyTime, AppendOnlyField{},
      "Data are kept on disk unless save is \"\" and this is not set to yes."},
     {"appendfsync", kStorage, kAnyTime,
-     ChoiceField<AppendFsync>{&Config::appendfsync, kAppendFsyncs},
-     "Kept for tools: every write is forced to disk before it is acknowledged, whatever this "
-     "says."},
+     ChoiceField<storage::Durability>{&Config::appendfsync, kAppendFsyncs},
+     "When the log is forced to the disk: before a write is acknowledged (always), every second "
+     "(everysec), or when the system sees fit (no). A crash of the server loses nothing under any "
+     "of them; a power loss takes what was not yet forced."},
     {"save", kStorage, kAnyTime, SaveField{},
      "\"\" without appendonly yes keeps data in memory only; other values are kept for tools and "
-     "change nothing, since every write is stored."},
-    {"maxmemory", kStorage, kAnyTime, MemoryField{&Config::maxmemory, 0, kMaxMemory},
-     "Data in memory only: what they may take; commands that need more are refused, 0 is no limit. "
-     "Data on disk: their cache, set at start; 0 is 256mb."},
-    {"maxmemory-policy", kStorage, kAnyTime, EvictionField{},
-     "What happens at maxmemory; nothing is evicted yet."},
+     "change nothing, since every write is logged."},
+    {"checkpoint-log-size", kStorage, kAnyTime,
+     MemoryField{&Config::checkpoint_log_size, kMiB, kMaxSize},
+     "How far the log grows before its changes are flushed to the data file. More makes a flush "
+     "cheaper for each key and a start after a crash longer."},
+    {"checkpoint-interval", kStorage, kAnyTime, Int64{&Config::checkpoint_interval, 0, kMaxInt},
+     "Seconds after which changes are flushed though the log is still small; 0 for never."},
+    {"maxmemory", kStorage, kAnyTime, MaxMemoryField{},
+     "Data on disk: the memory for records, those that wait for their flush and those cached; "
+     "nothing is refused or lost for it, less than 8mb counts as 8mb. Data in memory only: what "
+     "they may take, then commands that need more are refused; the default is then 0. 0 is no "
+     "limit."},
+    {"maxmemory-policy", kStorage, kAnyTime,
+     EvictionField{&Config::maxmemory_policy, 1, kNoMemoryEviction},
+     "What happens at the maxmemory of data in memory only: writes are refused."},
+    {"maxstorage", kStorage, kAnyTime, MemoryField{&Config::maxstorage, 0, kMaxMemory},
+     "Disk space for data file and log; 0 for no limit."},
+    {"maxstorage-policy", kStorage, kAnyTime,
+     EvictionField{&Config::maxstorage_policy, 3, kOtherEviction},
+     "At maxstorage: commands that need room are refused (noeviction), or make it by deleting the "
+     "keys that expire next (volatile-ttl) or any keys (allkeys-random)."},
 
     {"logfile", kLogging, kAtStart, TextField{&Config::logfile, kPath},
      "File to append the log to; empty for standard output."},

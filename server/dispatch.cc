@@ -70,7 +70,7 @@ bool IsHttp(std::string_view word) {
 
 bool DependsOnCommit(const Command& command) {
   return command.parse != nullptr || (command.flags & (kWrite | kReadOnly)) != 0 ||
-         command.handler == Exec || command.handler == Save || command.handler == BgSave;
+         command.handler == Exec || command.handler == BgSave;
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ Server::Outcome Server::Route(Session& session, Args args, Now now) {
     }
     return Outcome::kDone;
   }
-  if (const std::string error = WhyNot(session, *command, args); !error.empty()) {
+  if (const std::string error = WhyNot(session, *command, args, now); !error.empty()) {
     Reject(session, command, error);
     // Redis shows EXEC to monitors whatever becomes of it.
     if (command->handler == Exec && monitor_count_ > 0) FeedMonitors(session, *command, args, now);
@@ -145,7 +145,7 @@ Server::Outcome Server::Route(Session& session, Args args, Now now) {
 }
 
 // The error that keeps the command from running, or empty. The order is Redis's.
-std::string Server::WhyNot(const Session& session, const Command& command, Args args) {
+std::string Server::WhyNot(const Session& session, const Command& command, Args args, Now now) {
   const bool runs = command.parse != nullptr || command.handler != nullptr;
   if (!runs || !ArityMatches(command, args.size())) return WrongArity(command);
   if (MustAuthenticate(session) && (command.flags & kNoAuthNeeded) == 0) {
@@ -156,6 +156,9 @@ std::string Server::WhyNot(const Session& session, const Command& command, Args 
   }
   if (OutOfMemoryFor(session, command)) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
+  }
+  if (OutOfStorageFor(session, command, args, now)) {
+    return "OOM command not allowed when used storage > 'maxstorage'.";
   }
   if (session.subscribed() && session.protocol == resp::Protocol::kResp2 &&
       !RunsWhileSubscribed(command)) {
@@ -174,11 +177,11 @@ std::string Server::WhyNot(const Session& session, const Command& command, Args 
 // in it.
 bool Server::OutOfMemoryFor(const Session& session, const Command& command) {
   const Config& config = options_.config;
-  if (config.maxmemory == 0 || !config.memory_only()) return false;
+  if (!config.memory_only() || config.max_memory() == 0) return false;
   const bool needs_memory = (command.flags & kDenyOom) != 0 ||
                             (session.in_transaction && !EndsTransaction(command)) ||
                             (command.handler == Exec && session.HasQueued(kDenyOom));
-  return needs_memory && store_.engine().usage().bytes_in_memory > config.maxmemory;
+  return needs_memory && store_.engine().usage().bytes_in_memory > config.max_memory();
 }
 
 void Server::Enqueue(Session& session, const Command& command, Args args) {

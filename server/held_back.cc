@@ -1,11 +1,12 @@
 // Sessions that have to wait before their next request runs: paused (CLIENT PAUSE), stalled (DEBUG
-// SLEEP), waiting for a reply (WAIT), or owed more than they read. They go on in the order in which
-// they were held back.
+// SLEEP), waiting for a reply (WAIT), writing faster than the disk takes it, or owed more than they
+// read. They go on in the order in which they were held back.
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "server/handlers.h"
+#include "server/log.h"
 #include "server/server.h"
 
 namespace cartwheel::server {
@@ -21,11 +22,14 @@ constexpr size_t kMaxOwedWhenTight = 1UL << 20;
 constexpr size_t kMaxInputHeldBack = 1UL << 20;
 // Input buffers keep their memory for the next request up to this size.
 constexpr size_t kKeptInputBytes = 256UL << 10;
+// Of the engine. Clients that wait for it to take in a finished flush should not wait for long.
+constexpr int64_t kTickUs = 100'000;
+constexpr int64_t kTickUsWhileWritesWait = 10'000;
 
 }  // namespace
 
 void Server::Tick(Now now) {
-  store_.engine().Tick(now.unix_us / 1000, now.monotonic_us / 1000);
+  if (now.monotonic_us >= next_engine_tick_us_) TickEngine(now);
   if (stalled_until_us_ != 0 && now.monotonic_us >= stalled_until_us_) {
     stalled_until_us_ = 0;
     next_wake_us_ = now.monotonic_us;
@@ -37,10 +41,35 @@ void Server::Tick(Now now) {
 }
 
 int64_t Server::NextDeadline() const {
-  int64_t deadline = std::min(next_reclaim_us_, next_inspection_us_);
+  int64_t deadline = std::min({next_reclaim_us_, next_inspection_us_, next_engine_tick_us_});
   if (stalled_until_us_ != 0) return std::min(deadline, stalled_until_us_);
   if (pause_mode_ != PauseMode::kNone) deadline = std::min(deadline, pause_until_us_);
   return std::min(deadline, next_wake_us_);
+}
+
+// Before anything else of a turn: the engine may give back memory that reads of the turn look at.
+void Server::TickEngine(Now now) {
+  storage::Engine& engine = store_.engine();
+  engine.Tick(now.unix_ms(), now.monotonic_us / 1000);
+  WatchWritesWait(now);
+  next_engine_tick_us_ =
+      now.monotonic_us + (engine.WritesMustWait() ? kTickUsWhileWritesWait : kTickUs);
+  for (const auto& line :
+       persistence_watch_.Observe(engine.persistence(), engine.WritesMustWait(), now)) {
+    line.warning ? LogWarning(line.text) : LogNotice(line.text);
+  }
+  TendStorage(now);
+}
+
+// Whoever was held back because writes had to wait goes on when they need not any more.
+void Server::WatchWritesWait(Now now) {
+  const bool wait = store_.engine().WritesMustWait();
+  if (writes_waited_ && !wait) next_wake_us_ = std::min(next_wake_us_, now.monotonic_us);
+  if (wait && !writes_waited_) {
+    next_engine_tick_us_ =
+        std::min(next_engine_tick_us_, now.monotonic_us + kTickUsWhileWritesWait);
+  }
+  writes_waited_ = wait;
 }
 
 // Gives back their turn to sessions that were held back. Those that something still holds are held
@@ -53,6 +82,7 @@ void Server::WakeSessions(Now now) {
       continue;
     }
     session->output += session->waiting_reply;
+    session->last_active_us = now.monotonic_us;  // it was not its client that was idle
     Release(*session);
     ResumeInput(*session, now);
   }
@@ -73,6 +103,7 @@ void Server::Release(Session& session) {
   session.postponed = false;
   session.waiting_until_us = 0;
   session.waiting_reply.clear();
+  session.after_save = Session::AfterSave::kNothing;
 }
 
 void Server::ResumeInput(Session& session, Now now) {
@@ -87,15 +118,17 @@ void Server::ResumeInput(Session& session, Now now) {
 
 bool Server::MustPostpone(const Session& session, const Command& command) const {
   if (stalled_until_us_ != 0) return true;
+  const auto changes = [&](uint32_t flags) {
+    return (command.flags & flags) != 0 || (command.handler == Exec && session.HasQueued(flags));
+  };
+  if (store_.engine().WritesMustWait() && changes(kWrite)) return true;
   if (session.monitoring) return false;  // Redis takes a monitor for a replica here
   switch (pause_mode_) {
     case PauseMode::kNone: return false;
     case PauseMode::kAll: return true;
     case PauseMode::kWrite: break;
   }
-  constexpr uint32_t kChanges = kWrite | kMayReplicate;
-  return (command.flags & kChanges) != 0 ||
-         (command.handler == Exec && session.HasQueued(kChanges));
+  return changes(kWrite | kMayReplicate);
 }
 
 bool Server::OwesTooMuch(const Session& session) const {

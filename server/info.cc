@@ -5,6 +5,7 @@
 #include <charconv>
 #include <sys/utsname.h>
 
+#include "server/info_persistence.h"
 #include "server/info_text.h"
 #include "server/process_usage.h"
 #include "server/server.h"
@@ -117,8 +118,8 @@ void AddMemory(InfoContext& info) {
   text.AddZeros({"number_of_cached_scripts", "number_of_functions", "number_of_libraries"});
   text.Add("used_memory_scripts", 0);
   text.Add("used_memory_scripts_human", "0B");
-  text.AddBytes("maxmemory", config.maxmemory);
-  text.Add("maxmemory_policy", config.maxmemory_policy);
+  text.AddBytes("maxmemory", config.max_memory());
+  text.Add("maxmemory_policy", NameOf(config.maxmemory_policy));
   text.Add("mem_fragmentation_ratio", Ratio(process.resident_bytes, used), 2);
   text.Add("mem_fragmentation_bytes", process.resident_bytes - used);
   text.AddZeros({"mem_not_counted_for_evict", "mem_replication_backlog",
@@ -130,29 +131,7 @@ void AddMemory(InfoContext& info) {
 }
 
 void AddPersistence(InfoContext& info) {
-  InfoText& text = info.text;
-  const Config& config = info.server.config();
-  const std::string_view status = info.server.commit_error().empty() ? "ok" : "err";
-  text.Section("Persistence");
-  text.AddZeros(
-      {"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"});
-  text.Add("current_fork_perc", "0.00");
-  text.AddZeros({"current_save_keys_processed", "current_save_keys_total",
-                 "rdb_changes_since_last_save", "rdb_bgsave_in_progress"});
-  text.Add("rdb_last_save_time", info.server.last_commit_at().unix_s());
-  text.Add("rdb_last_bgsave_status", status);
-  text.Add("rdb_last_bgsave_time_sec", -1);
-  text.Add("rdb_current_bgsave_time_sec", -1);
-  text.AddZeros({"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired",
-                 "rdb_last_load_keys_loaded"});
-  text.Add("aof_enabled", config.memory_only() || !config.appendonly ? 0 : 1);
-  text.AddZeros({"aof_rewrite_in_progress", "aof_rewrite_scheduled"});
-  text.Add("aof_last_rewrite_time_sec", -1);
-  text.Add("aof_current_rewrite_time_sec", -1);
-  text.Add("aof_last_bgrewrite_status", "ok");
-  text.AddZeros({"aof_rewrites", "aof_rewrites_consecutive_failures"});
-  text.Add("aof_last_write_status", status);
-  text.AddZeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
+  AddPersistenceInfo(info.server, info.now, info.text);
 }
 
 void AddTraffic(InfoContext& info) {
@@ -182,9 +161,10 @@ void AddStats(InfoContext& info) {
   text.AddZeros({"sync_full", "sync_partial_ok", "sync_partial_err"});
   text.Add("expired_keys", statistics.expired_keys);
   text.Add("expired_stale_perc", "0.00");
-  text.AddZeros({"expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds", "evicted_keys",
-                 "evicted_clients", "total_eviction_exceeded_time",
-                 "current_eviction_exceeded_time"});
+  text.AddZeros({"expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"});
+  text.Add("evicted_keys", statistics.evicted_keys);
+  text.AddZeros(
+      {"evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   text.Add("keyspace_hits", statistics.keyspace_hits);
   text.Add("keyspace_misses", statistics.keyspace_misses);
   text.Add("pubsub_channels", pub_sub.channel_count());
@@ -300,11 +280,15 @@ void AddKeyspace(InfoContext& info) {
 void AddStorage(InfoContext& info) {
   InfoText& text = info.text;
   const Statistics& statistics = info.server.statistics();
+  const Config& config = info.server.config();
   const storage::Engine& engine = info.server.store().engine();
   const uint64_t commits = std::max<uint64_t>(statistics.commits, 1);
   text.Section("Storage");
   text.Add("engine", engine.name());
   text.Add("bytes_on_disk", engine.usage().bytes_on_disk);
+  text.AddBytes("maxstorage", config.maxstorage);
+  text.Add("maxstorage_policy", NameOf(config.maxstorage_policy));
+  text.Add("storage_full", engine.IsFull() ? 1 : 0);
   text.Add("commits", statistics.commits);
   text.Add("commit_failures", statistics.commit_failures);
   text.Add("commit_usec_average", static_cast<uint64_t>(statistics.commit_microseconds) / commits);

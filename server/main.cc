@@ -12,6 +12,7 @@
 #include "cluster/local_store.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/persistence_watch.h"
 #include "server/process.h"
 #include "server/server.h"
 #include "server/uv_loop.h"
@@ -43,11 +44,8 @@ int Fail(const std::string& message) {
 storage::Result<std::unique_ptr<storage::Engine>> OpenEngine(const Config& config) {
   if (config.memory_only()) return storage::NewMemoryEngine();
   storage::DurableOptions options;
+  options.settings = StorageSettings(config);
   options.stopwatch_us = StopwatchMicros;
-  if (config.appendfsync == AppendFsync::kAlways) {
-    options.settings.durability = storage::Durability::kAlways;
-  }
-  if (config.maxmemory != 0) options.settings.memory_bytes = config.maxmemory;
   return storage::OpenDurableEngine(config.dir, options);
 }
 
@@ -96,6 +94,9 @@ void LogStart(const CommandLine& command_line, Server& server) {
   }
   LogNotice(WhereDataLives(config, server.store().engine()) + ", " + std::to_string(keys) +
             " keys");
+  for (const auto& line : DescribeReplay(server.store().engine().persistence())) {
+    line.warning ? LogWarning(line.text) : LogNotice(line.text);
+  }
   LogNotice(HowToConnect(config));
 }
 

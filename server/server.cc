@@ -15,6 +15,8 @@ constexpr int64_t kInspectionPeriodUs = 100'000;
 constexpr size_t kReclaimBatch = 1000;
 constexpr int64_t kReclaimPauseUs = 10'000;
 constexpr int64_t kCommitWarningPeriodUs = 1'000'000;
+// A few milliseconds' worth of keys deleted to make room.
+constexpr size_t kEvictionsPerTurn = 2000;
 
 constexpr std::string_view kProtectedMode =
     "DENIED Cartwheel is running in protected mode: no password is set, so it accepts connections "
@@ -32,7 +34,8 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
       executor_(store_, watches_, statistics_),
       started_at_(now),
       last_commit_at_(now),
-      random_state_(options_.seed) {
+      random_state_(options_.seed),
+      saved_unix_ms_(now.unix_ms()) {
   statistics_.commands.resize(CommandTable().size());
 }
 
@@ -79,7 +82,10 @@ void Server::Receive(Session& session, std::string_view bytes, Now now) {
 
 void Server::EndOfInput(Session& session, Now now) {
   session.input_ended = true;
-  if (session.waiting() || session.postponed) {
+  // Who only waits because the disk is slow has said all it wanted, and gets its answers.
+  const bool throttled = session.postponed && store_.engine().WritesMustWait();
+  const bool saving = session.after_save != Session::AfterSave::kNothing;
+  if ((session.waiting() && !saving) || (session.postponed && !throttled)) {
     Close(session, "disconnected while its request waited", true);
   } else if (!session.held_back()) {
     ResumeInput(session, now);
@@ -101,6 +107,11 @@ void Server::RequestShutdown(std::string_view why) {
 }
 
 void Server::ReclaimExpired(Now now) {
+  // Deletions are writes too; nobody sees an expired key meanwhile.
+  if (store_.engine().WritesMustWait()) {
+    next_reclaim_us_ = now.monotonic_us + kInspectionPeriodUs;
+    return;
+  }
   const int64_t started_us = options_.stopwatch_us();
   const auto reaped = store_.Reap(now.unix_ms(), kReclaimBatch);
   statistics_.expired_keys += reaped.size();
@@ -154,7 +165,10 @@ void Server::CheckOutputLimit(Session& session, Now now) {
 }
 
 void Server::EndTurn(Now now) {
-  Commit(now);
+  const auto committed = Commit(now);
+  FinishSaves(committed, now);
+  evictions_left_ = kEvictionsPerTurn;
+  WatchWritesWait(now);
   // No range loop: closing one session can touch another.
   for (size_t i = 0; i < touched_.size(); ++i) {
     touched_[i]->data_replies.clear();
@@ -162,7 +176,7 @@ void Server::EndTurn(Now now) {
   }
 }
 
-void Server::Commit(Now now) {
+storage::Result<void> Server::Commit(Now now) {
   const bool had_changes = executor_.uncommitted();
   const int64_t started_us = options_.stopwatch_us();
   const auto committed = store_.Commit();
@@ -177,9 +191,9 @@ void Server::Commit(Now now) {
     FailReplies(committed.error());
     // What watchers were told, and when their keys expire, came from the batch that is gone.
     watches_.TouchIf([](const cluster::KeyRef&) { return true; });
-    return;
+    return committed;
   }
-  if (!had_changes) return;
+  if (!had_changes) return committed;
   commit_error_.clear();
   last_commit_at_ = now;
   const int64_t took_us = options_.stopwatch_us() - started_us;
@@ -189,6 +203,7 @@ void Server::Commit(Now now) {
   if (threshold > 0 && took_us / 1000 >= threshold) {
     latency_monitor_.Add("commit", now.unix_s(), took_us / 1000);
   }
+  return committed;
 }
 
 // What was answered but not stored was never answered. A failed write loses this turn's changes, so

@@ -23,6 +23,7 @@
 #include "server/executor.h"
 #include "server/latency_monitor.h"
 #include "server/now.h"
+#include "server/persistence_watch.h"
 #include "server/pub_sub.h"
 #include "server/session.h"
 #include "server/slow_log.h"
@@ -93,6 +94,7 @@ class Server {
   const std::map<SessionId, std::unique_ptr<Session>>& sessions() const { return sessions_; }
   Now started_at() const { return started_at_; }
   Now last_commit_at() const { return last_commit_at_; }
+  const PersistenceWatch& persistence_watch() const { return persistence_watch_; }
   // Why the last commit failed; empty when it did not.
   const std::string& commit_error() const { return commit_error_; }
   double ops_per_second() const { return ops_rate_.per_second(); }
@@ -108,6 +110,12 @@ class Server {
   // Runs one command for a session that is allowed to run it (dispatch and EXEC): the reply,
   // statistics, SLOWLOG.
   void Call(Session& session, const Command& command, Args args, Now now);
+  // When everything committed by then was last brought to the data file.
+  int64_t last_save_unix_ms() const;
+  // BGSAVE: brings what is committed with this turn to the data file, in the background.
+  void StartSave(Now now);
+  // SAVE: the same at the end of the turn, while everybody waits; then the session gets its reply.
+  void SaveAfterTurn(Session& session, Session::AfterSave then);
   // Drops the queue and the watched keys.
   void ResetTransaction(Session& session);
 
@@ -134,7 +142,7 @@ class Server {
   size_t RunRequests(Session& session, std::string_view input, Now now);
   Outcome Dispatch(Session& session, Args args, Now now);
   Outcome Route(Session& session, Args args, Now now);
-  std::string WhyNot(const Session& session, const Command& command, Args args);
+  std::string WhyNot(const Session& session, const Command& command, Args args, Now now);
   bool OutOfMemoryFor(const Session& session, const Command& command);
   void Enqueue(Session& session, const Command& command, Args args);
   void Reject(Session& session, const Command* command, std::string_view error);
@@ -150,7 +158,19 @@ class Server {
                std::string_view error);
   void FeedMonitors(const Session& from, const Command& command, Args args, Now now);
 
+  // eviction.cc
+  bool OutOfStorageFor(const Session& session, const Command& command, Args args, Now now);
+  bool MakeRoom(Now now);
+  std::vector<cluster::LocalStore::Evicted> EvictAny(uint64_t bytes, size_t limit, Now now);
+  void TendStorage(Now now);
+
+  // saving.cc
+  void FinishSaves(const storage::Result<void>& committed, Now now);
+  void FinishSave(Session& session, const storage::Result<void>& saved, Now now);
+
   // held_back.cc
+  void TickEngine(Now now);
+  void WatchWritesWait(Now now);
   void Hold(Session& session);
   void Release(Session& session);
   void WakeSessions(Now now);
@@ -161,7 +181,7 @@ class Server {
   // server.cc
   void Detach(Session& session);
   void CheckOutputLimit(Session& session, Now now);
-  void Commit(Now now);
+  storage::Result<void> Commit(Now now);
   void FailReplies(const storage::Error& error);
   void ReclaimExpired(Now now);
   void InspectSessions(Now now);
@@ -174,6 +194,7 @@ class Server {
   SlowLog slow_log_;
   LatencyMonitor latency_monitor_;
   Executor executor_;
+  PersistenceWatch persistence_watch_;
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> touched_;
   SessionId next_client_id_ = 1;
@@ -192,6 +213,15 @@ class Server {
   int64_t next_reclaim_us_ = 0;
   int64_t next_wake_us_ = INT64_MAX;  // when one of held_back_ may be able to go on
   int64_t last_commit_warning_us_ = INT64_MIN;
+  int64_t next_engine_tick_us_ = 0;
+  bool writes_waited_ = false;  // the last time anybody looked
+  int64_t saved_unix_ms_ = 0;   // by SAVE or BGSAVE, when there was nothing to flush
+  bool saves_wait_ = false;     // sessions wait for the end of the turn
+  int64_t eviction_debt_ = 0;   // bytes that are to go while the store is full; < 0: gone before
+  size_t evictions_left_ = 0;   // of this turn; EndTurn gives new ones
+  std::string eviction_hand_;   // store key at which the eviction of any keys goes on
+  int64_t next_full_flush_us_ = 0;
+  int64_t last_full_warning_us_ = INT64_MIN;
   bool shutdown_requested_ = false;
   // Where one command ended the next one begins: a reading of the clock each, not two.
   int64_t stopwatch_read_us_ = 0;

@@ -100,10 +100,13 @@ class Session {
   std::string close_reason;        // for the log
 
   // What holds its next request back, if anything does.
-  uint64_t hold_ticket = 0;      // its place among the sessions held back; 0: none
-  bool postponed = false;        // CLIENT PAUSE or DEBUG SLEEP: the request is still in `input`
+  uint64_t hold_ticket = 0;  // its place among the sessions held back; 0: none
+  bool postponed = false;    // CLIENT PAUSE, DEBUG SLEEP, a slow disk: the request is in `input`
   int64_t waiting_until_us = 0;  // monotonic; 0: not waiting; INT64_MAX: for ever
   std::string waiting_reply;     // given then
+  // SAVE and SHUTDOWN SAVE wait for the end of the turn, and what they do then.
+  enum class AfterSave : uint8_t { kNothing, kReply, kShutDown, kShutDownAnyway };
+  AfterSave after_save = AfterSave::kNothing;
 
   // MULTI.
   struct QueuedCommand {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <expected>
 #include <string>
 
 #include "server/errors.h"
@@ -14,16 +15,19 @@
 namespace cartwheel::server {
 namespace {
 
-// A save is a commit, be it of nothing: when the turn's commit succeeds, LASTSAVE moves on.
-void SaveWithThisTurn(CommandContext& context) {
-  context.server.executor().NoteChange();
-}
+constexpr std::string_view kSaveRuns = "ERR Background save already in progress";
 
-// The error reply, or empty.
-std::string_view CheckShutdownOptions(Args options) {
+struct ShutdownOptions {
+  bool save = false;
+  bool force = false;
+};
+
+// The error is the reply.
+std::expected<ShutdownOptions, std::string_view> ParseShutdownOptions(Args options) {
   bool save = false;
   bool no_save = false;
   bool abort = false;
+  bool force = false;
   for (std::string_view option : options) {
     if (EqualsIgnoreCase(option, "save")) {
       save = true;
@@ -31,12 +35,19 @@ std::string_view CheckShutdownOptions(Args options) {
       no_save = true;
     } else if (EqualsIgnoreCase(option, "abort")) {
       abort = true;
-    } else if (!EqualsIgnoreCase(option, "now") && !EqualsIgnoreCase(option, "force")) {
-      return kSyntaxError;
+    } else if (EqualsIgnoreCase(option, "force")) {
+      force = true;
+    } else if (!EqualsIgnoreCase(option, "now")) {
+      return std::unexpected(kSyntaxError);
     }
   }
-  if ((save && no_save) || (abort && options.size() > 1)) return kSyntaxError;
-  return abort ? "ERR No shutdown in progress." : "";
+  if ((save && no_save) || (abort && options.size() > 1)) return std::unexpected(kSyntaxError);
+  if (abort) return std::unexpected("ERR No shutdown in progress.");
+  return ShutdownOptions{.save = save, .force = force};
+}
+
+bool FlushRuns(CommandContext& context) {
+  return context.server.store().engine().persistence().flush_running;
 }
 
 // As C's atof: what does not start like a number is 0.
@@ -55,12 +66,11 @@ void Time(CommandContext& context) {
 }
 
 void LastSave(CommandContext& context) {
-  context.reply.Integer(context.server.last_commit_at().unix_s());
+  context.reply.Integer(context.server.last_save_unix_ms() / 1000);
 }
 
 void Save(CommandContext& context) {
-  SaveWithThisTurn(context);
-  context.reply.Ok();
+  context.server.SaveAfterTurn(context.session, Session::AfterSave::kReply);
 }
 
 void BgSave(CommandContext& context) {
@@ -69,22 +79,37 @@ void BgSave(CommandContext& context) {
     context.reply.Error(kSyntaxError);
     return;
   }
-  SaveWithThisTurn(context);
-  context.reply.SimpleString(context.session.in_exec ? "Background saving scheduled"
-                                                     : "Background saving started");
+  const bool runs = FlushRuns(context);
+  if (runs && args.size() == 1) {
+    context.reply.Error(kSaveRuns);
+    return;
+  }
+  context.server.StartSave(context.now);
+  context.reply.SimpleString(runs || context.session.in_exec ? "Background saving scheduled"
+                                                             : "Background saving started");
 }
 
+// A flush is what makes the log short.
 void BgRewriteAof(CommandContext& context) {
-  context.reply.SimpleString(context.session.in_exec
+  const bool runs = FlushRuns(context);
+  context.server.StartSave(context.now);
+  context.reply.SimpleString(runs || context.session.in_exec
                                  ? "Background append only file rewriting scheduled"
                                  : "Background append only file rewriting started");
 }
 
-// Answers nothing when it stops: clients see the connection close.
+// Answers nothing when it stops: clients see the connection close. Only SAVE flushes before: the
+// log has everything, and replaying it at the next start takes about a second, while a flush may
+// take longer than a service manager waits before it kills.
 void Shutdown(CommandContext& context) {
-  const std::string_view error = CheckShutdownOptions(context.args.subspan(1));
-  if (!error.empty()) {
-    context.reply.Error(error);
+  const auto options = ParseShutdownOptions(context.args.subspan(1));
+  if (!options) {
+    context.reply.Error(options.error());
+    return;
+  }
+  if (options->save) {
+    using enum Session::AfterSave;
+    context.server.SaveAfterTurn(context.session, options->force ? kShutDownAnyway : kShutDown);
     return;
   }
   context.server.RequestShutdown("SHUTDOWN from " + context.session.peer.address);

@@ -19,14 +19,92 @@ TEST(Admin, TimeIsTheTurnsTime) {
   EXPECT_EQ(redis.Exchange("a", "TIME\r\n"), "*2\r\n$10\r\n1700000001\r\n$2\r\n42\r\n");
 }
 
-TEST(Admin, LastSaveIsTheLastCommit) {
-  ServerTester redis;
+TEST(Admin, LastSaveIsTheLastFlush) {
+  ServerTester redis{Config{}};
   EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000000");
   redis.Advance(5'000'000);
-  EXPECT_EQ(redis.Run("a", "GET k"), "(nil)");
-  EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000000");
   redis.Run("a", "SET k v");
+  EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000000");
+  redis.engine().state.last_flush_unix_ms = 1'700'000'003'999;
+  EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000003");
+}
+
+TEST(Admin, BackgroundSavesAreFlushesOneAtATime) {
+  ServerTester redis{Config{}};
+  redis.Advance(5'000'000);
+  redis.engine().flushes_take_long = true;
+  EXPECT_EQ(redis.Exchange("a", "SET k v\r\nBGSAVE\r\n"), "+OK\r\n+Background saving started\r\n");
+  EXPECT_EQ(redis.engine().flushes_started, 1);
+  EXPECT_EQ(redis.Run("a", "BGSAVE"), "(error) ERR Background save already in progress");
+  EXPECT_EQ(redis.engine().flushes_started, 1);
+  redis.engine().state.dirty_keys = 1;
+  EXPECT_EQ(redis.Run("a", "BGSAVE SCHEDULE"), "Background saving scheduled");
+  EXPECT_EQ(redis.Run("a", "BGREWRITEAOF"), "Background append only file rewriting scheduled");
+  EXPECT_EQ(redis.engine().flushes_started, 3);
+  redis.engine().flushes_take_long = false;
+  redis.Advance(1'000'000);
   EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000005");
+}
+
+TEST(Admin, SaveFlushesWhatItsTurnCommitted) {
+  ServerTester redis{Config{}};
+  redis.Advance(5'000'000);
+  EXPECT_EQ(redis.Exchange("a", "SET k v\r\nSAVE\r\nGET k\r\n"), "+OK\r\n+OK\r\n");
+  EXPECT_EQ(redis.engine().flushes_waited_for, 1);
+  redis.Advance(1);
+  EXPECT_EQ(redis.Take("a"), "$1\r\nv\r\n");
+  EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000005");
+}
+
+TEST(Admin, SeveralSavesOfATurnAreOne) {
+  ServerTester redis{Config{}};
+  redis.session("a");
+  redis.session("b");
+  redis.Receive("a", "SAVE\r\n");
+  redis.Receive("b", "SAVE\r\n");
+  redis.EndTurn();
+  EXPECT_EQ(redis.Take("a") + redis.Take("b"), "+OK\r\n+OK\r\n");
+  EXPECT_EQ(redis.engine().flushes_waited_for, 1);
+}
+
+TEST(Admin, SaveTellsWhenTheFlushFails) {
+  ServerTester redis{Config{}};
+  redis.engine().flush_fault = storage::Error{storage::Error::Kind::kNoSpace, "data.mdb: no room"};
+  redis.Advance(5'000'000);
+  EXPECT_EQ(redis.Run("a", "SAVE"),
+            "(error) MISCONF the data directory failed and nothing was saved: data.mdb: no room");
+  EXPECT_EQ(redis.Run("a", "LASTSAVE"), "(integer) 1700000000");
+  EXPECT_EQ(redis.Run("a", "SHUTDOWN SAVE"), "(error) ERR Errors trying to SHUTDOWN. Check logs.");
+  EXPECT_FALSE(redis.server().shutdown_requested());
+  redis.Exchange("a", "SHUTDOWN SAVE FORCE\r\n");
+  EXPECT_TRUE(redis.server().shutdown_requested());
+}
+
+TEST(Admin, OnlyShutdownSaveFlushes) {
+  for (const auto& [line, flushes] :
+       {std::pair{"SHUTDOWN", 0}, {"SHUTDOWN NOSAVE", 0}, {"SHUTDOWN SAVE", 1}}) {
+    ServerTester redis{Config{}};
+    redis.Exchange("a", std::string(line) + "\r\n");
+    EXPECT_TRUE(redis.server().shutdown_requested()) << line;
+    EXPECT_EQ(redis.engine().flushes_waited_for, flushes) << line;
+  }
+}
+
+TEST(Admin, SaveKeepsQuietWhenToldTo) {
+  ServerTester redis{Config{}};
+  EXPECT_EQ(redis.Exchange("a", "CLIENT REPLY SKIP\r\nSAVE\r\nPING\r\n"), "");
+  redis.Advance(1);
+  EXPECT_EQ(redis.Take("a"), "+PONG\r\n");
+  EXPECT_EQ(redis.engine().flushes_waited_for, 1);
+}
+
+// `printf 'SAVE\r\n' | nc`: the end of the input arrives in the same turn.
+TEST(Admin, SaveOfAClientThatSendsNoMoreIsAnswered) {
+  ServerTester redis{Config{}};
+  redis.Receive("a", "SAVE\r\n");
+  redis.EndInput("a");
+  EXPECT_EQ(redis.Take("a"), "+OK\r\n");
+  EXPECT_FALSE(redis.connected("a"));
 }
 
 // Backup scripts call BGSAVE and wait for LASTSAVE to move.

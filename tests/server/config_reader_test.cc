@@ -29,7 +29,7 @@ Outcome Apply(std::string_view text) {
 
 TEST(ConfigReader, ReadsNamesInAnyCase) {
   EXPECT_EQ(Apply("PoRt 7000").config.port, 7000);
-  EXPECT_EQ(Apply("APPENDFSYNC Always").config.appendfsync, AppendFsync::kAlways);
+  EXPECT_EQ(Apply("APPENDFSYNC Always").config.appendfsync, storage::Durability::kAlways);
 }
 
 TEST(ConfigReader, LaterLinesOverrideEarlierOnes) {

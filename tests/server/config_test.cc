@@ -74,7 +74,11 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"appendonly", {"no"}},
     {"appendfsync", {"always", "no"}},
     {"save", {"900 1", "1 0 2 5", ""}},
-    {"maxmemory", {"1", "18446744073709551615"}},
+    {"checkpoint-log-size", {"1048576", "1073741824"}},
+    {"checkpoint-interval", {"0", "2147483647"}},
+    {"maxmemory", {"0", "1", "18446744073709551615"}},
+    {"maxstorage", {"1", "18446744073709551615"}},
+    {"maxstorage-policy", {"volatile-ttl", "allkeys-random"}},
     {"logfile", {"/var/log/x.log"}},
     {"loglevel", {"debug", "verbose", "warning"}},
     {"slowlog-log-slower-than", {"-1", "0", "9223372036854775807"}},
@@ -88,7 +92,7 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
 TEST(Config, EveryOptionRoundTripsThroughText) {
   for (const Option& option : Options()) {
     if (std::holds_alternative<FixedField>(option.field)) continue;
-    if (std::holds_alternative<EvictionField>(option.field)) continue;  // has one value
+    if (option.name == "maxmemory-policy") continue;  // has one value
     const auto values = kOtherValues.find(option.name);
     ASSERT_NE(values, kOtherValues.end()) << option.name;
     for (const std::string& value : values->second) {
@@ -115,6 +119,9 @@ TEST(Config, BoundsAreRedissOwnWords) {
       {"slowlog-max-len", {{"-1"}, "between 0 and 9223372036854775807"}},
       {"latency-monitor-threshold", {{"-1"}, "between 0 and 9223372036854775807"}},
       {"proto-max-bulk-len", {{"1048575", "536870913"}, "between 1048576 and 536870912"}},
+      {"checkpoint-interval", {{"-1", "2147483648"}, "between 0 and 2147483647"}},
+      {"checkpoint-log-size",
+       {{"1048575", "9223372036854775808"}, "between 1048576 and 9223372036854775807"}},
       {"client-query-buffer-limit",
        {{"1048575", "9223372036854775808"}, "between 1048576 and 9223372036854775807"}},
   };
@@ -240,9 +247,42 @@ TEST(Config, SetRefusesWhatWouldBeSilentlyBroken) {
             "keyspace notifications are not there yet");
   EXPECT_EQ(ReasonAgainst("notify-keyspace-events", ""), "");
   EXPECT_EQ(ReasonAgainst("maxmemory-policy", "allkeys-lru"),
-            "there is no eviction yet; with 'noeviction' writes beyond maxmemory are refused");
+            "nothing is evicted from memory: data on disk are kept whole (see maxstorage-policy), "
+            "and with 'noeviction' writes beyond the maxmemory of data in memory only are refused");
   EXPECT_EQ(ReasonAgainst("maxmemory-policy", "noeviction"), "");
+  EXPECT_EQ(ReasonAgainst("maxstorage-policy", "allkeys-lru"),
+            "how often and how recently a key was used is not recorded on disk; 'volatile-ttl', "
+            "'allkeys-random' and 'noeviction' are there");
   EXPECT_EQ(ReasonAgainst("replica-read-only", "no"), "it is always 'yes' here");
+}
+
+// The documentation says what 0 and small sizes mean; here is where it becomes true.
+TEST(Config, TheStorageEngineIsToldWhatTheOptionsMean) {
+  using storage::Durability;
+  const storage::Settings defaults = StorageSettings(Config{});
+  EXPECT_EQ(defaults.durability, Durability::kEverySecond);
+  EXPECT_EQ(defaults.memory_bytes, 1ULL << 30);
+  EXPECT_EQ(defaults.checkpoint_log_bytes, 256ULL << 20);
+  EXPECT_EQ(defaults.checkpoint_interval_ms, 900'000);
+  EXPECT_EQ(defaults.storage_bytes, 0U);
+  const storage::Settings settings =
+      StorageSettings(Parsed("appendfsync always\nmaxmemory 0\ncheckpoint-log-size 1mb\n"
+                             "checkpoint-interval 5\nmaxstorage 3gb\n"));
+  EXPECT_EQ(settings.durability, Durability::kAlways);
+  EXPECT_EQ(settings.memory_bytes, 0U);
+  EXPECT_EQ(settings.checkpoint_log_bytes, 1ULL << 20);
+  EXPECT_EQ(settings.checkpoint_interval_ms, 5'000);
+  EXPECT_EQ(settings.storage_bytes, 3ULL << 30);
+  EXPECT_EQ(StorageSettings(Parsed("maxmemory 1\n")).memory_bytes, 8ULL << 20);
+  EXPECT_EQ(StorageSettings(Parsed("appendfsync no\n")).durability, Durability::kNo);
+}
+
+TEST(Config, TheDefaultOfMaxmemoryDependsOnWhereDataLive) {
+  EXPECT_EQ(GetOne(Parsed(""), "maxmemory"), "1073741824");
+  EXPECT_EQ(GetOne(Parsed("save \"\"\n"), "maxmemory"), "0");
+  EXPECT_EQ(GetOne(Parsed("save \"\"\nmaxmemory 5mb\n"), "maxmemory"), "5242880");
+  // Neither default is written into the file, where it would outlive a change of `save`.
+  EXPECT_EQ(RewriteConfigText("save \"\"\n", Parsed("save \"\"\n")), "save \"\"\n");
 }
 
 TEST(Config, WithoutAnyConfigurationDataAreDurable) {
@@ -329,7 +369,7 @@ TEST(Config, DocumentationNamesEveryOption) {
   for (const std::string_view name : IgnoredOptions()) {
     EXPECT_THAT(markdown, HasSubstr("`" + std::string(name) + "`"));
   }
-  EXPECT_THAT(HelpText(), HasSubstr("--maxmemory 0\n"));
+  EXPECT_THAT(HelpText(), HasSubstr("--maxmemory 1073741824\n"));
 }
 
 }  // namespace

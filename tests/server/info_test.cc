@@ -151,13 +151,87 @@ TEST(Info, PersistenceTellsOfAFailedCommit) {
   ServerTester redis;
   redis.engine().FailCommits(storage::Error::Kind::kNoSpace);
   EXPECT_THAT(redis.Run("a", "SET k v"), StartsWith("(error) MISCONF "));
-  EXPECT_THAT(InfoOf(redis, "persistence"), AllOf(HasSubstr("rdb_last_bgsave_status:err\r\n"),
-                                                  HasSubstr("aof_last_write_status:err\r\n")));
+  EXPECT_THAT(InfoOf(redis, "persistence"), HasSubstr("aof_last_write_status:err\r\n"));
   EXPECT_THAT(InfoOf(redis, "storage"),
               AllOf(HasSubstr("engine:memory\r\n"), HasSubstr("commit_failures:1\r\n"),
                     Not(HasSubstr("last_commit_error:\r\n"))));
   EXPECT_EQ(redis.Run("a", "SET k v"), "OK");
-  EXPECT_THAT(InfoOf(redis, "persistence"), HasSubstr("rdb_last_bgsave_status:ok\r\n"));
+  EXPECT_THAT(InfoOf(redis, "persistence"), HasSubstr("aof_last_write_status:ok\r\n"));
+}
+
+TEST(Info, PersistenceShowsTheLogAndTheFlushes) {
+  ServerTester redis{Config{}};
+  storage::Persistence& state = redis.engine().state;
+  state.log_bytes = 1111;
+  redis.Advance(200'000);
+  state.log_bytes = 5000;
+  state.unsynced_bytes = 70;
+  state.dirty_bytes = 900;
+  state.dirty_keys = 8;
+  state.changes_since_flush = 12;
+  state.flush_running = true;
+  state.sync_running = true;
+  state.last_flush_unix_ms = 1'700'000'000'000;
+  state.syncs = 4;
+  state.delayed_writes = 2;
+  state.replay_us = 7'000;
+  state.replayed_batches = 3;
+  state.replayed_bytes = 99;
+  state.torn_bytes = 17;
+  redis.engine().flushes_take_long = true;
+  redis.Advance(2'300'000);
+  const std::string info = InfoOf(redis, "persistence");
+  for (const std::string_view line : {"rdb_changes_since_last_save:12",
+                                      "rdb_bgsave_in_progress:1",
+                                      "rdb_last_save_time:1700000000",
+                                      "rdb_last_bgsave_status:ok",
+                                      "rdb_last_bgsave_time_sec:-1",
+                                      "rdb_current_bgsave_time_sec:2",
+                                      "aof_enabled:1",
+                                      "aof_rewrite_in_progress:1",
+                                      "aof_current_size:5000",
+                                      "aof_base_size:1111",
+                                      "aof_pending_bio_fsync:1",
+                                      "aof_delayed_fsync:2",
+                                      "log_bytes:5000",
+                                      "log_unsynced_bytes:70",
+                                      "log_syncs:4",
+                                      "dirty_bytes:900",
+                                      "dirty_keys:8",
+                                      "replay_ms:7",
+                                      "replay_batches:3",
+                                      "replay_bytes:99",
+                                      "log_torn_bytes:17",
+                                      "log_damaged_bytes:0",
+                                      "writes_waiting:0",
+                                      "last_flush_error:"}) {
+    EXPECT_THAT(info, HasSubstr("\r\n" + std::string(line) + "\r\n"));
+  }
+}
+
+TEST(Info, PersistenceShowsWhatAFlushCameTo) {
+  ServerTester redis{Config{}};
+  storage::Persistence& state = redis.engine().state;
+  state.flushes = 1;
+  state.last_flush_entries = 42;
+  state.last_flush_us = 3'400'000;
+  EXPECT_THAT(InfoOf(redis, "persistence"),
+              AllOf(HasSubstr("rdb_saves:1\r\n"), HasSubstr("rdb_last_bgsave_time_sec:3\r\n"),
+                    HasSubstr("last_flush_entries:42\r\n"), HasSubstr("last_flush_ms:3400\r\n")));
+  state.last_flush_error = "data.mdb: no room";
+  state.sync_errors = 1;
+  EXPECT_THAT(InfoOf(redis, "persistence"),
+              AllOf(HasSubstr("rdb_last_bgsave_status:err\r\n"),
+                    HasSubstr("aof_last_bgrewrite_status:err\r\n"),
+                    HasSubstr("aof_last_write_status:err\r\n"),
+                    HasSubstr("last_flush_error:data.mdb: no room\r\n")));
+}
+
+TEST(Info, DataInMemoryOnlyHaveNoLog) {
+  ServerTester redis;
+  EXPECT_THAT(InfoOf(redis, "persistence"),
+              AllOf(HasSubstr("aof_enabled:0\r\n"), Not(HasSubstr("log_bytes")),
+                    Not(HasSubstr("aof_current_size"))));
 }
 
 TEST(Info, MemoryIsMeasured) {

@@ -23,8 +23,8 @@
 #include "resp/reply.h"
 #include "resp/reply_reader.h"
 #include "server/server.h"
-#include "storage/faulty_engine.h"
 #include "storage/memory_engine.h"
+#include "tests/server/staged_engine.h"
 
 namespace cartwheel::server {
 
@@ -52,7 +52,7 @@ class ServerTester {
   }
 
   Server& server() { return server_; }
-  storage::FaultyEngine& engine() { return engine_; }  // to make commits and reads fail
+  StagedEngine& engine() { return engine_; }  // to make it fail, wait, be full
   Now now() const { return now_; }
 
   // The fake stopwatch: what every measured command, and the turn's commit, appears to take.
@@ -208,7 +208,7 @@ class ServerTester {
   static inline int64_t stopwatch_us_ = 0;
 
   Now now_{.unix_us = kStartUnixUs, .monotonic_us = kStartMonotonicUs};
-  storage::FaultyEngine engine_;
+  StagedEngine engine_;
   Server server_;
   std::map<std::string, Client, std::less<>> clients_;
 };
