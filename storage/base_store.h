@@ -42,7 +42,8 @@ class BaseStore {
   // active and no flush runs.
   virtual bool GrowAfterFailure() = 0;
 
-  // Lets the system have back the memory through which the store's file was read. Any thread.
+  // Lets the system have back the memory through which the store's file was read. Any thread, but
+  // not during GrowAfterFailure.
   virtual void ReleasePages() = 0;
 
   virtual uint64_t bytes_on_disk() const = 0;

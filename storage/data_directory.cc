@@ -74,6 +74,16 @@ Result<UniqueFd> Lock(const std::string& path) {
   return fd;
 }
 
+// Without a lock file nobody has ever held the directory: a copy, most likely.
+Result<UniqueFd> LockForCheck(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno != ENOENT) return std::unexpected(ErrnoError(errno, path));
+  if (fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return std::unexpected(errno == EWOULDBLOCK ? LockedError(path) : ErrnoError(errno, path));
+  }
+  return fd;
+}
+
 // The format, if it is one that we know.
 Result<uint32_t> CheckFormat(const std::string& path, std::string_view text) {
   uint32_t format = 0;
@@ -106,6 +116,18 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
   return directory;
 }
 
+Result<DataDirectory> DataDirectory::OpenForCheck(const std::string& path) {
+  Result<UniqueFd> lock = LockForCheck(path + "/cartwheel.lock");
+  if (!lock) return std::unexpected(lock.error());
+  DataDirectory directory(path, *std::move(lock));
+  if (!Exists(directory.format_file())) {
+    return Fail(Error::Kind::kInvalid,
+                path + ": holds no store of Cartwheel; set dir to a directory that does");
+  }
+  if (auto inspected = directory.Inspect(); !inspected) return std::unexpected(inspected.error());
+  return directory;
+}
+
 Result<void> DataDirectory::Inspect() {
   if (Exists(format_file())) {
     const Result<std::string> text = ReadText(format_file());
@@ -124,33 +146,35 @@ Result<void> DataDirectory::Inspect() {
                     ": not Cartwheel's, there is no cartwheel.format beside it; choose "
                     "another dir or restore that file from a backup");
   }
+  if (auto none = RefuseLog(); !none) return none;
   return StartAfresh();
 }
 
-Result<void> DataDirectory::StartAfresh() {
-  fresh_ = true;
-  if (auto written = WriteCreatingFile(); !written) return written;
-  if (::unlink(data_file().c_str()) != 0 && errno != ENOENT) {
-    return std::unexpected(ErrnoError(errno, data_file()));
-  }
-  if (auto removed = RemoveLog(); !removed) return removed;
-  return SyncDirectory(path_);
-}
-
-// The log of a store that is no more must not be replayed into a new one.
-Result<void> DataDirectory::RemoveLog() {
-  const std::unique_ptr<Disk> disk = NewPosixDisk(path_);
-  const auto names = disk->List();
+// A log without its store may be all that is left of somebody's data, and it must not be replayed
+// into a new store.
+Result<void> DataDirectory::RefuseLog() const {
+  const auto names = NewPosixDisk(path_)->List();
   if (!names) return std::unexpected(names.error());
   for (const std::string& name : *names) {
     if (!ParseSegmentName(name)) continue;
-    if (auto removed = disk->Remove(name); !removed) return removed;
+    return Fail(Error::Kind::kCorrupt,
+                path_ + "/" + name +
+                    ": the log of a store whose other files are missing; restore them from a "
+                    "backup, or remove the log-* files to start empty");
   }
   return {};
 }
 
-Result<void> DataDirectory::WriteCreatingFile() {
-  const std::string path = creating_file();
+Result<void> DataDirectory::StartAfresh() {
+  fresh_ = true;
+  if (auto written = WriteFormat(creating_file()); !written) return written;
+  if (::unlink(data_file().c_str()) != 0 && errno != ENOENT) {
+    return std::unexpected(ErrnoError(errno, data_file()));
+  }
+  return SyncDirectory(path_);
+}
+
+Result<void> DataDirectory::WriteFormat(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(ErrnoError(errno, path));
   const std::string text = std::string(kFormatWord) + std::to_string(kFormat) + "\n";
@@ -160,12 +184,15 @@ Result<void> DataDirectory::WriteCreatingFile() {
 }
 
 Result<void> DataDirectory::Seal() {
+  // Not the name of a store under way: with that, a directory whose format file is lost would count
+  // as empty.
+  const std::string written_file = outdated_ ? path_ + "/cartwheel.upgrading" : creating_file();
   if (outdated_) {
-    if (auto written = WriteCreatingFile(); !written) return written;
+    if (auto written = WriteFormat(written_file); !written) return written;
   }
   // A directory made just now has to survive in its parent as well.
   if (auto synced = SyncDirectory(path_ + "/.."); !synced) return synced;
-  if (::rename(creating_file().c_str(), format_file().c_str()) != 0) {
+  if (::rename(written_file.c_str(), format_file().c_str()) != 0) {
     return std::unexpected(ErrnoError(errno, format_file()));
   }
   fresh_ = false;

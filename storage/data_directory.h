@@ -5,7 +5,8 @@
 // cartwheel.lock carries an flock and the holder's pid; cartwheel.format one line of text. A new
 // store is made under the name cartwheel.creating and sealed by renaming that file to
 // cartwheel.format: until then a later start begins afresh, from then on a missing data file is
-// damage.
+// damage. A store of the format before is sealed anew before there is a log, so that versions that
+// know of none refuse it.
 #pragma once
 
 #include <string>
@@ -19,6 +20,8 @@ class DataDirectory {
  public:
   // Creates `path` if need be (mode 0700), locks it until destroyed and checks the format.
   static Result<DataDirectory> Open(const std::string& path);
+  // The same of a directory that has a store, changing nothing in it.
+  static Result<DataDirectory> OpenForCheck(const std::string& path);
 
   // Holds no store yet: the caller makes the data file, durably, then seals.
   bool fresh() const { return fresh_; }
@@ -36,8 +39,8 @@ class DataDirectory {
 
   Result<void> Inspect();
   Result<void> StartAfresh();
-  Result<void> WriteCreatingFile();
-  Result<void> RemoveLog();
+  static Result<void> WriteFormat(const std::string& path);
+  Result<void> RefuseLog() const;
 
   std::string path_;
   UniqueFd lock_;

@@ -44,7 +44,7 @@ class LmdbBaseStore : public BaseStore {
   Error ErrorOfFlush(int code) const {
     // LMDB reports a write cut short by a full disk as EIO as well.
     constexpr uint64_t kProbeBytes = 1 << 20;
-    if (code == EIO && IsFull(store_.directory(), bytes_on_disk_, kProbeBytes)) code = ENOSPC;
+    if (code == EIO && IsFull(store_.directory(), file_bytes_, kProbeBytes)) code = ENOSPC;
     return LmdbError(code, store_.data_file());
   }
 
@@ -53,6 +53,7 @@ class LmdbBaseStore : public BaseStore {
     // Fails only when the file was removed under us; then it takes no space that anyone could see.
     if (::stat(store_.data_file().c_str(), &status) == 0) {
       bytes_on_disk_ = static_cast<uint64_t>(status.st_blocks) * 512;
+      file_bytes_ = static_cast<uint64_t>(status.st_size);  // more, if there are holes
     }
     free_bytes_ = store_.FreeBytes();
   }
@@ -61,6 +62,7 @@ class LmdbBaseStore : public BaseStore {
   // Written by the thread that flushes, read by the other one when it is done...
   LogPosition covered_;
   bool map_full_ = false;
+  uint64_t file_bytes_ = 0;
   // ... and these at any time.
   std::atomic<uint64_t> bytes_on_disk_ = 0;
   std::atomic<uint64_t> free_bytes_ = 0;

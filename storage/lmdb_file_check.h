@@ -6,6 +6,7 @@
 #include <string>
 
 #include "storage/engine.h"
+#include "storage/lmdb_format.h"
 
 namespace cartwheel::storage {
 
@@ -16,7 +17,10 @@ struct DataFileSize {
   uint64_t expected = 0;
 };
 
-// kCorrupt when neither of LMDB's two meta pages makes sense.
+// The meta page of the last commit. kCorrupt when either of the two makes no sense.
+Result<LmdbMeta> ReadNewestMeta(int fd, const std::string& path);
+
+// kCorrupt when the meta pages make no sense.
 Result<DataFileSize> CheckDataFile(const std::string& path);
 
 }  // namespace cartwheel::storage

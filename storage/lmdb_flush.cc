@@ -128,15 +128,23 @@ int ApplyRange(Transaction& transaction, std::string_view begin, std::string_vie
   }
 }
 
+int DropAll(Transaction& transaction) {
+  if (const int code = transaction.MakeReady(0); code != 0) return code;
+  return mdb_drop(transaction.txn(), transaction.dbi(), 0);
+}
+
+// Ranges that touch go as one: pieces of a whole keyspace cost as much as the keys that it had, the
+// whole next to nothing.
 int ApplyAllRanges(Transaction& transaction, const RangeMap& ranges) {
-  for (const auto& [begin, range] : ranges.ranges()) {
-    if (!begin.empty() || !range.end.empty()) {
-      if (const int code = ApplyRange(transaction, begin, range.end); code != 0) return code;
-      continue;
+  for (auto next = ranges.ranges().begin(); next != ranges.ranges().end();) {
+    const std::string_view begin = next->first;
+    std::string_view end = next->second.end;
+    for (++next; next != ranges.ranges().end() && next->first == end; ++next) {
+      end = next->second.end;
     }
-    if (const int code = transaction.MakeReady(0); code != 0) return code;
-    const MDB_dbi dbi = transaction.dbi();
-    if (const int code = mdb_drop(transaction.txn(), dbi, 0); code != 0) return code;
+    const int code =
+        begin.empty() && end.empty() ? DropAll(transaction) : ApplyRange(transaction, begin, end);
+    if (code != 0) return code;
   }
   return 0;
 }

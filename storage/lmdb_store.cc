@@ -9,19 +9,17 @@
 #include <fstream>
 #include <string_view>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <utility>
 
+#include "storage/lmdb_check.h"
 #include "storage/lmdb_file_check.h"
-#include "storage/lmdb_scan.h"
+#include "storage/lmdb_format.h"
 
 namespace cartwheel::storage {
 namespace {
 
 // The keyspaces, and the database of the log position.
 constexpr size_t kDatabases = kKeyspaceCount + 1;
-constexpr std::array<const char*, kDatabases> kNames = {"data", "expiry", "meta", "log"};
-constexpr std::string_view kCoveredKey = "covered";
 // Snapshots at once, each a slot of 64 bytes in the lock file.
 constexpr unsigned kMaxReaders = 1024;
 constexpr uint64_t kSmallestMap = 1ULL << 20;
@@ -85,10 +83,10 @@ Result<void> LmdbStore::OpenKeyspaces() {
   LmdbTxn txn(begun);
   const unsigned flags = directory_.fresh() ? MDB_CREATE : 0;
   for (size_t i = 0; i < kKeyspaceCount && code == 0; ++i) {
-    code = mdb_dbi_open(txn.get(), kNames[i], flags, &dbis_[i]);
+    code = mdb_dbi_open(txn.get(), kKeyspaceNames[i], flags, &dbis_[i]);
   }
   if (code == 0) {
-    code = mdb_dbi_open(txn.get(), kNames.back(), create ? MDB_CREATE : 0, &log_dbi_);
+    code = mdb_dbi_open(txn.get(), kLogName, create ? MDB_CREATE : 0, &log_dbi_);
   }
   if (code == 0) code = ReadCovered(txn.get());
   if (code == 0) code = mdb_txn_commit(txn.release());
@@ -123,22 +121,21 @@ Result<void> LmdbStore::OpenExisting(const LmdbOptions& options) {
   return OpenEnv(options, std::max(options.initial_map_bytes, size->expected));
 }
 
-// A file shorter than its pages is either cut off or only lacks pages that are not in use. Zeros
-// make up for them, and a walk through everything tells: no page in use consists of zeros.
+// A file shorter than its pages is either cut off or only lacks pages that are not in use, which a
+// walk through those that are tells. LMDB maps a file whole, so it gets its missing pages.
 Result<void> LmdbStore::OpenLengthened(const LmdbOptions& options, uint64_t actual,
                                        uint64_t expected) {
+  const Result<BaseCheck> check = CheckBase(data_file_);
+  if (!check) return std::unexpected(check.error());
+  if (!check->damage.empty()) {
+    return std::unexpected(Error{
+        Error::Kind::kCorrupt, data_file_ + ": cut off at " + std::to_string(actual) + " of " +
+                                   std::to_string(expected) + " bytes; restore it from a backup"});
+  }
   if (::truncate(data_file_.c_str(), static_cast<off_t>(expected)) != 0) {
     return std::unexpected(ErrnoError(errno, data_file_));
   }
-  auto opened = OpenEnv(options, std::max(options.initial_map_bytes, expected));
-  if (opened && IsWhole(env(), kNames)) return {};
-  env_.reset();
-  // As found, so that the next start says the same.
-  (void)::truncate(data_file_.c_str(), static_cast<off_t>(actual));
-  if (!opened) return opened;
-  return std::unexpected(Error{Error::Kind::kCorrupt,
-                               data_file_ + ": cut off at " + std::to_string(actual) + " of " +
-                                   std::to_string(expected) + " bytes; restore it from a backup"});
+  return OpenEnv(options, std::max(options.initial_map_bytes, expected));
 }
 
 bool LmdbStore::Grow() {
@@ -168,9 +165,14 @@ void LmdbStore::FindMap() {
 }
 
 void LmdbStore::ReleasePages() const {
-  struct stat status;
-  if (map_ == nullptr || ::stat(data_file_.c_str(), &status) != 0) return;
-  ::madvise(map_, static_cast<size_t>(status.st_size), MADV_DONTNEED);
+  if (map_ == nullptr) return;
+  MDB_envinfo info;
+  mdb_env_info(env(), &info);
+  MDB_stat stat;
+  mdb_env_stat(env(), &stat);
+  // Never beyond the map, where other memory is that would be lost.
+  const size_t used = (info.me_last_pgno + 1) * stat.ms_psize;
+  ::madvise(map_, std::min(used, info.me_mapsize), MADV_DONTNEED);
 }
 
 uint64_t LmdbStore::FreeBytes() const {

@@ -29,7 +29,8 @@ class LmdbStore {
   // Doubles the map. Only while no transaction is open: the map moves. False: no address space.
   bool Grow();
 
-  // Unmaps the pages that were read, which the system's page cache keeps. Any thread.
+  // Unmaps the pages that were read, which the system's page cache keeps. Any thread, but not while
+  // the map grows.
   void ReleasePages() const;
   // Of the pages that are not in use.
   uint64_t FreeBytes() const;

@@ -10,6 +10,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <lmdb.h>
 
 #include "storage_testing.h"
 
@@ -166,6 +167,88 @@ TEST(DataDirectory, AnInterruptedCreationIsBegunAgain) {
   EXPECT_TRUE(ScanFrom(*OpenOrDie(directory / "store"), kData).empty());
   EXPECT_TRUE(fs::exists(directory / "store/cartwheel.format"));
   EXPECT_FALSE(fs::exists(directory / "store/cartwheel.creating"));
+}
+
+TEST(DataDirectory, ALogWithoutItsStoreIsNotTouched) {
+  const TempDirectory directory;
+  MakeStore(directory / "store");
+  fs::remove(directory / "store/data.mdb");
+  fs::remove(directory / "store/cartwheel.format");
+  ExpectRefused(directory / "store", Error::Kind::kCorrupt, "/log-");
+  WriteFile(directory / "store/cartwheel.creating", "");
+  ExpectRefused(directory / "store", Error::Kind::kCorrupt, "/log-");
+}
+
+// A directory as the version before the log left it.
+void MakeStoreOfFormatOne(const std::string& path) {
+  ASSERT_TRUE(fs::create_directory(path));
+  WriteFile(path + "/cartwheel.format", "cartwheel-format 1\n");
+  MDB_env* env = nullptr;
+  ASSERT_EQ(mdb_env_create(&env), 0);
+  ASSERT_EQ(mdb_env_set_maxdbs(env, 3), 0);
+  ASSERT_EQ(mdb_env_open(env, path.c_str(), MDB_NOTLS, 0600), 0);
+  MDB_txn* txn = nullptr;
+  ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
+  for (const char* name : {"data", "expiry", "meta"}) {
+    MDB_dbi dbi = 0;
+    ASSERT_EQ(mdb_dbi_open(txn, name, MDB_CREATE, &dbi), 0);
+    MDB_val key{3, const_cast<char*>("key")};
+    MDB_val value{5, const_cast<char*>("value")};
+    ASSERT_EQ(mdb_put(txn, dbi, &key, &value, 0), 0);
+  }
+  ASSERT_EQ(mdb_txn_commit(txn), 0);
+  mdb_env_close(env);
+}
+
+TEST(DataDirectory, AStoreOfTheFormatBeforeIsSealedAnewAndGoesOn) {
+  const TempDirectory directory;
+  const std::string path = directory / "store";
+  MakeStoreOfFormatOne(path);
+  {
+    const auto engine = OpenOrDie(path);
+    EXPECT_EQ(ReadFile(path + "/cartwheel.format"), "cartwheel-format 2\n");
+    EXPECT_EQ(engine->Get(kData, "key"), "value");
+    EXPECT_EQ(engine->Get(Keyspace::kExpiry, "key"), "value");
+    engine->Put(kData, "later", "value");
+    ASSERT_TRUE(engine->Commit().has_value());
+    EXPECT_EQ(engine->Get(Keyspace::kMeta, "key"), "value");
+  }
+  EXPECT_EQ(ScanFrom(*OpenOrDie(path), kData).size(), 2U);
+}
+
+// Wherever its steps are cut off: the log's tree is there, the new format file is half written or
+// whole.
+TEST(DataDirectory, AnInterruptedUpgradeIsDoneAgain) {
+  const TempDirectory directory;
+  const std::string path = directory / "store";
+  MakeStoreOfFormatOne(path);
+  (void)OpenOrDie(path);
+  for (const std::string_view text : {"", "cartwheel-fo", "cartwheel-format 2\n"}) {
+    WriteFile(path + "/cartwheel.format", "cartwheel-format 1\n");
+    WriteFile(path + "/cartwheel.upgrading", text);
+    EXPECT_EQ(OpenOrDie(path)->Get(kData, "key"), "value");
+    EXPECT_EQ(ReadFile(path + "/cartwheel.format"), "cartwheel-format 2\n");
+    EXPECT_FALSE(fs::exists(path + "/cartwheel.upgrading"));
+  }
+}
+
+TEST(DataDirectory, ACheckHoldsTheDirectoryAndChangesNothing) {
+  const TempDirectory directory;
+  const std::string path = directory / "store";
+  EXPECT_EQ(DataDirectory::OpenForCheck(path).error().kind, Error::Kind::kInvalid);
+  EXPECT_FALSE(fs::exists(path));
+  MakeStore(path);
+  const std::string lock = ReadFile(path + "/cartwheel.lock");
+  WriteFile(path + "/cartwheel.lock", "1\n");
+  {
+    const auto held = DataDirectory::OpenForCheck(path);
+    ASSERT_TRUE(held.has_value()) << held.error().message;
+    EXPECT_EQ(ReadFile(path + "/cartwheel.lock"), "1\n");
+    ExpectRefused(path, Error::Kind::kLocked, "cartwheel.lock");
+  }
+  const auto engine = OpenOrDie(path);
+  EXPECT_EQ(DataDirectory::OpenForCheck(path).error().kind, Error::Kind::kLocked);
+  EXPECT_EQ(ReadFile(path + "/cartwheel.lock"), lock);
 }
 
 TEST(DataDirectory, GarbageForADataFileIsCorrupt) {
