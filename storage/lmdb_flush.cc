@@ -33,6 +33,7 @@ class Transaction {
     ++keys_;
     bytes_ += bytes;
     if (txn_ == nullptr) {
+      if (const int code = store_.standby().Hold(); code != 0) return code;
       MDB_txn* begun = nullptr;
       if (const int code = mdb_txn_begin(store_.env(), nullptr, 0, &begun); code != 0) return code;
       txn_.reset(begun);
@@ -48,7 +49,10 @@ class Transaction {
     cursor_.reset();
     keys_ = 0;
     bytes_ = 0;
-    return txn_ == nullptr ? 0 : mdb_txn_commit(txn_.release());
+    if (txn_ == nullptr) return 0;
+    const int code = mdb_txn_commit(txn_.release());
+    if (code == 0) store_.standby().LetGo();
+    return code;
   }
 
  private:
@@ -157,9 +161,7 @@ int ApplyChanges(Transaction& transaction, const FlushPlan::Changes& changes) {
   return 0;
 }
 
-}  // namespace
-
-int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys) {
+int ApplyPlan(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys) {
   Transaction transaction(store, transaction_keys);
   for (size_t i = 0; i < kKeyspaceCount; ++i) {
     transaction.Enter(static_cast<Keyspace>(i));
@@ -168,6 +170,17 @@ int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transact
   if (const int code = transaction.MakeReady(0); code != 0) return code;
   if (const int code = store.PutCovered(transaction.txn(), plan.covered); code != 0) return code;
   return transaction.Commit();
+}
+
+}  // namespace
+
+int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys) {
+  const int code = ApplyPlan(store, plan, transaction_keys);
+  if (code == 0) return 0;
+  // Whatever the reason was, there is no second try then.
+  if (store.standby().IsNeeded()) return MDB_PANIC;
+  store.standby().LetGo();
+  return code;
 }
 
 }  // namespace cartwheel::storage

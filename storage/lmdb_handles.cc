@@ -27,7 +27,7 @@ Error LmdbError(int code, const std::string& path) {
       return {Error::Kind::kInvalid,
               path + ": a write is too large (" + mdb_strerror(code) + "); make it smaller"};
     case MDB_PANIC:
-      return {Error::Kind::kIo, path + ": an earlier write failed; check the disk and restart"};
+      return {Error::Kind::kIo, path + ": a write failed; check the disk and restart"};
     default: return ErrnoError(code, path);
   }
 }

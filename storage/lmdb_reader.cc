@@ -97,6 +97,7 @@ MDB_txn* LmdbReader::Txn() {
   } else {
     code = mdb_txn_renew(txn_.get());
   }
+  if (code == MDB_PANIC && store_.standby().held() != nullptr) return store_.standby().held();
   if (code != 0) {
     failure_ = LmdbError(code, store_.data_file());
     return nullptr;

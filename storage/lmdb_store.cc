@@ -70,6 +70,7 @@ Result<void> LmdbStore::OpenEnv(const LmdbOptions& options, uint64_t map_bytes) 
   const unsigned flags = MDB_NOTLS | (options.sync ? 0U : unsigned{MDB_NOSYNC});
   if (code == 0) code = mdb_env_open(env, directory().c_str(), flags, 0600);
   if (code != 0) return std::unexpected(LmdbError(code, data_file_));
+  standby_ = std::make_unique<LmdbStandby>(env_.get());
   FindMap();
   return {};
 }

@@ -3,12 +3,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "storage/data_directory.h"
 #include "storage/engine.h"
 #include "storage/lmdb_base_store.h"
 #include "storage/lmdb_handles.h"
+#include "storage/lmdb_standby.h"
 
 namespace cartwheel::storage {
 
@@ -18,6 +20,7 @@ class LmdbStore {
 
   MDB_env* env() const { return env_.get(); }
   MDB_dbi dbi(Keyspace keyspace) const { return dbis_[static_cast<size_t>(keyspace)]; }
+  LmdbStandby& standby() const { return *standby_; }
   // The stored log position: 0 if there never was a log.
   LogPosition covered() const { return covered_; }
   // Stores it as part of a write transaction; returns LMDB's code.
@@ -49,6 +52,7 @@ class LmdbStore {
   DataDirectory directory_;
   std::string data_file_;
   LmdbEnv env_;
+  std::unique_ptr<LmdbStandby> standby_;
   std::array<MDB_dbi, kKeyspaceCount> dbis_{};
   MDB_dbi log_dbi_ = 0;
   LogPosition covered_ = 0;
