@@ -28,6 +28,13 @@ constexpr uint64_t kMemoryPerTransactionKey = 16 * 4096;
 constexpr uint64_t kMinTransactionKeys = 2048;
 constexpr uint64_t kMaxTransactionKeys = 65536;
 
+// A read through the base store's map may map this much of its file around the page it needs. What
+// is mapped counts as memory in use, though the system can have it back at any time: so it is let
+// go of when it might be this share.
+constexpr uint64_t kMappedPerRead = 64 << 10;
+constexpr uint64_t kMappedShare = 16;
+constexpr uint64_t kMostMapped = 64 << 20;
+
 constexpr int64_t kSyncIntervalMs = 1000;
 // A sync that takes longer makes writes wait, as Redis does: else a slow disk would leave more than
 // a second or two to a power loss.
@@ -81,6 +88,7 @@ class DurableEngine : public Engine {
   void FlushFailed(const Error& error);
   bool FlushIsDue() const;
   void DecideWhetherWritesWait();
+  void ReleasePages();
 
   const DurableOptions options_;
   Settings settings_;
@@ -90,7 +98,8 @@ class DurableEngine : public Engine {
   std::unique_ptr<Log> log_;
   MemoryTable table_;
   LogBatch batch_;
-  size_t writes_ = 0;  // of the turn
+  size_t writes_ = 0;        // of the turn
+  uint64_t base_reads_ = 0;  // since its pages were released
 
   std::optional<Error> failed_read_;  // of this turn
   std::optional<Error> final_;        // the disk failed
@@ -193,12 +202,14 @@ std::optional<std::string_view> DurableEngine::Get(Keyspace keyspace, std::strin
   if (found.state == MemoryTable::State::kValue) [[likely]]
     return found.value;
   if (found.state == MemoryTable::State::kDeleted) return std::nullopt;
+  ++base_reads_;
   const auto value = reader_->Get(keyspace, key);
   if (value) table_.Cache(keyspace, key, hash, *value);
   return value;
 }
 
 std::unique_ptr<Cursor> DurableEngine::NewCursor(Keyspace keyspace) {
+  ++base_reads_;
   std::unique_ptr<Cursor> cursor = reader_->NewCursor(keyspace);
   for (const Generation* generation : table_.Unflushed()) {
     cursor = std::make_unique<LayerCursor>(generation->layer(keyspace), std::move(cursor));
@@ -304,7 +315,16 @@ void DurableEngine::Advance(size_t effort) {
   StartDueSync();
   if (FlushIsDue()) BeginFlush(log_->end());
   DecideWhetherWritesWait();
+  ReleasePages();
   table_.Reclaim(effort);
+}
+
+void DurableEngine::ReleasePages() {
+  uint64_t most = settings_.memory_bytes / kMappedShare;
+  if (most == 0 || most > kMostMapped) most = kMostMapped;
+  if (base_reads_ * kMappedPerRead < most) return;
+  base_reads_ = 0;
+  base_->ReleasePages();
 }
 
 void DurableEngine::StartDueSync() {

@@ -28,7 +28,8 @@ Entry* Entry::New(std::string_view key, std::optional<std::string_view> value, u
   entry->tombstone_ = !value;
   entry->key_bytes_ = static_cast<uint32_t>(key.size());
   entry->value_bytes_ = static_cast<uint32_t>(bytes.size());
-  entry->sequence_ = sequence;
+  entry->sequence_high_ = static_cast<uint16_t>(sequence >> 32);
+  entry->sequence_low_ = static_cast<uint32_t>(sequence);
   char* to = reinterpret_cast<char*>(entry + 1);
   std::memcpy(to, key.data(), key.size());
   if (!bytes.empty()) std::memcpy(to + key.size(), bytes.data(), bytes.size());

@@ -31,7 +31,6 @@ void Flusher::Run() {
   }
   outcome_->flushed = base_.Flush(plan, outcome_->job.transaction_keys);
   if (outcome_->flushed) outcome_->removed = RemoveSegments();
-  base_.ReleasePages();
   if (stopwatch_us_ != nullptr) outcome_->took_us = stopwatch_us_() - began;
 }
 

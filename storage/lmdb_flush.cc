@@ -45,6 +45,8 @@ class Transaction {
     return code;
   }
 
+  // What was read of the file on the way is let go of too, or a flush would show as memory in use
+  // as large as the store.
   int Commit() {
     cursor_.reset();
     keys_ = 0;
@@ -52,6 +54,7 @@ class Transaction {
     if (txn_ == nullptr) return 0;
     const int code = mdb_txn_commit(txn_.release());
     if (code == 0) store_.standby().LetGo();
+    store_.ReleasePages();
     return code;
   }
 

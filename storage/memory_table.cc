@@ -27,7 +27,7 @@ MemoryTable::~MemoryTable() {
       const auto& entries = generation->layers[i].entries();
       const size_t from = i == generation->retired_layers ? generation->retired_entries : 0;
       for (Entry* entry : entries | std::views::drop(from)) {
-        if (entry != nullptr && entry->superseded) Entry::Free(entry);
+        if (entry != nullptr && entry->superseded()) Entry::Free(entry);
       }
     }
   }
@@ -47,7 +47,7 @@ MemoryTable::Found MemoryTable::Find(Keyspace keyspace, std::string_view key, ui
     if (entry->is_tombstone()) return {State::kDeleted, {}};
     if (!ranges.empty() && ranges.Hides(key, entry->sequence())) return {State::kDeleted, {}};
     // Written only when it changes, to leave the cache line clean.
-    if (!entry->referenced) entry->referenced = true;
+    if (!entry->referenced()) entry->set_referenced();
     return {State::kValue, entry->value()};
   }
   // A deletion that the base store does not know of yet.
@@ -61,7 +61,7 @@ void MemoryTable::Cache(Keyspace keyspace, std::string_view key, uint64_t hash,
   if (limit_ != 0 && bytes() > limit_ + limit_ / kCacheSlackShare) return;
   // Of the present: no deleted range covers the key, or Find would have known it.
   Entry* entry = Entry::New(key, value, sequence_);
-  entry->clean = true;
+  entry->set_clean();
   entry_bytes_ += entry->memory();
   index(keyspace).Insert(entry, hash);
 }
@@ -84,7 +84,7 @@ Entry* MemoryTable::Add(Keyspace keyspace, std::string_view key,
 }
 
 bool MemoryTable::IsActive(const Entry& entry) const {
-  return !entry.clean && entry.sequence() > sealed_until_;
+  return !entry.clean() && entry.sequence() > sealed_until_;
 }
 
 // Puts the entry of a write into the index and the active layer.
@@ -97,7 +97,7 @@ void MemoryTable::Place(Write& write) {
   write.in_place = write.before != nullptr && IsActive(*write.before);
   if (write.before != nullptr) {
     keys.Replace(write.before, entry, hash);
-    write.before->superseded = true;
+    write.before->set_superseded(true);
   } else {
     keys.Insert(entry, hash);
   }
@@ -119,7 +119,7 @@ void MemoryTable::TakeBack(const Write& write) {
   HashIndex& keys = index(write.keyspace);
   if (write.before != nullptr) {
     keys.Replace(entry, write.before, hash);
-    write.before->superseded = false;
+    write.before->set_superseded(false);
   } else {
     keys.Remove(entry, hash);
   }
@@ -160,7 +160,7 @@ void MemoryTable::Accept() {
   for (const Write& write : writes_) {
     Entry* before = write.before;
     // One of a sealed layer is the layer's.
-    if (before != nullptr && (before->clean || write.in_place)) Free(before);
+    if (before != nullptr && (before->clean() || write.in_place)) Free(before);
   }
   if (!deletions_.empty()) {
     hidden_until_ = deletions_.back().sequence;

@@ -47,10 +47,10 @@ bool MemoryTable::Sweep(size_t effort) {
     }
     keys.VisitBucket(sweep_bucket_++, [&](Entry* entry) {
       if (IsActive(*entry) || !ranges.Hides(entry->key(), entry->sequence())) return false;
-      if (entry->clean) {
+      if (entry->clean()) {
         Free(entry);
       } else {
-        entry->superseded = true;
+        entry->set_superseded(true);
       }
       return true;
     });
@@ -84,13 +84,13 @@ bool MemoryTable::Retire(size_t effort) {
 }
 
 void MemoryTable::RetireEntry(Keyspace keyspace, Entry* entry) {
-  if (entry->superseded) return Free(entry);
+  if (entry->superseded()) return Free(entry);
   // Only records are read often enough to be kept without need.
   if (entry->is_tombstone() || keyspace == Keyspace::kExpiry) {
     index(keyspace).Remove(entry, HashIndex::HashOf(entry->key()));
     return Free(entry);
   }
-  entry->clean = true;
+  entry->set_clean();
 }
 
 // The clock algorithm: the hand passes over what was read since it last came by.
@@ -102,9 +102,9 @@ bool MemoryTable::Evict(size_t effort) {
        looked_at += kEntriesPerBucket) {
     if (clock_bucket_ >= keys.bucket_count()) clock_bucket_ = 0;
     keys.VisitBucket(clock_bucket_++, [&](Entry* entry) {
-      if (!entry->clean) return false;
+      if (!entry->clean()) return false;
       came_on = true;
-      if (std::exchange(entry->referenced, false)) return false;
+      if (entry->TakeReferenced()) return false;
       Free(entry);
       return true;
     });
