@@ -105,7 +105,8 @@ constexpr Option kOptions[] = {
      EvictionField{&Config::maxmemory_policy, 1, kNoMemoryEviction},
      "What happens at the maxmemory of data in memory only: writes are refused."},
     {"maxstorage", kStorage, kAnyTime, MemoryField{&Config::maxstorage, 0, kMaxMemory},
-     "Disk space for data file and log; 0 for no limit."},
+     "What the log and the pages in use of the data file may take; 0 for no limit. The file itself "
+     "may be up to twice as large, since a flush writes pages anew before it frees the old ones."},
     {"maxstorage-policy", kStorage, kAnyTime,
      EvictionField{&Config::maxstorage_policy, 3, kOtherEviction},
      "At maxstorage: commands that need room are refused (noeviction), or make it by deleting the "

@@ -1,11 +1,13 @@
 // What happens at maxstorage: commands that need room are refused, or make it by deleting keys.
 //
 // A deleted record leaves a hole in its page, which the next flush opens for new records; pages
-// without records become free. So room shows late, and a full store is not emptied until it shows:
-// as long as it is full, twice as many bytes go as are written. The size on disk then falls at the
-// pace of the writes, however well the holes fit.
+// without records become free. So room shows late, and deleting until it shows would empty the
+// store: as long as the store is full, twice as many bytes go as are written, so that it shrinks
+// however badly the holes fit; but between two flushes only a sixteenth of maxstorage goes beyond
+// what is written.
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cluster/store_key.h"
 #include "server/handlers.h"
@@ -16,7 +18,7 @@
 namespace cartwheel::server {
 namespace {
 
-constexpr int64_t kEvictedPerByteWritten = 2;
+constexpr uint64_t kSurplusShare = 16;
 // What a record takes beside key and value, about.
 constexpr int64_t kRecordOverhead = 32;
 constexpr size_t kEvictionsPerCommand = 500;
@@ -44,7 +46,12 @@ bool Server::OutOfStorageFor(const Session& session, const Command& command, Arg
   if (options_.config.maxstorage_policy == EvictionPolicy::kNoEviction) return true;
   const bool queued = session.in_transaction && command.handler != Exec;
   if (queued) return false;
-  eviction_debt_ += kEvictedPerByteWritten * BytesToWrite(session, command, args);
+  const int64_t written = BytesToWrite(session, command, args);
+  eviction_debt_ += written;
+  const auto surplus_limit = static_cast<int64_t>(options_.config.maxstorage / kSurplusShare);
+  const int64_t surplus = std::clamp(surplus_limit - eviction_surplus_, int64_t{0}, written);
+  eviction_surplus_ += surplus;
+  eviction_debt_ += surplus;
   if (eviction_debt_ <= 0) return false;
   // Other commands have made all the room that one turn may make; the rest follows.
   if (evictions_left_ == 0) return false;
@@ -105,8 +112,9 @@ void Server::TendStorage(Now now) {
                              std::string(NameOf(options_.config.maxstorage_policy)) + ")"
                        : "commands that need room are refused"));
   }
-  if (now.monotonic_us < next_full_flush_us_) return;
   const storage::Persistence state = store_.engine().persistence();
+  if (std::exchange(flushes_seen_, state.flushes) != state.flushes) eviction_surplus_ = 0;
+  if (now.monotonic_us < next_full_flush_us_) return;
   if (state.flush_running || state.changes_since_flush == 0) return;
   next_full_flush_us_ = now.monotonic_us + kFullFlushPeriodUs;
   store_.engine().StartFlush();

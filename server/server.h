@@ -214,12 +214,14 @@ class Server {
   int64_t next_wake_us_ = INT64_MAX;  // when one of held_back_ may be able to go on
   int64_t last_commit_warning_us_ = INT64_MIN;
   int64_t next_engine_tick_us_ = 0;
-  bool writes_waited_ = false;  // the last time anybody looked
-  int64_t saved_unix_ms_ = 0;   // by SAVE or BGSAVE, when there was nothing to flush
-  bool saves_wait_ = false;     // sessions wait for the end of the turn
-  int64_t eviction_debt_ = 0;   // bytes that are to go while the store is full; < 0: gone before
-  size_t evictions_left_ = 0;   // of this turn; EndTurn gives new ones
-  std::string eviction_hand_;   // store key at which the eviction of any keys goes on
+  bool writes_waited_ = false;    // the last time anybody looked
+  int64_t saved_unix_ms_ = 0;     // by SAVE or BGSAVE, when there was nothing to flush
+  bool saves_wait_ = false;       // sessions wait for the end of the turn
+  int64_t eviction_debt_ = 0;     // bytes that are to go while the store is full; < 0: gone before
+  size_t evictions_left_ = 0;     // of this turn; EndTurn gives new ones
+  int64_t eviction_surplus_ = 0;  // of the debt since the last flush: beyond what was written
+  uint64_t flushes_seen_ = 0;
+  std::string eviction_hand_;  // store key at which the eviction of any keys goes on
   int64_t next_full_flush_us_ = 0;
   int64_t last_full_warning_us_ = INT64_MIN;
   bool shutdown_requested_ = false;

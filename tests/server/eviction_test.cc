@@ -86,6 +86,25 @@ TEST(AllKeysRandom, MakesRoomForTwiceWhatIsWritten) {
   EXPECT_EQ(CountKeys(redis), before + 1);
 }
 
+// Room shows only after a flush: what is deleted until then must not be everything.
+TEST(AllKeysRandom, DeletesNotMuchMoreThanIsWrittenUntilAFlushShowsTheRoom) {
+  Config config = Limited(EvictionPolicy::kAllKeysRandom);
+  config.maxstorage = 32'000;
+  ServerTester redis(config);
+  const std::string value(100, 'v');
+  for (int i = 0; i < 200; ++i) redis.Run("a", "SET old" + std::to_string(i) + " " + value);
+  redis.engine().is_full = true;
+  for (int i = 0; i < 200; ++i) redis.Run("a", "SET new" + std::to_string(i) + " " + value);
+  // 2,000 bytes are some 14 keys of 148 bytes.
+  const int kept = CountKeys(redis);
+  EXPECT_GE(kept, 175);
+  EXPECT_LE(kept, 200);
+  ++redis.engine().state.flushes;
+  redis.Advance(200'000);
+  for (int i = 0; i < 200; ++i) redis.Run("a", "SET newer" + std::to_string(i) + " " + value);
+  EXPECT_LE(CountKeys(redis), kept - 5);
+}
+
 TEST(AllKeysRandom, RefusesOnceNothingIsLeft) {
   ServerTester redis(Limited(EvictionPolicy::kAllKeysRandom));
   redis.Run("a", "SET only v");
