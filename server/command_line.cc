@@ -56,6 +56,7 @@ std::string AbsolutePath(const std::string& path) {
 struct Words {
   Action action = Action::kServe;
   std::string file;
+  std::string data_to_check;
   bool reads_stdin = false;
   std::vector<std::vector<std::string>> options;  // name without --, values
 };
@@ -63,6 +64,7 @@ struct Words {
 class WordSorter {
  public:
   Result Sort(std::span<const std::string> args) {
+    if (!args.empty() && args[0] == "--check-data") return TakeDataToCheck(args.subspan(1));
     for (size_t i = 0; i < args.size(); ++i) {
       const bool at_end = i == 0 || i + 1 == args.size();
       if (at_end && args[i] == "-") {
@@ -81,6 +83,15 @@ class WordSorter {
   Words Take() { return std::move(words_); }
 
  private:
+  Result TakeDataToCheck(std::span<const std::string> rest) {
+    if (rest.size() != 1) {
+      return std::unexpected("command line: --check-data takes one directory and nothing else");
+    }
+    words_.action = Action::kCheckData;
+    words_.data_to_check = rest[0];
+    return {};
+  }
+
   void TakeName(const std::string& word) {
     open_ = false;
     if (word == "--help") {
@@ -138,7 +149,9 @@ std::expected<CommandLine, std::string> ParseCommandLine(std::span<const std::st
   const Words words = sorter.Take();
   CommandLine line;
   line.action = words.action;
-  if (line.action == Action::kHelp || line.action == Action::kVersion) return line;
+  line.data_to_check = words.data_to_check;
+  const bool configures = line.action == Action::kServe || line.action == Action::kCheckConfig;
+  if (!configures) return line;
   ConfigReader reader(line.config, line.ignored);
   if (Result result = ReadSources(words, reader, line.config); !result) {
     return std::unexpected(result.error());

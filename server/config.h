@@ -101,16 +101,17 @@ std::string_view NameOf(EvictionPolicy policy);
 
 // What the command line asked for.
 struct CommandLine {
-  enum class Action : uint8_t { kServe, kHelp, kVersion, kCheckConfig };
+  enum class Action : uint8_t { kServe, kHelp, kVersion, kCheckConfig, kCheckData };
   Action action = Action::kServe;
+  std::string data_to_check;  // of kCheckData
   Config config;
   // Options of Redis that were accepted though they have no effect here, to be logged at start.
   std::vector<std::string> ignored;
 };
 
 // `cartwheel-server [FILE | -] [--option value ...] [--help | --version | --check-config]`: later
-// words override earlier ones and the file. An error names file, line and option, or the word of
-// the command line.
+// words override earlier ones and the file. `--check-data DIR` stands alone. An error names file,
+// line and option, or the word of the command line.
 std::expected<CommandLine, std::string> ParseCommandLine(std::span<const std::string> args);
 
 // Applies the text of a configuration file. `name` stands in errors: "<name>:<line>: <option>: what

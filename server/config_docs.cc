@@ -39,6 +39,7 @@ option. Sizes are bytes and take `k`, `m`, `g` (powers of 1000) and `kb`, `mb`, 
 
 constexpr std::string_view kUsage = R"(Usage: cartwheel-server [FILE] [--option value ...] [-]
        cartwheel-server --check-config [FILE] [--option value ...]
+       cartwheel-server --check-data DIR      0: sound, 1: damaged, 2: could not be checked
        cartwheel-server -h | --help
        cartwheel-server -v | --version
 

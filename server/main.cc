@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/local_store.h"
+#include "server/check_data.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/persistence_watch.h"
@@ -139,6 +140,11 @@ int Main(std::span<const std::string> args) {
       std::cout << "Cartwheel " << kVersion << " (Redis " << kRedisVersion << ")\n";
       return 0;
     case CommandLine::Action::kCheckConfig: std::cout << "the configuration is good\n"; return 0;
+    case CommandLine::Action::kCheckData: {
+      const DataReport report = CheckData(command_line->data_to_check);
+      (report.exit_code == 2 ? std::cerr : std::cout) << report.text;
+      return report.exit_code;
+    }
     case CommandLine::Action::kServe: break;
   }
   return Serve(std::move(*command_line));

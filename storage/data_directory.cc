@@ -128,18 +128,39 @@ Result<DataDirectory> DataDirectory::OpenForCheck(const std::string& path) {
   return directory;
 }
 
-Result<void> DataDirectory::Inspect() {
-  if (Exists(format_file())) {
-    const Result<std::string> text = ReadText(format_file());
-    if (!text) return std::unexpected(text.error());
-    const Result<uint32_t> format = CheckFormat(format_file(), *text);
-    if (!format) return std::unexpected(format.error());
-    outdated_ = *format < kFormat;
-    if (Exists(data_file())) return {};
-    return Fail(Error::Kind::kCorrupt, data_file() +
-                                           ": missing; restore it from a backup, or "
-                                           "remove cartwheel.format to start empty");
+Result<DataDirectory> DataDirectory::OpenToCheck(const std::string& path) {
+  const std::string lock_file = path + "/cartwheel.lock";
+  UniqueFd lock(::open(lock_file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!lock.valid() && errno != ENOENT) return std::unexpected(ErrnoError(errno, lock_file));
+  if (lock.valid() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return std::unexpected(errno == EWOULDBLOCK ? LockedError(lock_file)
+                                                : ErrnoError(errno, lock_file));
   }
+  DataDirectory directory(path, std::move(lock));
+  if (!Exists(directory.format_file())) {
+    return Fail(Error::Kind::kInvalid,
+                directory.format_file() + ": missing; this directory holds no store");
+  }
+  if (auto inspected = directory.InspectFormat(); !inspected) {
+    return std::unexpected(inspected.error());
+  }
+  return directory;
+}
+
+Result<void> DataDirectory::InspectFormat() {
+  const Result<std::string> text = ReadText(format_file());
+  if (!text) return std::unexpected(text.error());
+  const Result<uint32_t> format = CheckFormat(format_file(), *text);
+  if (!format) return std::unexpected(format.error());
+  outdated_ = *format < kFormat;
+  if (Exists(data_file())) return {};
+  return Fail(Error::Kind::kCorrupt, data_file() +
+                                         ": missing; restore it from a backup, or "
+                                         "remove cartwheel.format to start empty");
+}
+
+Result<void> DataDirectory::Inspect() {
+  if (Exists(format_file())) return InspectFormat();
   if (Exists(data_file()) && !Exists(creating_file())) {
     return Fail(Error::Kind::kCorrupt,
                 data_file() +

@@ -23,6 +23,10 @@ class DataDirectory {
   // The same of a directory that has a store, changing nothing in it.
   static Result<DataDirectory> OpenForCheck(const std::string& path);
 
+  // The same for somebody who only looks: changes nothing, and kInvalid where there is no store. A
+  // directory without a lock file, such as a copy, is not locked.
+  static Result<DataDirectory> OpenToCheck(const std::string& path);
+
   // Holds no store yet: the caller makes the data file, durably, then seals.
   bool fresh() const { return fresh_; }
   // Holds no store yet, or one of the format before, which Seal makes one of the present format.
@@ -38,6 +42,7 @@ class DataDirectory {
   std::string creating_file() const { return path_ + "/cartwheel.creating"; }
 
   Result<void> Inspect();
+  Result<void> InspectFormat();
   Result<void> StartAfresh();
   static Result<void> WriteFormat(const std::string& path);
   Result<void> RefuseLog() const;

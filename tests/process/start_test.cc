@@ -67,6 +67,29 @@ TEST(Start, HelpVersionAndCheckConfigEndAtOnce) {
   EXPECT_EQ(check.output, "the configuration is good\n");
 }
 
+TEST(Start, CheckDataNeedsADirectoryThatNobodyUses) {
+  ServerProcess server;
+  Client client(server.port());
+  client.Call({"SET", "key", "value"});
+  const FailedStart busy = RunToEnd({"--check-data", server.data()});
+  EXPECT_EQ(busy.exit_code, 2);
+  EXPECT_THAT(busy.errors, HasSubstr("in use by process " + std::to_string(server.run().pid())));
+  server.Kill();
+  const FailedStart check = RunToEnd({"--check-data", server.data()});
+  EXPECT_EQ(check.exit_code, 0);
+  EXPECT_THAT(check.output, AllOf(HasSubstr("1 keys (db0 1)"), HasSubstr("\nSOUND")));
+  ExpectRefusal(RunToEnd({"--check-data"}), {"--check-data", "directory"});
+}
+
+TEST(Start, SaysWhatItFoundInTheLog) {
+  ServerProcess server;
+  Client(server.port()).Call({"SET", "key", "value"});
+  server.Kill();
+  server.Start();
+  EXPECT_THAT(server.log(), HasSubstr("replayed 1 batches"));
+  EXPECT_EQ(Client(server.port()).Call({"GET", "key"}), "value");
+}
+
 TEST(Start, ABadOptionIsNamed) {
   ExpectRefusal(RunToEnd({"--maxclients", "many"}), {"--maxclients", "integer"});
   ExpectRefusal(RunToEnd({"--no-such-option", "1"}), {"no-such-option"});
