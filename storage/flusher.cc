@@ -9,7 +9,7 @@ namespace cartwheel::storage {
 
 void Flusher::Start(Job job) {
   Check(!running(), "one flush at a time");
-  outcome_.emplace();
+  outcome_ = Outcome();  // clang finds no way to emplace a nested class with default members
   outcome_->job = std::move(job);
   worker_->Start([this] { Run(); });
 }

@@ -200,9 +200,9 @@ std::vector<std::string> LosePowerEverywhere(RecordedFlush& flush, bool obey_syn
 }
 
 TEST(LmdbPowerLoss, LeavesAStateBetweenTwoTransactions) {
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
     RecordedFlush flush(seed);
-    const auto violations = LosePowerEverywhere(flush, true, 8);
+    const auto violations = LosePowerEverywhere(flush, true, 6);
     for (const std::string& violation : violations) ADD_FAILURE() << "seed " << seed << ": " << violation;
   }
 }
