@@ -1,7 +1,9 @@
-// A base store in memory, for tests and the simulator: keeps what whole flushes brought, loses
-// nothing else, and fails when told to.
+// A base store in memory, for tests and the simulator: keeps what flushes brought, loses nothing
+// else, and fails when told to.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -35,13 +37,26 @@ class MemoryBaseStore : public BaseStore {
   // `contents` outlives the store.
   explicit MemoryBaseStore(Contents& contents) : contents_(contents) {}
 
-  // The next `count` flushes fail and change nothing.
-  void FailFlushes(Error::Kind kind, uint32_t count = 1);
+  struct FlushFault {
+    Error::Kind kind = Error::Kind::kIo;
+    uint32_t count = 1;  // so many flushes fail
+    // Ranges and entries that are applied first, as transactions before the broken one would be.
+    uint64_t applied = 0;
+    // The store is only too small: GrowAfterFailure ends the fault.
+    bool growing_helps = false;
+  };
+  // Takes the place of the fault set before.
+  void FailFlushes(const FlushFault& fault);
+  void FailFlushes(Error::Kind kind, uint32_t count = 1) {
+    FailFlushes(FlushFault{.kind = kind, .count = count});
+  }
+  // The next `count` reads of a key or seeks of a cursor find nothing and report an error.
+  void FailReads(uint32_t count);
 
   LogPosition covered() const override { return contents_.Get()->covered; }
   std::unique_ptr<BaseReader> NewReader(std::optional<Error>& failure) override;
   Result<void> Flush(const FlushPlan& plan, uint64_t transaction_keys) override;
-  bool GrowAfterFailure() override { return false; }
+  bool GrowAfterFailure() override;
   void ReleasePages() override {}
   uint64_t bytes_on_disk() const override;
   uint64_t free_bytes() const override { return 0; }
@@ -49,8 +64,8 @@ class MemoryBaseStore : public BaseStore {
  private:
   Contents& contents_;
   std::mutex mutex_;
-  Error::Kind fault_ = Error::Kind::kIo;
-  uint32_t to_fail_ = 0;
+  FlushFault fault_{.count = 0};
+  std::atomic<uint32_t> reads_to_fail_ = 0;
 };
 
 }  // namespace cartwheel::storage
