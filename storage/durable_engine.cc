@@ -32,8 +32,8 @@ constexpr uint64_t kMaxTransactionKeys = 65536;
 // is mapped counts as memory in use, though the system can have it back at any time: so it is let
 // go of when it might be this share.
 constexpr uint64_t kMappedPerRead = 64 << 10;
-constexpr uint64_t kMappedShare = 16;
-constexpr uint64_t kMostMapped = 64 << 20;
+constexpr uint64_t kMappedShare = 64;
+constexpr uint64_t kMostMapped = 16 << 20;
 
 constexpr int64_t kSyncIntervalMs = 1000;
 // A sync that takes longer makes writes wait, as Redis does: else a slow disk would leave more than

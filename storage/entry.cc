@@ -1,5 +1,7 @@
 #include "storage/entry.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -10,19 +12,22 @@
 namespace cartwheel::storage {
 namespace {
 
-constexpr size_t kAlignment = 16;
+constexpr size_t kSmallestStep = 16;
 
 }  // namespace
 
+// Allocators keep about four sizes between a power of two and the next.
 size_t Entry::MemoryOf(size_t key_bytes, size_t value_bytes) {
-  return (sizeof(Entry) + key_bytes + value_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t bytes = sizeof(Entry) + key_bytes + value_bytes;
+  const size_t step = std::max(kSmallestStep, std::bit_floor(bytes - 1) / 4);
+  return (bytes + step - 1) / step * step;
 }
 
 Entry* Entry::New(std::string_view key, std::optional<std::string_view> value, uint64_t sequence) {
   const std::string_view bytes = value.value_or(std::string_view());
   constexpr size_t kMost = std::numeric_limits<uint32_t>::max();
   Check(key.size() <= kMost && bytes.size() <= kMost, "keys and values are below 4 GiB");
-  void* block = std::malloc(MemoryOf(key.size(), bytes.size()));
+  void* block = std::malloc(sizeof(Entry) + key.size() + bytes.size());
   Check(block != nullptr, "there is memory");
   auto* entry = new (block) Entry();
   entry->tombstone_ = !value;

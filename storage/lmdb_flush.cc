@@ -9,6 +9,8 @@ namespace {
 
 // A transaction holds what it writes in memory.
 constexpr uint64_t kTransactionBytes = 32ULL << 20;
+// After so many keys the pages read on the way to them are let go of.
+constexpr uint64_t kKeysPerRelease = 64;
 
 // The write transaction under way, with a cursor in one keyspace: puts in key order mostly land on
 // the page where the cursor stands, without a way down from the root.
@@ -32,6 +34,8 @@ class Transaction {
     }
     ++keys_;
     bytes_ += bytes;
+    // Or a flush would show as memory in use as large as the store.
+    if (keys_ % kKeysPerRelease == 0) store_.ReleasePages();
     if (txn_ == nullptr) {
       if (const int code = store_.standby().Hold(); code != 0) return code;
       MDB_txn* begun = nullptr;
@@ -45,8 +49,6 @@ class Transaction {
     return code;
   }
 
-  // What was read of the file on the way is let go of too, or a flush would show as memory in use
-  // as large as the store.
   int Commit() {
     cursor_.reset();
     keys_ = 0;

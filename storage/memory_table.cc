@@ -11,6 +11,8 @@ namespace {
 // Values larger than this are read from the base store each time: one costs as much memory as
 // hundreds of small ones, and little of its reading time is the search for it.
 constexpr size_t kMaxCachedValueBytes = 64 << 10;
+// A place and an item of a sorted run (layer.h).
+constexpr uint64_t kLayerBytesPerKey = sizeof(Entry*) + sizeof(SortedRuns::Item);
 // What may be cached beyond the limit until the end of the turn.
 constexpr uint64_t kCacheSlackShare = 16;
 
@@ -235,7 +237,7 @@ void MemoryTable::Free(Entry* entry) {
 }
 
 uint64_t MemoryTable::bytes() const {
-  uint64_t bytes = entry_bytes_;
+  uint64_t bytes = entry_bytes_ + dirty_keys() * kLayerBytesPerKey;
   for (const HashIndex& index : indexes_) bytes += index.bytes();
   return bytes;
 }
