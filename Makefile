@@ -23,7 +23,7 @@ endef
 
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
-.PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan \
+.PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan crash \
   tidy format format-check fuzz compat bench docs docs-check docker docker-test clean
 
 help: ## this list
@@ -60,6 +60,9 @@ asan: clang-packages ## every test under AddressSanitizer and UndefinedBehaviorS
 tsan: test-packages ## every test under ThreadSanitizer
 	$(call preset,tsan)
 	@ctest --test-dir build-tsan -j $(JOBS) --output-on-failure --no-tests=error
+
+crash: build ## kill -9 under load, a hundred times for each appendfsync
+	@CARTWHEEL_CRASHES=100 build/tests/process_tests --gtest_filter='*Kill*'
 
 tidy: clang-packages ## layering, house rules and clang-tidy
 	@tests/tidy.sh --self-test && tests/tidy.sh
