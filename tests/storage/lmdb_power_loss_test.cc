@@ -203,7 +203,8 @@ TEST(LmdbPowerLoss, LeavesAStateBetweenTwoTransactions) {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     RecordedFlush flush(seed);
     const auto violations = LosePowerEverywhere(flush, true, 6);
-    for (const std::string& violation : violations) ADD_FAILURE() << "seed " << seed << ": " << violation;
+    for (const std::string& violation : violations)
+      ADD_FAILURE() << "seed " << seed << ": " << violation;
   }
 }
 

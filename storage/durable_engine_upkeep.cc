@@ -1,0 +1,187 @@
+// What the durable engine does between turns: syncs, flushes and what becomes of them, memory.
+#include <algorithm>
+#include <utility>
+
+#include "storage/durable_engine_class.h"
+
+namespace cartwheel::storage {
+namespace {
+
+// A transaction of the base store holds a page for each of its keys at worst: 1/16 of the memory.
+constexpr uint64_t kMemoryPerTransactionKey = 16 * 4096;
+constexpr uint64_t kMinTransactionKeys = 2048;
+constexpr uint64_t kMaxTransactionKeys = 65536;
+
+// A read through the base store's map may map this much of its file around the page it needs. What
+// is mapped counts as memory in use, though the system can have it back at any time: so it is let
+// go of when it might be this share.
+constexpr uint64_t kMappedPerRead = 64 << 10;
+constexpr uint64_t kMappedShare = 64;
+constexpr uint64_t kMostMapped = 16 << 20;
+
+constexpr int64_t kSyncIntervalMs = 1000;
+// A sync that takes longer makes writes wait, as Redis does: else a slow disk would leave more than
+// a second or two to a power loss.
+constexpr int64_t kSlowSyncMs = 2000;
+constexpr int64_t kFlushRetryMs = 1000;
+
+}  // namespace
+
+void DurableEngine::Tick(int64_t unix_ms, int64_t monotonic_ms) {
+  unix_ms_ = unix_ms;
+  now_ms_ = monotonic_ms;
+  if (state_.last_flush_unix_ms == 0) state_.last_flush_unix_ms = unix_ms;
+  if (!table_.turn_open()) {
+    reader_->EndTurn();
+    Advance(kReclaimPerTick);
+  }
+}
+
+void DurableEngine::Advance(size_t effort) {
+  if (syncer_.running()) CollectSync();
+  if (flusher_.running()) CollectFlush();
+  ForgetCovered();
+  StartDueSync();
+  if (FlushIsDue()) BeginFlush(log_->end());
+  DecideWhetherWritesWait();
+  ReleasePages();
+  table_.Reclaim(effort);
+}
+
+void DurableEngine::ReleasePages() {
+  uint64_t most = settings_.memory_bytes / kMappedShare;
+  if (most == 0 || most > kMostMapped) most = kMostMapped;
+  if (base_reads_ * kMappedPerRead < most) return;
+  base_reads_ = 0;
+  base_->ReleasePages();
+}
+
+void DurableEngine::StartDueSync() {
+  if (syncer_.running() || final_) return;
+  if (settings_.durability == Durability::kAlways && log_->WantsRoom()) {
+    making_room_ = true;
+    return syncer_.Start(log_->BeginRoom());
+  }
+  if (settings_.durability != Durability::kEverySecond || log_->durable() == log_->end()) return;
+  if (now_ms_ - sync_began_ms_ < kSyncIntervalMs) return;
+  sync_began_ms_ = now_ms_;
+  syncer_.Start(log_->BeginSync());
+}
+
+void DurableEngine::CollectSync() {
+  const auto outcome = syncer_.Collect();
+  if (!outcome) return;
+  log_->Synced(outcome->sync, outcome->result.has_value());
+  if (!std::exchange(making_room_, false)) ++state_.syncs;
+  if (outcome->result) return;
+  const bool room_is_short =
+      outcome->sync.makes_room() && outcome->result.error().kind == Error::Kind::kNoSpace;
+  if (room_is_short) return;
+  ++state_.sync_errors;
+  if (!final_) final_ = outcome->result.error();
+}
+
+bool DurableEngine::FlushIsDue() const {
+  if (flusher_.running() || final_ || now_ms_ < flush_not_before_ms_) return false;
+  if (table_.dirty_keys() == 0 && table_.changes() == 0) return false;
+  const uint64_t limit = settings_.memory_bytes / kFlushShare;
+  return flush_wanted_ || flush_error_ ||
+         log_->end() - last_seal_ >= settings_.checkpoint_log_bytes ||
+         (limit != 0 && table_.active().bytes >= limit) ||
+         (settings_.checkpoint_interval_ms != 0 && dirty_since_ms_ >= 0 &&
+          now_ms_ - dirty_since_ms_ >= settings_.checkpoint_interval_ms);
+}
+
+// Everything up to the log position `end`.
+void DurableEngine::BeginFlush(LogPosition end) {
+  flush_wanted_ = false;
+  table_.Seal(end);
+  last_seal_ = end;
+  dirty_since_ms_ = -1;
+  Flusher::Job job;
+  job.generations = table_.Unflushed();
+  if (job.generations.empty()) return;
+  job.transaction_keys = settings_.memory_bytes == 0
+                             ? kMaxTransactionKeys
+                             : std::clamp(settings_.memory_bytes / kMemoryPerTransactionKey,
+                                          kMinTransactionKeys, kMaxTransactionKeys);
+  if (log_ != nullptr) {
+    // Without a new segment the present one cannot go yet; the next flush will see to it.
+    (void)log_->Roll();
+    job.segments = log_->Covered(job.generations.back()->end);
+  }
+  flusher_.Start(std::move(job));
+}
+
+void DurableEngine::CollectFlush() {
+  auto outcome = flusher_.Collect();
+  if (!outcome) return;
+  if (!outcome->flushed) return FlushFailed(outcome->flushed.error());
+  flush_error_.reset();
+  table_.Flushed(outcome->job.generations);
+  if (outcome->removed) {
+    if (log_ != nullptr) forget_until_ = outcome->job.generations.back()->end;
+    state_.last_flush_error.clear();
+  } else {
+    state_.last_flush_error = outcome->removed.error().message;
+  }
+  ++state_.flushes;
+  state_.last_flush_unix_ms = unix_ms_;
+  state_.last_flush_entries = outcome->entries;
+  state_.last_flush_us = outcome->took_us;
+}
+
+// A sync may be at work on the files that this closes.
+void DurableEngine::ForgetCovered() {
+  if (forget_until_ == 0 || syncer_.running()) return;
+  log_->Forget(std::exchange(forget_until_, 0));
+}
+
+void DurableEngine::FlushFailed(const Error& error) {
+  state_.last_flush_error = error.message;
+  flush_error_ = error;
+  if (error.kind != Error::Kind::kNoSpace) {
+    if (!final_) final_ = error;
+    return;
+  }
+  reader_->EndTurn();
+  if (live_snapshots_ == 0 && base_->GrowAfterFailure()) {
+    flush_error_.reset();
+    flush_wanted_ = true;
+    return;
+  }
+  flush_not_before_ms_ = now_ms_ + kFlushRetryMs;
+}
+
+void DurableEngine::DecideWhetherWritesWait() {
+  if (dirty_since_ms_ < 0 && !table_.active().empty()) dirty_since_ms_ = now_ms_;
+  const uint64_t limit = settings_.memory_bytes / kWaitShare;
+  const bool too_dirty = limit != 0 && table_.dirty_bytes() > limit && !flush_error_;
+  const bool slow_sync = settings_.durability == Durability::kEverySecond && syncer_.running() &&
+                         !making_room_ && now_ms_ - sync_began_ms_ >= kSlowSyncMs;
+  const bool wait = (too_dirty || slow_sync) && !final_;
+  if (wait && !writes_wait_) ++state_.delayed_writes;
+  writes_wait_ = wait;
+}
+
+Result<void> DurableEngine::Flush() {
+  reader_->EndTurn();
+  flusher_.Wait();
+  WaitForSync();
+  CollectFlush();
+  if (final_) return std::unexpected(*final_);
+  return FlushAndWait(log_->end());
+}
+
+// More than once when the base store had to be enlarged.
+Result<void> DurableEngine::FlushAndWait(LogPosition end) {
+  do {
+    BeginFlush(end);
+    flusher_.Wait();
+    CollectFlush();
+    if (flush_error_) return std::unexpected(*flush_error_);
+  } while (!table_.Unflushed().empty());
+  return {};
+}
+
+}  // namespace cartwheel::storage
