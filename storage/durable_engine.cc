@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,7 +33,7 @@ DurableEngine::~DurableEngine() {
   flusher_.Wait();
   syncer_.Wait();
   CollectSync();
-  if (log_ != nullptr && !final_) (void)log_->Sync();
+  if (log_ != nullptr && !final_) std::ignore = log_->Sync();
 }
 
 // ---- the start

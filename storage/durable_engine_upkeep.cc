@@ -1,5 +1,6 @@
 // What the durable engine does between turns: syncs, flushes and what becomes of them, memory.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "storage/durable_engine_class.h"
@@ -8,7 +9,7 @@ namespace cartwheel::storage {
 namespace {
 
 // A transaction of the base store holds a page for each of its keys at worst: 1/16 of the memory.
-constexpr uint64_t kMemoryPerTransactionKey = 16 * 4096;
+constexpr uint64_t kMemoryPerTransactionKey = 16ULL * 4096;
 constexpr uint64_t kMinTransactionKeys = 2048;
 constexpr uint64_t kMaxTransactionKeys = 65536;
 
@@ -107,7 +108,7 @@ void DurableEngine::BeginFlush(LogPosition end) {
                                           kMinTransactionKeys, kMaxTransactionKeys);
   if (log_ != nullptr) {
     // Without a new segment the present one cannot go yet; the next flush will see to it.
-    (void)log_->Roll();
+    std::ignore = log_->Roll();
     job.segments = log_->Covered(job.generations.back()->end);
   }
   flusher_.Start(std::move(job));

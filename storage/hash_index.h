@@ -72,6 +72,7 @@ class HashIndex {
   static constexpr size_t kChunkBytes = kChunkLines * sizeof(Bucket);
 
   static Entry* EntryOf(Slot slot) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): half the slots of a line would not pay for it.
     return reinterpret_cast<Entry*>(slot & ((Slot{1} << kPointerBits) - 1));
   }
   Bucket* buckets() const { return reinterpret_cast<Bucket*>(memory_->data()); }

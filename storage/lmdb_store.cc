@@ -160,6 +160,7 @@ void LmdbStore::FindMap() {
     if (!line.ends_with(" " + path)) continue;
     uintptr_t begin = 0;
     std::from_chars(line.data(), line.data() + line.size(), begin, 16);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells it as text.
     map_ = reinterpret_cast<void*>(begin);
     return;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "storage/check.h"
@@ -102,7 +103,7 @@ Result<void> Log::AddSegment(LogPosition begin) {
   if (!file) return std::unexpected(file.error());
   if (auto written = WriteHeader(**file, begin); !written) {
     file->reset();
-    (void)disk_.Remove(name);
+    std::ignore = disk_.Remove(name);
     return std::unexpected(ErrorOfAppend(written.error(), 0));
   }
   segments_.push_back({begin, *std::move(file), true});
@@ -117,7 +118,7 @@ Result<void> Log::Append(const LogBatch& batch) {
   Segment& segment = segments_.back();
   const uint64_t offset = end_ - segment.begin;
   if (auto written = segment.file->Write(offset, pieces_); !written) {
-    (void)segment.file->Truncate(offset);
+    std::ignore = segment.file->Truncate(offset);
     room_ = 0;
     return std::unexpected(ErrorOfAppend(written.error(), offset));
   }
@@ -220,7 +221,7 @@ Result<void> Log::Roll() {
   if (size == kSegmentHeaderBytes) return {};
   auto added = AddSegment(begin);
   // The zeros behind it are not needed any more; where they stay they are not read.
-  if (added && !room_begun_) (void)file.Truncate(size);
+  if (added && !room_begun_) std::ignore = file.Truncate(size);
   if (added) room_ = 0;
   return added;
 }
