@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -64,7 +65,6 @@ struct Words {
 class WordSorter {
  public:
   Result Sort(std::span<const std::string> args) {
-    if (!args.empty() && args[0] == "--check-data") return TakeDataToCheck(args.subspan(1));
     for (size_t i = 0; i < args.size(); ++i) {
       const bool at_end = i == 0 || i + 1 == args.size();
       if (at_end && args[i] == "-") {
@@ -83,23 +83,17 @@ class WordSorter {
   Words Take() { return std::move(words_); }
 
  private:
-  Result TakeDataToCheck(std::span<const std::string> rest) {
-    if (rest.size() != 1) {
-      return std::unexpected("command line: --check-data takes one directory and nothing else");
-    }
-    words_.action = Action::kCheckData;
-    words_.data_to_check = rest[0];
-    return {};
-  }
-
   void TakeName(const std::string& word) {
     open_ = false;
+    wants_directory_ = word == "--check-data";
     if (word == "--help") {
       words_.action = Action::kHelp;
     } else if (word == "--version") {
       words_.action = Action::kVersion;
     } else if (word == "--check-config") {
       words_.action = Action::kCheckConfig;
+    } else if (word == "--check-data") {
+      words_.action = Action::kCheckData;
     } else {
       words_.options.push_back({word.substr(2)});
       open_ = true;
@@ -107,7 +101,9 @@ class WordSorter {
   }
 
   Result TakeValue(const std::string& word) {
-    if (open_) {
+    if (std::exchange(wants_directory_, false)) {
+      words_.data_to_check = word;
+    } else if (open_) {
       words_.options.back().push_back(word);
     } else if (words_.file.empty() && !word.empty() && !word.starts_with('-')) {
       words_.file = word;
@@ -118,7 +114,8 @@ class WordSorter {
   }
 
   Words words_;
-  bool open_ = false;  // the last option takes more values
+  bool open_ = false;             // the last option takes more values
+  bool wants_directory_ = false;  // of --check-data
 };
 
 Result ReadSources(const Words& words, ConfigReader& reader, Config& config) {
@@ -149,13 +146,15 @@ std::expected<CommandLine, std::string> ParseCommandLine(std::span<const std::st
   const Words words = sorter.Take();
   CommandLine line;
   line.action = words.action;
+  if (line.action == Action::kHelp || line.action == Action::kVersion) return line;
   line.data_to_check = words.data_to_check;
-  const bool configures = line.action == Action::kServe || line.action == Action::kCheckConfig;
-  if (!configures) return line;
+  // A directory that is named needs no configuration, which may be as broken as the data.
+  if (!line.data_to_check.empty()) return line;
   ConfigReader reader(line.config, line.ignored);
   if (Result result = ReadSources(words, reader, line.config); !result) {
     return std::unexpected(result.error());
   }
+  if (line.action == Action::kCheckData) line.data_to_check = line.config.dir;
   return line;
 }
 

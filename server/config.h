@@ -110,7 +110,8 @@ struct CommandLine {
 };
 
 // `cartwheel-server [FILE | -] [--option value ...] [--help | --version | --check-config]`: later
-// words override earlier ones and the file. `--check-data DIR` stands alone. An error names file,
+// words override earlier ones and the file. `--check-data [DIR]` means `dir` when no
+// DIR follows. An error names file,
 // line and option, or the word of the command line.
 std::expected<CommandLine, std::string> ParseCommandLine(std::span<const std::string> args);
 

@@ -39,12 +39,14 @@ option. Sizes are bytes and take `k`, `m`, `g` (powers of 1000) and `kb`, `mb`, 
 
 constexpr std::string_view kUsage = R"(Usage: cartwheel-server [FILE] [--option value ...] [-]
        cartwheel-server --check-config [FILE] [--option value ...]
-       cartwheel-server --check-data DIR      0: sound, 1: damaged, 2: could not be checked
+       cartwheel-server [FILE] --check-data [DIR]
        cartwheel-server -h | --help
        cartwheel-server -v | --version
 
 FILE has the syntax of redis.conf; - reads the same from standard input. Options of the command
 line override both. Without any the server listens on 127.0.0.1:6379 and keeps its data in ./data.
+--check-data reads a data directory that no server uses and says what is damaged in it; the exit
+status is 0 (sound), 1 (damaged) or 2 (could not be checked).
 
   cartwheel-server /etc/cartwheel.conf --port 7000
   cartwheel-server --save "" --maxmemory 1gb      a cache: nothing is kept on disk

@@ -61,8 +61,8 @@ void PersistenceWatch::ObserveFlush(const storage::Persistence& state, Now now,
     lines.push_back({false, "the data file takes changes again"});
   } else {
     lines.push_back({true,
-                     "the changes in the log could not be flushed to the data file; they are kept "
-                     "in log and memory, and a flush is tried again: " +
+                     "the changes in the log could not be flushed to the data file; log and memory "
+                     "keep them: " +
                          state.last_flush_error});
   }
   flush_error_ = state.last_flush_error;

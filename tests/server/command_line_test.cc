@@ -79,10 +79,7 @@ TEST(CommandLine, ErrorsNameTheWord) {
   EXPECT_EQ(Error({"--port=1"}), "command line: --port=1: unknown option; write 'port value'");
   EXPECT_EQ(Error({"-p", "1"}), "command line: unexpected word -p");
   EXPECT_EQ(Error({"--check-config", "a", "b"}), "command line: unexpected word b");
-  for (const std::vector<std::string>& args :
-       {std::vector<std::string>{"--check-data"}, {"--check-data", "a", "b"}}) {
-    EXPECT_EQ(Error(args), "command line: --check-data takes one directory and nothing else");
-  }
+  EXPECT_EQ(Error({"conf", "--check-data", "a", "b"}), "command line: unexpected word b");
   EXPECT_THAT(Error({"--replicaof", "10.0.0.1", "6379"}),
               StartsWith("command line: --replicaof: "));
 }
@@ -126,6 +123,9 @@ TEST_F(CommandLineFiles, CheckConfigReadsTheFile) {
   EXPECT_EQ(Parse({"--check-config", good}).action, Action::kCheckConfig);
   EXPECT_EQ(Parse({"--check-data", "some where"}).action, Action::kCheckData);
   EXPECT_EQ(Parse({"--check-data", "some where"}).data_to_check, "some where");
+  EXPECT_EQ(Parse({bad, "--check-data", "d"}).data_to_check, "d");
+  EXPECT_EQ(Parse({"--check-data"}).data_to_check, "./data");
+  EXPECT_EQ(Parse({"--dir", "/d", "--check-data"}).data_to_check, "/d");
   EXPECT_EQ(Parse({good, "--check-config", "--port", "2"}).config.port, 2);
   EXPECT_EQ(Error({"--check-config", bad}),
             bad + ":2: port: argument couldn't be parsed into an integer");
