@@ -78,6 +78,16 @@ std::expected<std::optional<Value>, RecordFault> LocalStore::Read(const KeyRef& 
   return *value;
 }
 
+void LocalStore::Prefetch(Database database, std::span<const std::string_view> keys) {
+  if (prefetched_keys_.size() < keys.size()) prefetched_keys_.resize(keys.size());
+  prefetched_views_.clear();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EncodeStoreKey({database, keys[i]}, prefetched_keys_[i]);
+    prefetched_views_.emplace_back(prefetched_keys_[i]);
+  }
+  engine_->Prefetch(Keyspace::kData, prefetched_views_);
+}
+
 // What the store holds under store_key_. The value is valid until the next write to the engine.
 LocalStore::Stored LocalStore::Find(int64_t now_ms) {
   const auto record = engine_->Get(Keyspace::kData, store_key_);

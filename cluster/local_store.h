@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ class LocalStore {
 
   // The live value of a key at `now_ms`. Its bytes are valid until the next write or Commit.
   std::expected<std::optional<Value>, RecordFault> Read(const KeyRef& ref, int64_t now_ms);
+
+  // A hint that these keys will be read or written next.
+  void Prefetch(Database database, std::span<const std::string_view> keys);
 
   // Applies a change at `now_ms`. True when the key's visible state changed. kExpire of an absent
   // or damaged key does nothing. A put over a damaged record replaces it; kDelete removes it. An
@@ -124,6 +128,9 @@ class LocalStore {
   DatabaseCounts committed_counts_;
   std::string store_key_;  // scratch, reused: of the key at hand
   std::string record_;     // scratch, reused
+  // Scratch of Prefetch, reused.
+  std::vector<std::string> prefetched_keys_;
+  std::vector<std::string_view> prefetched_views_;
 };
 
 }  // namespace cartwheel::cluster

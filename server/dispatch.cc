@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "resp/lookahead.h"
 #include "server/errors.h"
 #include "server/handlers.h"
 #include "server/server.h"
@@ -77,12 +78,16 @@ bool DependsOnCommit(const Command& command) {
 
 size_t Server::RunRequests(Session& session, std::string_view input, Now now) {
   size_t used = 0;
+  size_t prefetched_until = 0;
   stopwatch_read_us_ = options_.stopwatch_us();
   while (used < input.size() && !session.closing() && !session.waiting()) {
     // A client that does not read what it asked for is not served further until it does.
     if (OwesTooMuch(session)) {
       Hold(session);
       break;
+    }
+    if (used != 0 && used >= prefetched_until) {
+      prefetched_until = used + PrefetchKeys(session, input.substr(used));
     }
     const resp::RequestLimits limits{.max_bulk_bytes = options_.config.proto_max_bulk_len,
                                      .authenticated = !MustAuthenticate(session)};
@@ -102,6 +107,15 @@ size_t Server::RunRequests(Session& session, std::string_view input, Now now) {
     used += session.parser.consumed();
   }
   return used;
+}
+
+// Between two requests of a pipeline: lets the processor fetch what the next ones will look at, all
+// at once, where each by itself would wait for it.
+size_t Server::PrefetchKeys(const Session& session, std::string_view input) {
+  constexpr size_t kRequestsAhead = 16;
+  const size_t bytes = resp::LookAhead(input, kRequestsAhead, keys_ahead_);
+  store_.Prefetch(session.database, keys_ahead_);
+  return bytes;
 }
 
 // One request, and which replies CLIENT REPLY SKIP swallows: those of the one behind it, whatever

@@ -140,6 +140,7 @@ class Server {
   // dispatch.cc
   enum class Outcome : uint8_t { kDone, kPostponed };
   size_t RunRequests(Session& session, std::string_view input, Now now);
+  size_t PrefetchKeys(const Session& session, std::string_view input);
   Outcome Dispatch(Session& session, Args args, Now now);
   Outcome Route(Session& session, Args args, Now now);
   std::string WhyNot(const Session& session, const Command& command, Args args, Now now);
@@ -227,8 +228,9 @@ class Server {
   bool shutdown_requested_ = false;
   // Where one command ended the next one begins: a reading of the clock each, not two.
   int64_t stopwatch_read_us_ = 0;
-  OperationRequest request_;         // scratch, reused
-  std::vector<size_t> key_indexes_;  // scratch, reused
+  OperationRequest request_;                  // scratch, reused
+  std::vector<size_t> key_indexes_;           // scratch, reused
+  std::vector<std::string_view> keys_ahead_;  // scratch, reused
   Rate ops_rate_;
   Rate input_rate_;
   Rate output_rate_;

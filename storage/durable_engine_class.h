@@ -35,6 +35,9 @@ class DurableEngine : public Engine {
   Result<void> Recover();
 
   std::optional<std::string_view> Get(Keyspace keyspace, std::string_view key) override;
+  void Prefetch(Keyspace keyspace, std::span<const std::string_view> keys) override {
+    table_.Prefetch(keyspace, keys);
+  }
   std::unique_ptr<Cursor> NewCursor(Keyspace keyspace) override;
   void Put(Keyspace keyspace, std::string_view key, std::string_view value) override;
   void Delete(Keyspace keyspace, std::string_view key) override;

@@ -10,6 +10,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -132,6 +133,10 @@ class Engine : public Reader {
   virtual void Delete(Keyspace keyspace, std::string_view key) = 0;
   // Deletes begin <= key < end; an empty `end` means to the end of the keyspace.
   virtual void DeleteRange(Keyspace keyspace, std::string_view begin, std::string_view end) = 0;
+
+  // A hint that these keys will be read or written next, several at once because waiting for memory
+  // is what they can share. Changes nothing.
+  virtual void Prefetch(Keyspace /*keyspace*/, std::span<const std::string_view> /*keys*/) {}
 
   // Makes the batch durable. On an error the batch is gone and the store stands at the last
   // successful commit. An empty batch costs nothing, and still reports a failed read of this turn.

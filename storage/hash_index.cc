@@ -54,6 +54,20 @@ Entry* HashIndex::Find(std::string_view key, uint64_t hash) const {
   return nullptr;
 }
 
+void HashIndex::PrefetchEntry(uint64_t hash) const {
+  // Header, key and a value of usual size.
+  constexpr size_t kPrefetchedBytes = 192;
+  constexpr size_t kCacheLineBytes = 64;
+  for (const Slot slot : BucketOf(hash).slots) {
+    if (slot >> kPointerBits != TagOf(hash)) continue;
+    const auto* entry = reinterpret_cast<const char*>(EntryOf(slot));
+    for (size_t at = 0; at < kPrefetchedBytes; at += kCacheLineBytes) {
+      __builtin_prefetch(entry + at);
+    }
+    return;
+  }
+}
+
 void HashIndex::Insert(Entry* entry, uint64_t hash) {
   Append(BucketOf(hash), TagOf(hash) << kPointerBits | reinterpret_cast<Slot>(entry));
   if (++size_ > bucket_count_ * kEntriesPerBucket && bucket_count_ < max_buckets_) Split();

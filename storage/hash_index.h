@@ -32,6 +32,9 @@ class HashIndex {
   // Brings the key's bucket into the processor's cache.
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&BucketOf(hash)); }
 
+  // Brings the key's entry, or what looks like it, into the processor's cache.
+  void PrefetchEntry(uint64_t hash) const;
+
   // The key has no entry yet.
   void Insert(Entry* entry, uint64_t hash);
   // `old` is in the index; `fresh` has the same key.

@@ -57,6 +57,17 @@ MemoryTable::Found MemoryTable::Find(Keyspace keyspace, std::string_view key, ui
   return {State::kUnknown, {}};
 }
 
+// Two rounds, so that the misses of each are waited for together.
+void MemoryTable::Prefetch(Keyspace keyspace, std::span<const std::string_view> keys) {
+  const HashIndex& entries = index(keyspace);
+  hashes_.clear();
+  for (const std::string_view key : keys) {
+    hashes_.push_back(HashIndex::HashOf(key));
+    entries.Prefetch(hashes_.back());
+  }
+  for (const uint64_t hash : hashes_) entries.PrefetchEntry(hash);
+}
+
 void MemoryTable::Cache(Keyspace keyspace, std::string_view key, uint64_t hash,
                         std::string_view value) {
   if (value.size() > kMaxCachedValueBytes) return;

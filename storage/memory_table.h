@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,9 @@ class MemoryTable {
   };
   // `hash` is HashIndex::HashOf(key), here and below.
   Found Find(Keyspace keyspace, std::string_view key, uint64_t hash);
+
+  // Brings what Find and a write of these keys look at into the processor's cache.
+  void Prefetch(Keyspace keyspace, std::span<const std::string_view> keys);
 
   // Remembers what the base store has under a key that Find did not know. Only while there is room.
   void Cache(Keyspace keyspace, std::string_view key, uint64_t hash, std::string_view value);
@@ -121,7 +125,8 @@ class MemoryTable {
   std::unique_ptr<Generation> active_;
   std::deque<std::unique_ptr<Generation>> sealed_;  // oldest first, until they are retired
 
-  std::vector<Write> writes_;  // of the open turn
+  std::vector<Write> writes_;     // of the open turn
+  std::vector<uint64_t> hashes_;  // scratch, reused
   std::vector<RangeDeletion> deletions_;
   std::array<std::optional<RangesBefore>, kKeyspaceCount> ranges_before_;
 

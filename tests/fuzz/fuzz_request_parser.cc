@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "resp/lookahead.h"
 #include "resp/request_parser.h"
 
 namespace {
@@ -67,7 +68,10 @@ class Client {
     bytes.copy(buffer.get(), bytes.size());
     const std::string_view input(buffer.get(), bytes.size());
     const Status status = parser_.Parse(input, limits_);
-    if (status == Status::kComplete) TakeRequest();
+    if (status == Status::kComplete) {
+      CheckLookAhead(input);
+      TakeRequest();
+    }
     if (status == Status::kIncomplete) CheckIncomplete(input);
     if (status == Status::kError) {
       outcome_.error = parser_.error();
@@ -86,6 +90,18 @@ class Client {
     Require(argument_bytes + request.size() <= consumed, "arguments come from the request");
     outcome_.requests.push_back(std::move(request));
     outcome_.rest.erase(0, consumed);
+  }
+
+  // What it takes for a request is that request.
+  void CheckLookAhead(std::string_view input) {
+    std::vector<std::string_view> keys;
+    const size_t bytes = LookAhead(input, 1, keys);
+    if (bytes == 0) return;
+    const auto args = parser_.args();
+    Require(bytes == parser_.consumed(), "the request ends where looking ahead says");
+    const bool has_key = args.size() > 1 && !args[1].empty();
+    Require(keys.size() == (has_key ? 1 : 0), "looking ahead finds the key there is");
+    Require(!has_key || keys[0] == args[1], "looking ahead finds the key");
   }
 
   void CheckIncomplete(std::string_view input) {

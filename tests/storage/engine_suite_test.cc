@@ -389,6 +389,18 @@ TEST_P(EngineSuite, KeysAndValuesMayBeLarge) {
   EXPECT_THAT(All(), IsEmpty());
 }
 
+TEST_P(EngineSuite, PrefetchingChangesNothing) {
+  PutAll({"a", "b"});
+  Commit();
+  engine_->Put(kData, "b", "new");
+  const std::string_view keys[] = {"b", "absent", "a", "b"};
+  engine_->Prefetch(kData, keys);
+  engine_->Prefetch(kData, {});
+  EXPECT_EQ(Get("a"), "a");
+  EXPECT_EQ(Get("b"), "new");
+  EXPECT_EQ(Get("absent"), std::nullopt);
+}
+
 TEST_P(EngineSuite, UsageGrowsWithWhatIsStored) {
   const Usage before = engine().usage();
   for (int i = 0; i < 1000; ++i) engine().Put(kData, std::to_string(i), std::string(1000, 'v'));
