@@ -7,7 +7,7 @@
 namespace cartwheel::storage {
 
 Result<DataCheck> DataCheck::Open(const std::string& directory) {
-  Result<DataDirectory> opened = DataDirectory::OpenToCheck(directory);
+  Result<DataDirectory> opened = DataDirectory::OpenForCheck(directory);
   if (!opened) return std::unexpected(opened.error());
   DataCheck check(*std::move(opened));
   Result<BaseCheck> base = CheckBase(check.directory_.data_file());
@@ -19,7 +19,7 @@ Result<DataCheck> DataCheck::Open(const std::string& directory) {
 
 Result<void> DataCheck::ReadTheLog() {
   const auto disk = NewPosixDisk(directory_.path());
-  const auto apply = [this](LogPosition /*end*/, std::string_view payload) -> Result<void> {
+  const auto apply = [this](LogPosition end, std::string_view payload) -> Result<void> {
     while (const auto operation = TakeOperation(payload)) {
       switch (operation->kind) {
         case LogOperation::Kind::kPut:
@@ -33,6 +33,7 @@ Result<void> DataCheck::ReadTheLog() {
           break;
       }
     }
+    if (!payload.empty()) return UnknownOperation(end);
     return {};
   };
   const auto contents = ReadLog(*disk, base_.covered, apply, log_);

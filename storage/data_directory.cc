@@ -122,28 +122,9 @@ Result<DataDirectory> DataDirectory::OpenForCheck(const std::string& path) {
   DataDirectory directory(path, *std::move(lock));
   if (!Exists(directory.format_file())) {
     return Fail(Error::Kind::kInvalid,
-                path + ": holds no store of Cartwheel; set dir to a directory that does");
-  }
-  if (auto inspected = directory.Inspect(); !inspected) return std::unexpected(inspected.error());
-  return directory;
-}
-
-Result<DataDirectory> DataDirectory::OpenToCheck(const std::string& path) {
-  const std::string lock_file = path + "/cartwheel.lock";
-  UniqueFd lock(::open(lock_file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!lock.valid() && errno != ENOENT) return std::unexpected(ErrnoError(errno, lock_file));
-  if (lock.valid() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return std::unexpected(errno == EWOULDBLOCK ? LockedError(lock_file)
-                                                : ErrnoError(errno, lock_file));
-  }
-  DataDirectory directory(path, std::move(lock));
-  if (!Exists(directory.format_file())) {
-    return Fail(Error::Kind::kInvalid,
                 directory.format_file() + ": missing; this directory holds no store");
   }
-  if (auto inspected = directory.InspectFormat(); !inspected) {
-    return std::unexpected(inspected.error());
-  }
+  if (auto known = directory.InspectFormat(); !known) return std::unexpected(known.error());
   return directory;
 }
 

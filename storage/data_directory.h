@@ -20,12 +20,9 @@ class DataDirectory {
  public:
   // Creates `path` if need be (mode 0700), locks it until destroyed and checks the format.
   static Result<DataDirectory> Open(const std::string& path);
-  // The same of a directory that has a store, changing nothing in it.
-  static Result<DataDirectory> OpenForCheck(const std::string& path);
-
   // The same for somebody who only looks: changes nothing, and kInvalid where there is no store. A
   // directory without a lock file, such as a copy, is not locked.
-  static Result<DataDirectory> OpenToCheck(const std::string& path);
+  static Result<DataDirectory> OpenForCheck(const std::string& path);
 
   // Holds no store yet: the caller makes the data file, durably, then seals.
   bool fresh() const { return fresh_; }

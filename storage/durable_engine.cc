@@ -76,6 +76,7 @@ Result<void> DurableEngine::Replay(LogPosition end, std::string_view payload) {
         break;
     }
   }
+  if (!payload.empty()) return UnknownOperation(end);
   table_.Accept();
   const uint64_t limit = settings_.memory_bytes / kFlushShare;
   if (limit == 0 || table_.dirty_bytes() < limit) return {};

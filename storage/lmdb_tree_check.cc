@@ -77,8 +77,9 @@ bool LmdbTreeCheck::Claim(uint64_t first, uint64_t count) {
     PageDamage(first, "there is no such page");
     return false;
   }
-  for (uint64_t page = first; page < first + count; ++page) {
-    if (page >= seen_.size()) continue;  // behind the end of the file: nothing can be read there
+  // Those behind the end of the file cannot be read, however many there are said to be.
+  const uint64_t end = std::min<uint64_t>(first + count, seen_.size());
+  for (uint64_t page = first; page < end; ++page) {
     if (seen_[page]) {
       PageDamage(page, "in use twice");
       return false;

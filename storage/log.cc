@@ -64,6 +64,10 @@ Result<std::unique_ptr<Log>> Log::Open(Disk& disk, LogPosition covered, const Ba
 // come back behind what is written next.
 Result<void> Log::Adopt(LogContents contents) {
   end_ = contents.end;
+  for (const std::string& name : contents.leftovers) {
+    if (auto removed = disk_.Remove(name); !removed) return removed;
+    directory_unsynced_ = true;
+  }
   while (contents.segments.size() > contents.live_segments) {
     if (auto removed = disk_.Remove(contents.segments.back().name); !removed) return removed;
     contents.segments.pop_back();
@@ -72,12 +76,20 @@ Result<void> Log::Adopt(LogContents contents) {
   for (LogContents::Segment& segment : contents.segments) {
     segments_.push_back({segment.begin, std::move(segment.file), true});
   }
-  if (segments_.empty()) {
-    if (auto added = AddSegment(end_); !added) return added;
-  } else if (auto cut = CutOff(segments_.back()); !cut) {
-    return cut;
-  }
+  const auto reaches_end = ReachesEnd();
+  if (!reaches_end) return std::unexpected(reaches_end.error());
+  const auto ready = *reaches_end ? CutOff(segments_.back()) : AddSegment(end_);
+  if (!ready) return ready;
   return Sync();
+}
+
+// A flush may have stored changes whose log a power loss took: then the log begins anew behind it.
+Result<bool> Log::ReachesEnd() const {
+  if (segments_.empty()) return false;
+  const Segment& last = segments_.back();
+  const auto size = last.file->Size();
+  if (!size) return std::unexpected(size.error());
+  return end_ - last.begin <= std::max<uint64_t>(*size, kSegmentHeaderBytes);
 }
 
 // What is behind the end of the log. A segment that holds nothing gets its header anew: it may be
@@ -104,6 +116,7 @@ Result<void> Log::AddSegment(LogPosition begin) {
   if (auto written = WriteHeader(**file, begin); !written) {
     file->reset();
     std::ignore = disk_.Remove(name);
+    directory_unsynced_ = true;  // or it might come back
     return std::unexpected(ErrorOfAppend(written.error(), 0));
   }
   segments_.push_back({begin, *std::move(file), true});

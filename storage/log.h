@@ -88,6 +88,7 @@ class Log {
   explicit Log(Disk& disk) : disk_(disk) {}
 
   Result<void> Adopt(LogContents contents);
+  Result<bool> ReachesEnd() const;
   Result<void> AddSegment(LogPosition begin);
   Result<void> CutOff(Segment& last);
   static Result<void> WriteHeader(File& file, LogPosition begin);

@@ -44,7 +44,8 @@ void Store(T value, char* to) {
 }
 
 uint64_t HeaderChecksum(const char* segment_header) {
-  return XXH3_64bits_withSeed(segment_header, kSegmentHeaderBytes - kChecksumBytes, kLogFormat);
+  return XXH3_64bits_withSeed(segment_header, kSegmentHeaderBytes - kChecksumBytes,
+                              Load<uint32_t>(segment_header + 8));
 }
 
 // The payload's checksum is seeded with the header's.
@@ -87,7 +88,7 @@ std::optional<LogPosition> ParseSegmentName(std::string_view name) {
   LogPosition begin = 0;
   const std::string_view digits = name.substr(kNamePrefix.size());
   std::from_chars(digits.data(), digits.data() + digits.size(), begin, 16);
-  if (name != SegmentName(begin)) return std::nullopt;
+  if (name != SegmentName(begin) || begin > kMaxLogPosition) return std::nullopt;
   return begin;
 }
 
@@ -101,9 +102,9 @@ void EncodeSegmentHeader(LogPosition begin, char* to) {
 
 std::optional<SegmentFault> CheckSegmentHeader(const char* bytes, LogPosition begin) {
   if (std::string_view(bytes, kMagic.size()) != kMagic) return SegmentFault::kDamaged;
-  // A later format may place and check the rest as it likes.
-  if (Load<uint32_t>(bytes + 8) > kLogFormat) return SegmentFault::kNewerFormat;
+  // Before the format, so that a flipped bit of it is no later format.
   if (Load<uint64_t>(bytes + 24) != HeaderChecksum(bytes)) return SegmentFault::kDamaged;
+  if (Load<uint32_t>(bytes + 8) > kLogFormat) return SegmentFault::kNewerFormat;
   if (Load<uint64_t>(bytes + 16) != begin) return SegmentFault::kDamaged;
   return std::nullopt;
 }

@@ -6,7 +6,7 @@
 //
 //   segment   header (32 bytes), records
 //     u64 magic "CWLOGSEG"   u32 format   u32 0   u64 position of this byte
-//     u64 checksum of the above
+//     u64 checksum of the above; the header is the same in every format
 //   record    header (32 bytes), payload
 //     u64 checksum of the payload, seeded with that of the header's rest
 //     u64 position of this record
@@ -35,10 +35,12 @@ namespace cartwheel::storage {
 using LogPosition = uint64_t;
 
 inline constexpr uint32_t kLogFormat = 1;
+// More than any log has, and so far from the end of the numbers that no sum of one overflows.
+inline constexpr LogPosition kMaxLogPosition = 1ULL << 62;
 inline constexpr size_t kSegmentHeaderBytes = 32;
 inline constexpr size_t kRecordHeaderBytes = 32;
 
-// "log-" and 16 hexadecimal digits, so that names sort as positions do.
+// "log-" and 16 hexadecimal digits, so that names sort as positions do; up to kMaxLogPosition.
 std::string SegmentName(LogPosition begin);
 std::optional<LogPosition> ParseSegmentName(std::string_view name);
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,7 +26,7 @@ using BatchVisitor = std::function<Result<void>(LogPosition end, std::string_vie
 struct LogRecovery {
   uint64_t batches = 0;             // handed out
   uint64_t bytes = 0;               // of their records
-  uint64_t torn_bytes = 0;          // never durable, behind the end
+  uint64_t torn_bytes = 0;          // of files, never durable, behind the end
   uint64_t damaged_bytes = 0;       // durable once, unreadable now; batches were lost with them
   std::vector<std::string> damage;  // a line for each place: file, offset, bytes; the first 16
 };
@@ -39,10 +40,16 @@ struct LogContents {
   std::vector<Segment> segments;  // all files of the log, oldest first, the torn ones included
   size_t live_segments = 0;       // those behind them hold nothing but torn bytes
   LogPosition end = 0;            // of the last batch
+  // Files of segments that could neither be begun nor removed: the log went on in the one before.
+  std::vector<std::string> leftovers;
 };
 
+// What a visitor returns when a batch, which ends at `end` and is as it was written, has an
+// operation that this version does not know.
+std::unexpected<Error> UnknownOperation(LogPosition end);
+
 // Reads the log of a store whose base has everything before `covered`. Changes no file. Fails with
-// kNewerFormat, or when a file cannot be read.
+// kNewerFormat, kCorrupt when no log ends at `covered`, or when a file cannot be read.
 Result<LogContents> ReadLog(Disk& disk, LogPosition covered, const BatchVisitor& visit,
                             LogRecovery& recovery);
 

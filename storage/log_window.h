@@ -21,7 +21,7 @@ class LogWindow {
   // The bytes from `offset` on: `count` of them at least, which lie before size(), and more when
   // they are at hand. Valid until the next call.
   Result<std::string_view> From(uint64_t offset, uint64_t count) {
-    if (offset < begin_ || offset + count > begin_ + filled_) {
+    if (offset < begin_ || offset - begin_ > filled_ || filled_ - (offset - begin_) < count) {
       if (auto filled = Fill(offset, count); !filled) return std::unexpected(filled.error());
     }
     return std::string_view(buffer_.data() + (offset - begin_), begin_ + filled_ - offset);

@@ -2,12 +2,14 @@
 #include "storage/log.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include "storage/simulated_disk.h"
 #include "storage_testing.h"
@@ -310,12 +312,9 @@ TEST_F(LogTest, AFlippedBitInASegmentsHeaderLosesNothing) {
   AppendAll(0, 6);
   for (size_t at = 0; at < kSegmentHeaderBytes; ++at) {
     const std::string sound = disk_.Contents(LastSegment());
-    disk_.FlipBit(LastSegment(), at, 0);
-    if (const auto opened = TryOpen(); opened) {
-      ExpectFound(0, 6);
-    } else {
-      EXPECT_EQ(opened.error().kind, Error::Kind::kNewerFormat) << at;
-    }
+    disk_.FlipBit(LastSegment(), at, 1);
+    Open();
+    ExpectFound(0, 6);
     disk_.SetContents(LastSegment(), sound);
   }
 }
@@ -360,7 +359,11 @@ TEST_F(LogTest, ANewerFormatIsRefused) {
   Open();
   Append(0);
   const std::string name = LastSegment();
-  disk_.FlipBit(name, 8, 1);
+  std::string bytes = disk_.Contents(name);
+  bytes[8] = static_cast<char>(kLogFormat + 1);
+  const uint64_t checksum = XXH3_64bits_withSeed(bytes.data(), 24, kLogFormat + 1);
+  std::memcpy(bytes.data() + 24, &checksum, sizeof(checksum));
+  disk_.SetContents(name, bytes);
   const auto opened = TryOpen();
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().kind, Error::Kind::kNewerFormat);
@@ -443,6 +446,102 @@ TEST_F(LogTest, ARollThatFailsChangesNothing) {
   Append(2);
   Open();
   ExpectFound(0, 3);
+}
+
+// The name of the segment that could not be begun stays, in the middle of what is written next.
+TEST_F(LogTest, ASegmentThatCouldNotBeBegunHidesNothing) {
+  for (const uint64_t written : {0, 5, 32}) {
+    disk_.SetContents(SegmentName(0), "");
+    Open();
+    AppendAll(0, 3);
+    disk_.Fail(SimulatedDisk::Call::kWrite, {.kind = Error::Kind::kNoSpace, .written = written});
+    disk_.Fail(SimulatedDisk::Call::kRemove, {});
+    EXPECT_FALSE(log_->Roll().has_value());
+    ASSERT_THAT(*disk_.List(), SizeIs(2));
+    AppendAll(3, 6);
+    Sync();
+    disk_.LosePower(written);
+    Open();
+    ExpectFound(0, 6);
+    EXPECT_THAT(*disk_.List(), SizeIs(1));
+    AppendAll(6, 8);
+    Open();
+    ExpectFound(0, 8);
+  }
+}
+
+// A flush stored changes, then a power loss took the log's file back to before them.
+TEST_F(LogTest, ALogThatIsShorterThanWhatIsCoveredBeginsAnewBehindIt) {
+  Open();
+  AppendAll(0, 4);
+  const LogPosition covered = log_->end() + (1ULL << 40);
+  Open(covered);
+  ExpectFound(0, 0);
+  EXPECT_LT(disk_.Contents(SegmentName(0)).size(), 1000U) << "no hole of a terabyte";
+  AppendAll(4, 6);
+  Open(covered);
+  ExpectFound(4, 6);
+  EXPECT_THAT(log_->Covered(covered), SizeIs(1));
+}
+
+TEST_F(LogTest, APositionThatNoLogReachesIsCorrupt) {
+  Open();
+  Append(0);
+  const auto opened = TryOpen(~0ULL);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().kind, Error::Kind::kCorrupt);
+  Open();
+  ExpectFound(0, 1);
+}
+
+// Names at the end of the numbers, where sums would come round to the beginning again.
+TEST_F(LogTest, AFileOfAnImpossiblePositionIsNoneOfTheLogs) {
+  disk_.SetContents("log-ffffffffffffffe0", std::string(100, 'x'));
+  Open();
+  AppendAll(0, 3);
+  Open();
+  ExpectFound(0, 3);
+  EXPECT_EQ(recovery_.torn_bytes, 0U);
+  EXPECT_EQ(disk_.Contents("log-ffffffffffffffe0").size(), 100U);
+}
+
+// Only the last batch says that all before it was durable: each damaged place asks for it.
+TEST_F(LogTest, ManyDamagedPlacesAreReadAsOftenAsOne) {
+  Open();
+  std::vector<uint64_t> places;
+  for (int i = 0; i < 3000; ++i) {
+    places.push_back(log_->end() + 40);
+    AppendAll(2 * i, 2 * i + 2);
+  }
+  Sync();
+  Append(6000);
+  std::string bytes = disk_.Contents(LastSegment());
+  for (const uint64_t place : places) bytes[place] ^= 1;
+  disk_.SetContents(LastSegment(), bytes);
+  const uint64_t before = disk_.calls(SimulatedDisk::Call::kRead);
+  Open();
+  EXPECT_THAT(found_, SizeIs(3001));
+  EXPECT_LT(disk_.calls(SimulatedDisk::Call::kRead) - before, 100U);
+}
+
+// A damaged batch of two records, of which either was lost, and what counts as what.
+TEST_F(LogTest, ReadAndDamagedBytesAreAllBytes) {
+  Open();
+  Append(0);
+  const uint64_t begin = log_->end();
+  ASSERT_TRUE(log_->Append(HugeBatch()).has_value());
+  const uint64_t end = log_->end();
+  Sync();
+  Append(1);
+  const LogPosition all = log_->end() - kSegmentHeaderBytes;
+  for (const uint64_t place : {begin + 100, end - 100}) {
+    disk_.FlipBit(LastSegment(), place, 0);
+    Open();
+    ExpectFound(0, 2);
+    EXPECT_EQ(recovery_.damaged_bytes, end - begin) << "the batch is lost as a whole";
+    EXPECT_EQ(recovery_.bytes + recovery_.damaged_bytes, all);
+    disk_.FlipBit(LastSegment(), place, 0);
+  }
 }
 
 TEST_F(LogTest, AFailedSyncMakesNothingDurable) {
