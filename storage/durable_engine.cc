@@ -22,6 +22,7 @@ DurableEngine::DurableEngine(DurableParts parts, const DurableOptions& options,
       owned_disk_(std::move(owned_disk)),
       disk_(*parts.disk),
       base_(std::move(parts.base)),
+      reserve_(disk_, options.reserve_bytes),
       reader_(base_->NewReader(failed_read_)),
       syncer_(std::move(parts.syncer)),
       flusher_(disk_, *base_, std::move(parts.flusher), options.stopwatch_us) {
@@ -54,6 +55,8 @@ Result<void> DurableEngine::Recover() {
     if (auto removed = disk_.Remove(name); !removed) return removed;
   }
   log_->Forget(covered);
+  reserve_.Make();
+  if (reserve_.refusal()) log_->SecureRoom(reserve_.log_bytes());
   state_.replayed_batches = recovery.batches;
   state_.replayed_bytes = recovery.bytes;
   state_.torn_bytes = recovery.torn_bytes;
@@ -155,15 +158,38 @@ Result<void> DurableEngine::CommitBatch() {
   }
   if (final_) return std::unexpected(*final_);
   // Writes that wait for a flush that cannot go on would wait for ever.
-  if (flush_error_ && table_.dirty_bytes() > settings_.memory_bytes / kWaitShare &&
-      settings_.memory_bytes != 0) {
+  const uint64_t most_dirty =
+      batch_.only_frees() ? settings_.memory_bytes - settings_.memory_bytes / kDeletionsShare
+                          : settings_.memory_bytes / kWaitShare;
+  if (flush_error_ && table_.dirty_bytes() > most_dirty && settings_.memory_bytes != 0) {
     return std::unexpected(*flush_error_);
   }
   if (!log_->FitsBeforeRoom(batch_)) WaitForSync();
-  auto appended = log_->Append(batch_);
+  auto appended = AppendBatch();
   if (appended && settings_.durability == Durability::kAlways) appended = SyncNow();
   if (!appended && appended.error().kind != Error::Kind::kNoSpace) final_ = appended.error();
   return appended;
+}
+
+Result<void> DurableEngine::AppendBatch() {
+  const bool only_frees = batch_.only_frees();
+  if (only_frees && full_) ReleaseReserve(*full_);
+  if (!only_frees && reserve_.refusal()) return std::unexpected(*reserve_.refusal());
+  auto appended = log_->Append(batch_);
+  if (!only_frees) full_.reset();
+  if (appended || appended.error().kind != Error::Kind::kNoSpace) return appended;
+  full_ = appended.error();
+  if (only_frees && ReleaseReserve(*full_)) return log_->Append(batch_);
+  if (reserve_.refusal()) log_->SecureRoom(reserve_.log_bytes());
+  return appended;
+}
+
+// What the log takes comes back with a flush.
+bool DurableEngine::ReleaseReserve(const Error& error) {
+  if (!reserve_.Release(error)) return false;
+  log_->SecureRoom(reserve_.log_bytes());
+  flush_wanted_ = true;
+  return true;
 }
 
 void DurableEngine::WaitForSync() {

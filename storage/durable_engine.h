@@ -19,6 +19,7 @@
 #include "storage/disk.h"
 #include "storage/engine.h"
 #include "storage/lmdb_base_store.h"
+#include "storage/reserve.h"
 #include "storage/worker.h"
 
 namespace cartwheel::storage {
@@ -28,6 +29,8 @@ struct DurableOptions {
   LmdbOptions lmdb;
   // Microseconds since any moment, to tell how long flushes and the replay took; may be nullptr.
   int64_t (*stopwatch_us)() = nullptr;
+  // Of the disk, kept for deletions when it is full (reserve.h); 0: none.
+  uint64_t reserve_bytes = Reserve::kBytes;
 };
 
 // Opens or creates the store in `directory` (which is created if its parent exists). Holds the

@@ -12,6 +12,7 @@
 #include "storage/log_batch.h"
 #include "storage/log_syncer.h"
 #include "storage/memory_table.h"
+#include "storage/reserve.h"
 
 namespace cartwheel::storage {
 
@@ -19,6 +20,8 @@ namespace cartwheel::storage {
 // as much again came while it ran, writes wait. The other half is what makes reads fast.
 inline constexpr uint64_t kFlushShare = 4;
 inline constexpr uint64_t kWaitShare = 2;
+// Where no flush finds room, deletions alone may go on up to 3/4: they are what makes some.
+inline constexpr uint64_t kDeletionsShare = 4;
 
 // Entries looked at when memory is given back after a turn, and for each write of it: more than
 // one, so that the work never falls behind.
@@ -58,6 +61,8 @@ class DurableEngine : public Engine {
  private:
   Result<void> Replay(LogPosition end, std::string_view payload);
   Result<void> CommitBatch();
+  Result<void> AppendBatch();
+  bool ReleaseReserve(const Error& error);
   Result<void> SyncNow();
   void Advance(size_t effort);
   void WaitForSync();
@@ -66,6 +71,7 @@ class DurableEngine : public Engine {
   void BeginFlush(LogPosition end);
   void CollectFlush();
   void ForgetCovered();
+  void TendReserve();
   Result<void> FlushAndWait(LogPosition end);
   void FlushFailed(const Error& error);
   bool FlushIsDue() const;
@@ -78,6 +84,7 @@ class DurableEngine : public Engine {
   Disk& disk_;
   std::unique_ptr<BaseStore> base_;  // holds the directory's lock: goes after the log
   std::unique_ptr<Log> log_;
+  Reserve reserve_;
   MemoryTable table_;
   LogBatch batch_;
   size_t writes_ = 0;        // of the turn
@@ -85,6 +92,7 @@ class DurableEngine : public Engine {
 
   std::optional<Error> failed_read_;  // of this turn
   std::optional<Error> final_;        // the disk failed
+  std::optional<Error> full_;         // the disk was full for the last batch that needed space
   std::unique_ptr<BaseReader> reader_;
   uint32_t live_snapshots_ = 0;
 
@@ -95,6 +103,7 @@ class DurableEngine : public Engine {
   bool making_room_ = false;     // what the syncer does, if it runs
   int64_t dirty_since_ms_ = -1;  // -1: nothing is
   int64_t flush_not_before_ms_ = 0;
+  int64_t reserve_not_before_ms_ = 0;
   LogPosition last_seal_ = 0;
   LogPosition forget_until_ = 0;  // the log's segments before it are removed
   bool flush_wanted_ = false;

@@ -25,6 +25,7 @@ constexpr int64_t kSyncIntervalMs = 1000;
 // a second or two to a power loss.
 constexpr int64_t kSlowSyncMs = 2000;
 constexpr int64_t kFlushRetryMs = 1000;
+constexpr int64_t kReserveRetryMs = 1000;
 
 }  // namespace
 
@@ -44,6 +45,7 @@ void DurableEngine::Advance(size_t effort) {
   ForgetCovered();
   StartDueSync();
   if (FlushIsDue()) BeginFlush(log_->end());
+  TendReserve();
   DecideWhetherWritesWait();
   ReleasePages();
   table_.Reclaim(effort);
@@ -59,9 +61,11 @@ void DurableEngine::ReleasePages() {
 
 void DurableEngine::StartDueSync() {
   if (syncer_.running() || final_) return;
-  if (settings_.durability == Durability::kAlways && log_->WantsRoom()) {
+  if (settings_.durability == Durability::kAlways && log_->WantsRoom() && !reserve_.refusal()) {
+    auto room = log_->BeginRoom();
+    if (!room) return;
     making_room_ = true;
-    return syncer_.Start(log_->BeginRoom());
+    return syncer_.Start(*std::move(room));
   }
   if (settings_.durability != Durability::kEverySecond || log_->durable() == log_->end()) return;
   if (now_ms_ - sync_began_ms_ < kSyncIntervalMs) return;
@@ -108,7 +112,9 @@ void DurableEngine::BeginFlush(LogPosition end) {
                                           kMinTransactionKeys, kMaxTransactionKeys);
   if (log_ != nullptr) {
     // Without a new segment the present one cannot go yet; the next flush will see to it.
+    if (reserve_.refusal()) log_->DropRoom();
     std::ignore = log_->Roll();
+    if (reserve_.refusal()) log_->SecureRoom(reserve_.log_bytes());
     job.segments = log_->Covered(job.generations.back()->end);
   }
   flusher_.Start(std::move(job));
@@ -119,6 +125,7 @@ void DurableEngine::CollectFlush() {
   if (!outcome) return;
   if (!outcome->flushed) return FlushFailed(outcome->flushed.error());
   flush_error_.reset();
+  reserve_not_before_ms_ = 0;
   table_.Flushed(outcome->job.generations);
   if (outcome->removed) {
     if (log_ != nullptr) forget_until_ = outcome->job.generations.back()->end;
@@ -136,6 +143,17 @@ void DurableEngine::CollectFlush() {
 void DurableEngine::ForgetCovered() {
   if (forget_until_ == 0 || syncer_.running()) return;
   log_->Forget(std::exchange(forget_until_, 0));
+}
+
+// Not before the flush of the deletions, which may need the space that this would take.
+void DurableEngine::TendReserve() {
+  if (!reserve_.refusal() || flusher_.running() || flush_error_ || final_) return;
+  if (now_ms_ < reserve_not_before_ms_) return;
+  reserve_not_before_ms_ = now_ms_ + kReserveRetryMs;
+  log_->DropRoom();
+  reserve_.Make();
+  if (reserve_.refusal()) return log_->SecureRoom(reserve_.log_bytes());
+  full_.reset();
 }
 
 void DurableEngine::FlushFailed(const Error& error) {

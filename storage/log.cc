@@ -38,7 +38,10 @@ Result<void> WriteZeros(File& file, uint64_t from, uint64_t to) {
 Result<void> LogSync::Run() const {
   if (room_file_ != nullptr) {
     if (auto written = WriteZeros(*room_file_, room_from_, room_to_); !written) return written;
-    return room_file_->Sync();
+    auto synced = room_file_->Sync();
+    // What a sync loses may be more than the zeros, which can be done without.
+    if (!synced) synced.error().kind = Error::Kind::kIo;
+    return synced;
   }
   if (directory_ != nullptr) {
     if (auto synced = directory_->SyncDirectory(); !synced) return synced;
@@ -201,7 +204,7 @@ void Log::Synced(const LogSync& sync, bool succeeded) {
   if (sync.makes_room()) {
     room_begun_.reset();
     // Where there is no room for zeros, appends find out for themselves.
-    if (sync.room_file_ == segments_.back().file.get()) {
+    if (sync.room_segment_ == segments_.back().begin) {
       room_ = succeeded ? sync.room_to_ : std::numeric_limits<uint64_t>::max();
     }
     return;
@@ -213,10 +216,16 @@ bool Log::WantsRoom() const {
   return !room_begun_ && room_ < end_ - segments_.back().begin + kRoomAhead;
 }
 
-LogSync Log::BeginRoom() {
+Result<LogSync> Log::BeginRoom() {
   const Segment& last = segments_.back();
+  auto file = disk_.Open(SegmentName(last.begin));
+  if (!file) {
+    room_ = std::numeric_limits<uint64_t>::max();
+    return std::unexpected(file.error());
+  }
   LogSync sync;
-  sync.room_file_ = last.file.get();
+  sync.room_file_ = *std::move(file);
+  sync.room_segment_ = last.begin;
   sync.room_from_ = std::max(room_, end_ - last.begin + kRoomGap);
   sync.room_to_ = sync.room_from_ + kRoomStep;
   room_begun_ = sync.room_from_;
@@ -225,6 +234,19 @@ LogSync Log::BeginRoom() {
 
 bool Log::FitsBeforeRoom(const LogBatch& batch) const {
   return !room_begun_ || end_ - segments_.back().begin + AtMost(batch) <= *room_begun_;
+}
+
+void Log::SecureRoom(uint64_t bytes) {
+  if (room_begun_) return;
+  const uint64_t end = end_ - segments_.back().begin;
+  std::ignore = WriteZeros(*segments_.back().file, std::max(end, room_), end + bytes);
+  room_ = std::max(room_, end + bytes);
+}
+
+void Log::DropRoom() {
+  if (room_begun_) return;
+  std::ignore = segments_.back().file->Truncate(end_ - segments_.back().begin);
+  room_ = 0;
 }
 
 Result<void> Log::Roll() {

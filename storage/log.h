@@ -27,7 +27,10 @@ class LogSync {
 
  private:
   friend class Log;
-  File* room_file_ = nullptr;
+  // Opened anew: a system tells of bytes that it lost once for each opening of a file, and it must
+  // be the sync of the append that hears of it.
+  std::unique_ptr<File> room_file_;
+  LogPosition room_segment_ = 0;
   uint64_t room_from_ = 0;
   uint64_t room_to_ = 0;
   std::vector<File*> files_;   // oldest first
@@ -60,9 +63,15 @@ class Log {
   // sync is cheaper when the file does not grow by it (95 us instead of 155 on the machine where
   // this was measured), as there is only data to write then and no metadata.
   bool WantsRoom() const;
-  LogSync BeginRoom();
+  // On an error there will be none in this segment.
+  Result<LogSync> BeginRoom();
   // While room is made, only appends that end before it: others wait for Synced.
   bool FitsBeforeRoom(const LogBatch& batch) const;
+
+  // Room on a disk that is full: zeros behind the end, as many of `bytes` as there is space for,
+  // and the end of them. They do nothing while a LogSync makes room.
+  void SecureRoom(uint64_t bytes);
+  void DropRoom();
 
   // Begins a new segment, so that those before it can be removed once they are covered. Does
   // nothing in a segment without records. On an error the present one goes on.

@@ -11,17 +11,20 @@ constexpr size_t kKeptBytes = 4 << 20;
 }  // namespace
 
 void LogBatch::Put(Keyspace keyspace, std::string_view key, std::string_view value) {
+  puts_ |= keyspace != Keyspace::kMeta;
   AppendOperationHead(LogOperation::Kind::kPut, keyspace, key.size(), value.size(), bytes_);
   bytes_.append(key);
   AppendValue(value);
 }
 
 void LogBatch::Delete(Keyspace keyspace, std::string_view key) {
+  deletes_ = true;
   AppendOperationHead(LogOperation::Kind::kDelete, keyspace, key.size(), std::nullopt, bytes_);
   AppendValue(key);
 }
 
 void LogBatch::DeleteRange(Keyspace keyspace, std::string_view begin, std::string_view end) {
+  deletes_ = true;
   AppendOperationHead(LogOperation::Kind::kDeleteRange, keyspace, begin.size(), end.size(), bytes_);
   bytes_.append(begin);
   AppendValue(end);
@@ -49,6 +52,7 @@ void LogBatch::Clear() {
   ends_.clear();
   large_bytes_ = 0;
   last_end_ = 0;
+  deletes_ = puts_ = false;
 }
 
 std::vector<LogBatch::Payload> LogBatch::Payloads() const {

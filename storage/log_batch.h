@@ -27,6 +27,8 @@ class LogBatch {
   void Clear();
 
   bool empty() const { return bytes_.empty(); }
+  // Whether it deletes, and puts nothing but what every change puts into kMeta.
+  bool only_frees() const { return deletes_ && !puts_; }
   uint64_t bytes() const { return bytes_.size() + large_bytes_; }  // encoded
 
   // What one record holds, in pieces; views of the batch.
@@ -64,6 +66,8 @@ class LogBatch {
   std::vector<End> ends_;
   uint64_t large_bytes_ = 0;
   uint64_t last_end_ = 0;  // of a record, in bytes()
+  bool deletes_ = false;
+  bool puts_ = false;
 };
 
 }  // namespace cartwheel::storage

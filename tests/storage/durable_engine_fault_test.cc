@@ -64,6 +64,120 @@ TEST(DurableEngineFault, AFullDiskFailsWritesUntilThereIsRoom) {
   EXPECT_EQ(machine.Get("b"), "2");
 }
 
+uint64_t BytesOn(const SimulatedDisk& disk) {
+  uint64_t sum = 0;
+  const std::vector<std::string> names = *disk.List();
+  for (const std::string& name : names) sum += disk.Contents(name).size();
+  return sum;
+}
+
+bool HasReserve(const SimulatedDisk& disk) {
+  return std::ranges::count(*disk.List(), Reserve::kName) == 1;
+}
+
+Result<void> Delete(DurableMachine& machine, const std::string& key) {
+  machine.engine().Delete(Keyspace::kData, key);
+  machine.engine().Delete(Keyspace::kExpiry, key);
+  machine.engine().Put(Keyspace::kMeta, "counts", "as many");
+  return machine.engine().Commit();
+}
+
+TEST(DurableEngineFault, OnADiskFullToTheLastByteDeletionsGoOnAndMakeRoom) {
+  for (const bool knows : {false, true}) {
+    DurableMachine machine({}, Reserve::kBytes);
+    ASSERT_TRUE(machine.Set("a", "1").has_value());
+    ASSERT_TRUE(machine.Set("b", std::string(5000, 'v')).has_value());
+    EXPECT_TRUE(HasReserve(machine.disk()));
+    machine.disk().SetCapacity(BytesOn(machine.disk()));
+    if (knows) {
+      EXPECT_FALSE(machine.Set("c", "3").has_value());
+      EXPECT_TRUE(HasReserve(machine.disk())) << "it is not for writes";
+    }
+    ASSERT_TRUE(Delete(machine, "a").has_value());
+    EXPECT_FALSE(HasReserve(machine.disk()));
+    EXPECT_EQ(machine.Get("a"), "(nil)");
+    const auto refused = machine.Set("c", "3");
+    ASSERT_FALSE(refused.has_value()) << "though there is room for it now";
+    EXPECT_EQ(refused.error().kind, Error::Kind::kNoSpace);
+    EXPECT_THAT(refused.error().message, HasSubstr("only deletions are taken"));
+    machine.RunFlush();
+    EXPECT_TRUE(HasReserve(machine.disk())) << "the log's room is back";
+    EXPECT_TRUE(machine.Set("c", "3").has_value());
+    machine.Restart();
+    EXPECT_EQ(machine.Get("a"), "(nil)");
+    EXPECT_EQ(machine.Get("b"), std::string(5000, 'v'));
+    EXPECT_EQ(machine.Get("c"), "3");
+  }
+}
+
+// The data file takes all space that there is, and it is not enough.
+TEST(DurableEngineFault, AFlushThatFailsLeavesDeletionsTheirRoom) {
+  DurableMachine machine({}, Reserve::kBytes);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(machine.Set("key" + std::to_string(i), std::string(100, 'v')).has_value());
+  }
+  machine.disk().SetCapacity(BytesOn(machine.disk()));
+  for (int i = 0; i < 1000; ++i) {
+    machine.base().FailFlushes(Error::Kind::kNoSpace, 1);
+    ASSERT_TRUE(Delete(machine, "key" + std::to_string(i)).has_value()) << i;
+    machine.disk().SetCapacity(BytesOn(machine.disk()));
+    machine.RunFlush();
+    if (i % 100 == 99) {
+      machine.Restart();
+      machine.disk().SetCapacity(BytesOn(machine.disk()));
+    }
+    machine.Tick(500);
+  }
+  EXPECT_FALSE(machine.Set("other", "1").has_value());
+  machine.base().FailFlushes(Error::Kind::kNoSpace, 0);
+  machine.disk().SetCapacity(2 * Reserve::kBytes);
+  machine.Tick(1000);
+  machine.RunFlush();
+  machine.Tick(1000);
+  EXPECT_TRUE(machine.Set("other", "1").has_value());
+  machine.Restart();
+  EXPECT_EQ(machine.Get("key0"), "(nil)");
+  EXPECT_EQ(machine.Get("other"), "1");
+}
+
+TEST(DurableEngineFault, AFullDiskWithoutReserveTakesDeletionsOnlyAsFarAsTheyFit) {
+  DurableMachine machine;
+  ASSERT_TRUE(machine.Set("a", "1").has_value());
+  machine.disk().SetCapacity(BytesOn(machine.disk()));
+  EXPECT_FALSE(Delete(machine, "a").has_value());
+  EXPECT_EQ(machine.Get("a"), "1");
+}
+
+TEST(DurableEngineFault, WithoutRoomForTheReserveAStoreStartsAndTakesDeletions) {
+  DurableMachine machine;
+  ASSERT_TRUE(machine.Set("a", "1").has_value());
+  machine.set_reserve_bytes(Reserve::kBytes);
+  machine.disk().SetCapacity(BytesOn(machine.disk()) + 5000);
+  machine.Restart();
+  EXPECT_FALSE(machine.Set("b", "2").has_value());
+  EXPECT_TRUE(Delete(machine, "a").has_value());
+  machine.disk().SetCapacity(2 * Reserve::kBytes);
+  machine.Tick(1000);
+  machine.RunFlush();
+  const auto set = machine.Set("b", "2");
+  EXPECT_TRUE(set.has_value()) << set.error().message;
+  machine.Restart();
+  EXPECT_EQ(machine.Get("a"), "(nil)");
+  EXPECT_EQ(machine.Get("b"), "2");
+}
+
+// A reserve that cannot be made for another reason is no reason to refuse writes.
+TEST(DurableEngineFault, AReserveThatTheDiskRefusesIsDoneWithout) {
+  DurableMachine machine;
+  ASSERT_TRUE(machine.Set("a", "1").has_value());
+  machine.set_reserve_bytes(Reserve::kBytes);
+  machine.Kill();
+  machine.disk().Fail(Call::kCreate, {.kind = Error::Kind::kPermission});
+  machine.Start();
+  EXPECT_TRUE(machine.Set("a", "2").has_value());
+  EXPECT_FALSE(HasReserve(machine.disk()));
+}
+
 TEST(DurableEngineFault, AWriteErrorIsFinalAndReadsGoOn) {
   DurableMachine machine;
   ASSERT_TRUE(machine.Set("a", "1").has_value());

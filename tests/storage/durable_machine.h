@@ -18,9 +18,14 @@ namespace cartwheel::storage {
 
 class DurableMachine {
  public:
-  explicit DurableMachine(const Settings& settings = {}) : settings_(settings) { Start(); }
+  explicit DurableMachine(const Settings& settings = {}, uint64_t reserve_bytes = 0)
+      : settings_(settings), reserve_bytes_(reserve_bytes) {
+    Start();
+  }
   ~DurableMachine() { Kill(); }
 
+  // From the next start on.
+  void set_reserve_bytes(uint64_t bytes) { reserve_bytes_ = bytes; }
   // Jobs of the helpers wait for RunSync and RunFlush unless `at_once`.
   void set_helpers_at_once(bool at_once) { at_once_ = at_once; }
 
@@ -31,11 +36,12 @@ class DurableMachine {
     base_ = base.get();
     syncer_ = syncer.get();
     flusher_ = flusher.get();
-    auto engine = NewDurableEngine({.disk = &disk_,
-                                    .base = std::move(base),
-                                    .syncer = std::move(syncer),
-                                    .flusher = std::move(flusher)},
-                                   DurableOptions{.settings = settings_, .lmdb = {}});
+    auto engine = NewDurableEngine(
+        {.disk = &disk_,
+         .base = std::move(base),
+         .syncer = std::move(syncer),
+         .flusher = std::move(flusher)},
+        DurableOptions{.settings = settings_, .lmdb = {}, .reserve_bytes = reserve_bytes_});
     if (!engine) return std::unexpected(engine.error());
     engine_ = *std::move(engine);
     return {};
@@ -93,6 +99,7 @@ class DurableMachine {
 
  private:
   Settings settings_;
+  uint64_t reserve_bytes_;  // 0: faults strike the calls that a test counts
   bool at_once_ = false;
   int64_t now_ms_ = 1'000'000;
   SimulatedDisk disk_;

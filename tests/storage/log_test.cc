@@ -564,11 +564,24 @@ TEST_F(LogTest, AReadThatFailsFailsTheOpening) {
   ExpectFound(0, 5);
 }
 
+// The zeros are not worth an error, but the same sync may lose what was appended.
+TEST_F(LogTest, AFullDiskMayRefuseTheZerosButNotTheirSync) {
+  Open();
+  const Result<LogSync> room = log_->BeginRoom();
+  ASSERT_TRUE(room.has_value());
+  disk_.Fail(SimulatedDisk::Call::kWrite, {.kind = Error::Kind::kNoSpace});
+  EXPECT_EQ(room->Run().error().kind, Error::Kind::kNoSpace);
+  disk_.Fail(SimulatedDisk::Call::kSync, {.kind = Error::Kind::kNoSpace});
+  EXPECT_EQ(room->Run().error().kind, Error::Kind::kIo);
+}
+
 TEST_F(LogTest, RoomIsNoneOfTheLogsBytes) {
   Open();
   Append(0);
   ASSERT_TRUE(log_->WantsRoom());
-  const LogSync room = log_->BeginRoom();
+  const Result<LogSync> begun = log_->BeginRoom();
+  ASSERT_TRUE(begun.has_value());
+  const LogSync& room = *begun;
   EXPECT_FALSE(log_->WantsRoom()) << "one at a time";
   EXPECT_TRUE(log_->FitsBeforeRoom(MakeBatch(1)));
   LogBatch large;
