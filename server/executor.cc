@@ -2,16 +2,26 @@
 
 #include <string>
 
+#include "server/config_text.h"
 #include "server/errors.h"
 
 namespace cartwheel::server {
+namespace {
+
+constexpr size_t kShownOfKey = 128;
+
+}  // namespace
 
 bool Executor::ReadValues(const OperationRequest& request, Access access, int64_t now_ms,
                           resp::ReplyWriter& reply) {
   for (const cluster::KeyRef& ref : request.keys) {
     auto value = store_.Read(ref, now_ms);
     if (!value) {
-      reply.Error(std::string(kDamagedRecord).append(cluster::Describe(value.error())));
+      reply.Error(std::string(kDamagedRecord)
+                      .append(cluster::Describe(value.error()))
+                      .append(" (key ")
+                      .append(QuoteWord(ref.key.substr(0, kShownOfKey)))
+                      .append(")"));
       return false;
     }
     if (access == Access::kRead) {
