@@ -1,6 +1,7 @@
 // A full disk, in two ways: a small file system (needs the right to mount) and a limit of the file
 // size (needs nothing). Writes are refused and say why, reads go on, and room makes it whole again.
 #include <csignal>
+#include <fstream>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <vector>
@@ -73,6 +74,13 @@ class SmallFileSystem {
 
   bool mounted() const { return mounted_; }
   std::string data() const { return directory_ / "data"; }
+  // Another file takes what is left.
+  void FillUp() {
+    const std::string chunk(4096, 'x');
+    std::ofstream file(directory_ / "filler", std::ios::binary);
+    while (file << chunk << std::flush) {
+    }
+  }
   void Grow() {
     EXPECT_EQ(mount("none", directory_.path().c_str(), "tmpfs", MS_REMOUNT, "size=16m"), 0);
   }
@@ -100,10 +108,57 @@ TEST(FullDisk, OfASmallFileSystemStillStarts) {
   Client after(server.port());
   ExpectExactly(after, kept);
   EXPECT_THAT(after.Call({"SET", "other", kValue}), StartsWith("-MISCONF "));
-  // Deleting makes room by itself; LMDB reuses it from the second commit on.
+  // Deleting makes room by itself, as soon as it is flushed.
   EXPECT_EQ(after.Call({"FLUSHALL"}), "OK");
-  EXPECT_EQ(after.Call({"SET", "small", "value"}), "OK");
+  EXPECT_TRUE(Eventually([&] { return after.Call({"SET", "small", "value"}) == "OK"; }));
   EXPECT_EQ(after.Call({"SET", "other", kValue}), "OK");
+}
+
+TEST(FullDisk, ToTheLastByteStillTakesDeletionsAndTheyMakeRoom) {
+  SmallFileSystem disk;
+  if (!disk.mounted()) GTEST_SKIP() << "may not mount a file system";
+  ServerProcess server({}, disk.data());
+  Client client(server.port());
+  const int kept = Fill(client, 0);
+  disk.FillUp();
+  // The last page that the log has takes some more.
+  int small = 0;
+  while (client.Call({"SET", "small" + std::to_string(small), "value"}) == "OK") ++small;
+  EXPECT_THAT(client.Call({"SET", "small", "value"}), StartsWith("-MISCONF "));
+  for (int i = 1; i < kept; ++i) ASSERT_EQ(client.Call({"DEL", "key" + std::to_string(i)}), "1");
+  EXPECT_TRUE(Eventually([&] { return client.Call({"SET", "small", "value"}) == "OK"; }));
+  EXPECT_EQ(client.Call({"SET", "other", kValue}), "OK");
+  server.Kill();
+  server.Start();
+  Client after(server.port());
+  EXPECT_EQ(after.Call({"DBSIZE"}), std::to_string(3 + small));
+  EXPECT_EQ(after.Call({"GET", "key0"}), kValue);
+  EXPECT_EQ(after.Call({"GET", "small"}), "value");
+  EXPECT_EQ(after.Call({"GET", "other"}), kValue);
+}
+
+// The flush behind each deletion finds no room; the deletions do.
+TEST(FullDisk, DeletionsGoOnWhileTheirFlushesFail) {
+  SmallFileSystem disk;
+  if (!disk.mounted()) GTEST_SKIP() << "may not mount a file system";
+  ServerProcess server({}, disk.data());
+  Client client(server.port());
+  const int kept = Fill(client, 0);
+  ASSERT_GT(kept, 8);
+  disk.FillUp();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(client.Call({"DEL", "key" + std::to_string(i)}), "1");
+    EXPECT_TRUE(
+        Eventually([&] { return !InfoField(client, "persistence", "last_flush_error").empty(); }));
+  }
+  EXPECT_THAT(client.Call({"SET", "small", "value"}), HasSubstr("only deletions are taken"));
+  server.Kill();
+  server.Start();
+  Client after(server.port());
+  EXPECT_EQ(after.Call({"DBSIZE"}), std::to_string(kept - 4));
+  EXPECT_EQ(after.Call({"DEL", "key4"}), "1") << "after a restart as well";
+  disk.Grow();
+  EXPECT_TRUE(Eventually([&] { return after.Call({"SET", "small", "value"}) == "OK"; }));
 }
 
 TEST(FullDisk, OfALimitOfTheFileSize) {
