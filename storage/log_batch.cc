@@ -14,29 +14,33 @@ void LogBatch::Put(Keyspace keyspace, std::string_view key, std::string_view val
   puts_ |= keyspace != Keyspace::kMeta;
   AppendOperationHead(LogOperation::Kind::kPut, keyspace, key.size(), value.size(), bytes_);
   bytes_.append(key);
-  AppendValue(value);
+  if (value.size() < kLargeValueBytes) {
+    bytes_.append(value);
+  } else {
+    large_.push_back({bytes_.size(), value});
+    large_bytes_ += value.size();
+  }
+  EndOperation();
 }
 
+// Keys and bounds are copied whatever their size: the caller's may be gone before the turn ends.
 void LogBatch::Delete(Keyspace keyspace, std::string_view key) {
   deletes_ = true;
   AppendOperationHead(LogOperation::Kind::kDelete, keyspace, key.size(), std::nullopt, bytes_);
-  AppendValue(key);
+  bytes_.append(key);
+  EndOperation();
 }
 
 void LogBatch::DeleteRange(Keyspace keyspace, std::string_view begin, std::string_view end) {
   deletes_ = true;
   AppendOperationHead(LogOperation::Kind::kDeleteRange, keyspace, begin.size(), end.size(), bytes_);
   bytes_.append(begin);
-  AppendValue(end);
+  bytes_.append(end);
+  EndOperation();
 }
 
-// The last bytes of an operation: here a record may end.
-void LogBatch::AppendValue(std::string_view value) {
-  bytes_.append(value.size() < kLargeValueBytes ? value : std::string_view());
-  if (value.size() >= kLargeValueBytes) {
-    large_.push_back({bytes_.size(), value});
-    large_bytes_ += value.size();
-  }
+// Here a record may end.
+void LogBatch::EndOperation() {
   if (bytes() - last_end_ < kRecordBytes) return;
   last_end_ = bytes();
   ends_.push_back({bytes_.size(), large_.size()});

@@ -1,6 +1,6 @@
 // The operations of one turn on their way to the log.
 //
-// Small keys and values are copied into one buffer that is kept from turn to turn; large values are
+// Keys and small values are copied into one buffer that is kept from turn to turn; large values are
 // only referred to, wherever they stay until Clear.
 #pragma once
 
@@ -58,7 +58,7 @@ class LogBatch {
     size_t large = 0;  // the number of large values before it
   };
 
-  void AppendValue(std::string_view value);
+  void EndOperation();
   Payload Between(End from, End to) const;
 
   std::string bytes_;
