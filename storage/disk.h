@@ -47,6 +47,7 @@ class Disk {
   // Reading and writing. Create empties a file that exists; Open fails on one that does not.
   virtual Result<std::unique_ptr<File>> Create(const std::string& name) = 0;
   virtual Result<std::unique_ptr<File>> Open(const std::string& name) = 0;
+  // No error where there is no such file: whoever removes several may have to begin again.
   virtual Result<void> Remove(const std::string& name) = 0;
   // Makes creations and removals survive a power loss.
   virtual Result<void> SyncDirectory() = 0;

@@ -119,7 +119,7 @@ class PosixDisk : public Disk {
 
   Result<void> Remove(const std::string& name) override {
     const std::string path = PathOf(name);
-    if (::unlink(path.c_str()) == 0) return {};
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
     return std::unexpected(ErrnoError(errno, path));
   }
 

@@ -200,8 +200,8 @@ Result<void> SimulatedDisk::Remove(const std::string& name) {
   if (const auto fault = state_->Strike(Call::kRemove)) {
     return std::unexpected(Error{fault->kind, name + ": the simulated disk fails to remove"});
   }
-  if (state_->names.erase(name) > 0) return {};
-  return std::unexpected(Error{Error::Kind::kInvalid, name + ": there is no such file"});
+  state_->names.erase(name);
+  return {};
 }
 
 Result<void> SimulatedDisk::SyncDirectory() {
