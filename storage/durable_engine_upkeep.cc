@@ -92,7 +92,7 @@ bool DurableEngine::FlushIsDue() const {
   const uint64_t limit = settings_.memory_bytes / kFlushShare;
   return flush_wanted_ || flush_error_ ||
          log_->end() - last_seal_ >= settings_.checkpoint_log_bytes ||
-         (limit != 0 && table_.active().bytes >= limit) ||
+         (limit != 0 && table_.dirty_bytes() >= limit) ||
          (settings_.checkpoint_interval_ms != 0 && dirty_since_ms_ >= 0 &&
           now_ms_ - dirty_since_ms_ >= settings_.checkpoint_interval_ms);
 }
