@@ -15,9 +15,10 @@ void Layer::Replace(const Entry& old, Entry* fresh) {
   entries_[old.ordinal] = fresh;
 }
 
-void Layer::Restore(uint32_t ordinal, Entry* entry) {
-  if (entry == nullptr) runs_.Remove(entries_[ordinal]->key(), ordinal, entries_);
-  entries_[ordinal] = entry;
+void Layer::Truncate(size_t size) {
+  if (size == entries_.size()) return;
+  runs_.RemoveFrom(static_cast<uint32_t>(size), entries_.size() - size);
+  entries_.resize(size);
 }
 
 const Entry* Layer::Find(std::string_view key) const {

@@ -29,8 +29,10 @@ class Layer {
   void Add(Entry* entry);
   // `fresh` takes the place of the entry with its key. Sets fresh->ordinal.
   void Replace(const Entry& old, Entry* fresh);
-  // Takes back an Add or undoes a Replace: the place holds `entry` from now on, or nothing.
-  void Restore(uint32_t ordinal, Entry* entry);
+  // Undoes a Replace: the entry has its place again.
+  void Restore(Entry* entry) { entries_[entry->ordinal] = entry; }
+  // Takes back what was added after the first `size` entries; those may be gone by now.
+  void Truncate(size_t size);
   // Hides the entries older than `sequence` that it covers; they stay in their places.
   void DeleteRange(std::string_view begin, std::string_view end, uint64_t sequence) {
     ranges_.Assign(begin, end, sequence);
@@ -40,7 +42,7 @@ class Layer {
   // No more changes: from here on any thread may read.
   void Seal() { runs_.SortTail(entries_); }
 
-  // By ordinal; nullptr where there is none any more.
+  // By ordinal.
   const std::vector<Entry*>& entries() const { return entries_; }
   const RangeMap& ranges() const { return ranges_; }
 

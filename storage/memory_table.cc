@@ -29,7 +29,7 @@ MemoryTable::~MemoryTable() {
       const auto& entries = generation->layers[i].entries();
       const size_t from = i == generation->retired_layers ? generation->retired_entries : 0;
       for (Entry* entry : entries | std::views::drop(from)) {
-        if (entry != nullptr && entry->superseded()) Entry::Free(entry);
+        if (entry->superseded()) Entry::Free(entry);
       }
     }
   }
@@ -70,7 +70,7 @@ void MemoryTable::Prefetch(Keyspace keyspace, std::span<const std::string_view> 
 
 void MemoryTable::Cache(Keyspace keyspace, std::string_view key, uint64_t hash,
                         std::string_view value) {
-  if (value.size() > kMaxCachedValueBytes) return;
+  if (keyspace != Keyspace::kData || value.size() > kMaxCachedValueBytes) return;
   if (limit_ != 0 && bytes() > limit_ + limit_ / kCacheSlackShare) return;
   // Of the present: no deleted range covers the key, or Find would have known it.
   Entry* entry = Entry::New(key, value, sequence_);
@@ -125,7 +125,7 @@ void MemoryTable::Place(Write& write) {
   ++active_->changes;
 }
 
-// As if it had not been placed. The last write first.
+// As if it had not been placed, but for the layer's place for a new key. The last write first.
 void MemoryTable::TakeBack(const Write& write) {
   Entry* entry = write.entry;
   const uint64_t hash = HashIndex::HashOf(entry->key());
@@ -136,13 +136,23 @@ void MemoryTable::TakeBack(const Write& write) {
   } else {
     keys.Remove(entry, hash);
   }
-  active_->layer(write.keyspace).Restore(entry->ordinal, write.in_place ? write.before : nullptr);
   active_->bytes -= entry->memory();
   --active_->changes;
   if (write.in_place) {
+    active_->layer(write.keyspace).Restore(write.before);
     active_->bytes += write.before->memory();
   } else {
     --active_->keys;
+  }
+}
+
+// The active generation as it was before the turn.
+void MemoryTable::TakeBackTurn() {
+  for (const Write& write : writes_ | std::views::reverse) TakeBack(write);
+  active_->changes -= deletions_.size();
+  for (size_t i = 0; i < kKeyspaceCount; ++i) {
+    if (turn_open()) active_->layers[i].Truncate(places_before_[i]);
+    if (auto& before = ranges_before_[i]) active_->layers[i].SetRanges(std::move(before->layer));
   }
 }
 
@@ -160,7 +170,15 @@ void MemoryTable::DeleteRange(Keyspace keyspace, std::string_view begin, std::st
 }
 
 void MemoryTable::BeginTurn() {
-  if (!turn_open()) turn_began_after_ = sequence_;
+  if (turn_open()) return;
+  turn_began_after_ = sequence_;
+  NotePlaces();
+}
+
+void MemoryTable::NotePlaces() {
+  for (size_t i = 0; i < kKeyspaceCount; ++i) {
+    places_before_[i] = active_->layers[i].entries().size();
+  }
 }
 
 void MemoryTable::EndTurn() {
@@ -183,27 +201,16 @@ void MemoryTable::Accept() {
 }
 
 void MemoryTable::Undo() {
-  for (const Write& write : writes_ | std::views::reverse) {
-    TakeBack(write);
-    Free(write.entry);
-  }
-  active_->changes -= deletions_.size();
+  TakeBackTurn();
+  for (const Write& write : writes_) Free(write.entry);
   for (size_t i = 0; i < kKeyspaceCount; ++i) {
-    auto& before = ranges_before_[i];
-    if (!before) continue;
-    active_->layers[i].SetRanges(std::move(before->layer));
-    hidden_[i] = std::move(before->hidden);
+    if (auto& before = ranges_before_[i]) hidden_[i] = std::move(before->hidden);
   }
   EndTurn();
 }
 
 void MemoryTable::Seal(LogPosition end) {
-  for (const Write& write : writes_ | std::views::reverse) TakeBack(write);
-  active_->changes -= deletions_.size();
-  for (size_t i = 0; i < kKeyspaceCount; ++i) {
-    auto& before = ranges_before_[i];
-    if (before) active_->layers[i].SetRanges(std::exchange(before->layer, {}));
-  }
+  TakeBackTurn();
 
   if (!active_->empty()) {
     for (Layer& layer : active_->layers) layer.Seal();
@@ -216,7 +223,11 @@ void MemoryTable::Seal(LogPosition end) {
     sealed_.push_back(std::exchange(active_, std::make_unique<Generation>()));
   }
 
+  NotePlaces();
   for (Write& write : writes_) Place(write);
+  for (auto& before : ranges_before_) {
+    if (before) before->layer.Clear();
+  }
   for (const RangeDeletion& deletion : deletions_) {
     active_->layer(deletion.keyspace).DeleteRange(deletion.begin, deletion.end, deletion.sequence);
     ++active_->changes;

@@ -45,7 +45,8 @@ class MemoryTable {
   // Brings what Find and a write of these keys look at into the processor's cache.
   void Prefetch(Keyspace keyspace, std::span<const std::string_view> keys);
 
-  // Remembers what the base store has under a key that Find did not know. Only while there is room.
+  // Remembers what the base store has under a key that Find did not know. Only records, and only
+  // while there is room.
   void Cache(Keyspace keyspace, std::string_view key, uint64_t hash, std::string_view value);
 
   // The value as stored; for a log that refers to it. It stays until Accept or Undo.
@@ -105,10 +106,12 @@ class MemoryTable {
   RangeMap& hidden(Keyspace keyspace) { return hidden_[static_cast<size_t>(keyspace)]; }
   bool IsActive(const Entry& entry) const;
   void BeginTurn();
+  void NotePlaces();
   void EndTurn();
   Entry* Add(Keyspace keyspace, std::string_view key, std::optional<std::string_view> value);
   void Place(Write& write);
   void TakeBack(const Write& write);
+  void TakeBackTurn();
   void Free(Entry* entry);
 
   void StartSweep();
@@ -129,6 +132,7 @@ class MemoryTable {
   std::vector<uint64_t> hashes_;  // scratch, reused
   std::vector<RangeDeletion> deletions_;
   std::array<std::optional<RangesBefore>, kKeyspaceCount> ranges_before_;
+  std::array<size_t, kKeyspaceCount> places_before_{};  // entries of the active layers
 
   uint64_t sequence_ = 0;  // of the last write
   uint64_t turn_began_after_ = 0;

@@ -74,7 +74,7 @@ bool MemoryTable::Retire(size_t effort) {
       if (next + kPrefetchDistance < entries.size()) {
         __builtin_prefetch(entries[next + kPrefetchDistance]);
       }
-      if (entries[next] != nullptr) RetireEntry(keyspace, entries[next]);
+      RetireEntry(keyspace, entries[next]);
     }
     next = 0;
     ++generation.retired_layers;
@@ -85,8 +85,8 @@ bool MemoryTable::Retire(size_t effort) {
 
 void MemoryTable::RetireEntry(Keyspace keyspace, Entry* entry) {
   if (entry->superseded()) return Free(entry);
-  // Only records are read often enough to be kept without need.
-  if (entry->is_tombstone() || keyspace == Keyspace::kExpiry) {
+  // Only records are read often enough to be kept without need, and only they are evicted.
+  if (entry->is_tombstone() || keyspace != Keyspace::kData) {
     index(keyspace).Remove(entry, HashIndex::HashOf(entry->key()));
     return Free(entry);
   }

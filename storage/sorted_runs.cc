@@ -39,21 +39,13 @@ void SortedRuns::Add(std::string_view key, uint32_t ordinal, const Entries& entr
   if (tail_.size() >= kTailItems) SortTail(entries);
 }
 
-void SortedRuns::Remove(std::string_view key, uint32_t ordinal, const Entries& entries) {
-  for (size_t i = tail_.size(); i-- > 0;) {
-    if (tail_[i].ordinal != ordinal) continue;
-    tail_[i] = tail_.back();
-    tail_.pop_back();
-    return;
-  }
-  for (auto run = runs_.begin(); run != runs_.end(); ++run) {
-    const auto item = LowerBound(*run, key, entries);
-    if (item == run->end() || item->ordinal != ordinal) continue;
-    run->erase(item);
-    if (run->empty()) runs_.erase(run);
-    return;
-  }
-  Check(false, "the key has an item");
+// The newest items are in the tail, else in the last runs.
+void SortedRuns::RemoveFrom(uint32_t first, size_t count) {
+  const auto is_after = [first](const Item& item) { return item.ordinal >= first; };
+  count -= std::erase_if(tail_, is_after);
+  for (size_t i = runs_.size(); i-- > 0 && count > 0;) count -= std::erase_if(runs_[i], is_after);
+  std::erase_if(runs_, [](const Run& run) { return run.empty(); });
+  Check(count == 0, "every ordinal has an item");
 }
 
 void SortedRuns::SortTail(const Entries& entries) {

@@ -34,8 +34,9 @@ class SortedRuns {
 
   // A key that no item has.
   void Add(std::string_view key, uint32_t ordinal, const Entries& entries);
-  // Takes the item of a key out again; rare, and slow.
-  void Remove(std::string_view key, uint32_t ordinal, const Entries& entries);
+  // Takes out the items with ordinals from `first` on, `count` of them. Rare: passes over the tail,
+  // and over runs if they were sorted into some.
+  void RemoveFrom(uint32_t first, size_t count);
   // Makes a run of what is in the tail, so that all items are in runs.
   void SortTail(const Entries& entries);
 
