@@ -73,13 +73,16 @@ class DurableMachine {
     now_ms_ += ms;
     engine_->Tick(now_ms_, now_ms_);
   }
-  // The helper does its job; the engine hears of it.
+  // The helper does its job.
+  void FinishSync() { syncer_->Wait(); }
+  void FinishFlush() { flusher_->Wait(); }
+  // And the engine hears of it.
   void RunSync() {
-    syncer_->Wait();
+    FinishSync();
     Tick(0);
   }
   void RunFlush() {
-    flusher_->Wait();
+    FinishFlush();
     Tick(0);
   }
 

@@ -19,4 +19,22 @@ std::pair<std::string, std::string> CollidingKeys() {
   return found;
 }
 
+std::vector<std::string> FewKeys() {
+  std::vector<std::string> keys;
+  for (const char a : std::string_view("\x01mz\xff")) {
+    keys.emplace_back(1, a);
+    for (const char b : std::string_view("am\x80")) keys.push_back({a, b});
+    for (const char b : std::string_view("bn\xfe")) keys.push_back({a, b, b});
+  }
+  for (const size_t size : {399U, 400U, 401U, 404U, 405U, 511U, 512U, 3000U}) {
+    for (const char last : std::string_view("\x01kz")) {
+      keys.push_back(std::string(size - 1, 'm') + last);
+    }
+  }
+  const auto [one, other] = CollidingKeys();
+  keys.push_back(one);
+  keys.push_back(other);
+  return keys;
+}
+
 }  // namespace cartwheel::storage

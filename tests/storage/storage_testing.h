@@ -59,13 +59,15 @@ class Random {
 using Contents = std::vector<std::pair<std::string, std::string>>;
 
 // Everything from `from` on, in the cursor's order.
-inline Contents ScanFrom(Reader& reader, Keyspace keyspace, std::string_view from = "") {
+inline Contents ScanFrom(Cursor& cursor, std::string_view from = "") {
   Contents contents;
-  const auto cursor = reader.NewCursor(keyspace);
-  for (cursor->Seek(from); cursor->Valid(); cursor->Next()) {
-    contents.emplace_back(cursor->key(), cursor->value());
+  for (cursor.Seek(from); cursor.Valid(); cursor.Next()) {
+    contents.emplace_back(cursor.key(), cursor.value());
   }
   return contents;
+}
+inline Contents ScanFrom(Reader& reader, Keyspace keyspace, std::string_view from = "") {
+  return ScanFrom(*reader.NewCursor(keyspace), from);
 }
 
 // For stores that no test pulls the plug on: fsync is most of their time.
@@ -88,6 +90,10 @@ inline std::unique_ptr<Engine> OpenOrDie(const std::string& directory,
 
 // Two long keys that share the first 400 bytes and the hash, found by trying.
 std::pair<std::string, std::string> CollidingKeys();
+
+// Few enough that random choices hit them again and again: of one to three letters, at LMDB's
+// limits, long with a common beginning, and a pair with equal hashes.
+std::vector<std::string> FewKeys();
 
 // The exit status of `body` run in a forked child; -signal when a signal ended it.
 inline int RunInChild(const std::function<int()>& body) {
