@@ -24,7 +24,7 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan crash \
-  tidy format format-check fuzz compat bench docs docs-check docker docker-test clean
+  tidy format format-check fuzz compat bench soak docs docs-check docker docker-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -88,6 +88,11 @@ compat: server ## real Redis clients, then random requests compared with redis-s
 bench: server ## throughput, p50/p99 and CPU per operation beside redis-server, same run
 	@.ci/install-packages $(BENCH_PACKAGES)
 	@python3 tests/bench/bench.py $(BENCH)
+
+soak: server ## a data set four times the memory for a minute: replies right, memory, log and disk bounded
+	@.ci/install-packages python3
+	@python3 tests/soak/soak.py --canary --seconds 6 --maxmemory 16mb
+	@python3 tests/soak/soak.py $(SOAK)
 
 docs: test-packages ## regenerates docs/commands.md and docs/configuration.md from their tables
 	@cmake --preset release > /dev/null && cmake --build --preset release --target generate_docs
