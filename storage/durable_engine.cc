@@ -97,14 +97,14 @@ std::optional<std::string_view> DurableEngine::Get(Keyspace keyspace, std::strin
   if (found.state == MemoryTable::State::kValue) [[likely]]
     return found.value;
   if (found.state == MemoryTable::State::kDeleted) return std::nullopt;
-  ++base_reads_;
+  CountBaseRead();
   const auto value = reader_->Get(keyspace, key);
   if (value) table_.Cache(keyspace, key, hash, *value);
   return value;
 }
 
 std::unique_ptr<Cursor> DurableEngine::NewCursor(Keyspace keyspace) {
-  ++base_reads_;
+  CountBaseRead();
   std::unique_ptr<Cursor> cursor = reader_->NewCursor(keyspace);
   for (const Generation* generation : table_.Unflushed()) {
     cursor = std::make_unique<LayerCursor>(generation->layer(keyspace), std::move(cursor));

@@ -76,7 +76,8 @@ class DurableEngine : public Engine {
   void FlushFailed(const Error& error);
   bool FlushIsDue() const;
   void DecideWhetherWritesWait();
-  void ReleasePages();
+  void CountBaseRead();
+  void ReleasePages(uint64_t share);
 
   const DurableOptions options_;
   Settings settings_;

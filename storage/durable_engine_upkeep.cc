@@ -18,6 +18,7 @@ constexpr uint64_t kMaxTransactionKeys = 65536;
 // go of when it might be this share.
 constexpr uint64_t kMappedPerRead = 64 << 10;
 constexpr uint64_t kMappedShare = 64;
+constexpr uint64_t kMappedShareInTurn = 16;
 constexpr uint64_t kMostMapped = 16 << 20;
 
 constexpr int64_t kSyncIntervalMs = 1000;
@@ -47,12 +48,19 @@ void DurableEngine::Advance(size_t effort) {
   if (FlushIsDue()) BeginFlush(log_->end());
   TendReserve();
   DecideWhetherWritesWait();
-  ReleasePages();
+  ReleasePages(kMappedShare);
   table_.Reclaim(effort);
 }
 
-void DurableEngine::ReleasePages() {
-  uint64_t most = settings_.memory_bytes / kMappedShare;
+// In the midst of a turn only when a lot was read, since pages needed again are faults again. What
+// was read stays readable.
+void DurableEngine::CountBaseRead() {
+  ++base_reads_;
+  ReleasePages(kMappedShareInTurn);
+}
+
+void DurableEngine::ReleasePages(uint64_t share) {
+  uint64_t most = settings_.memory_bytes / share;
   if (most == 0 || most > kMostMapped) most = kMostMapped;
   if (base_reads_ * kMappedPerRead < most) return;
   base_reads_ = 0;

@@ -57,7 +57,8 @@ class MemoryBaseStore : public BaseStore {
   std::unique_ptr<BaseReader> NewReader(std::optional<Error>& failure) override;
   Result<void> Flush(const FlushPlan& plan, uint64_t transaction_keys) override;
   bool GrowAfterFailure() override;
-  void ReleasePages() override {}
+  void ReleasePages() override { ++releases_; }
+  uint64_t releases() const { return releases_; }
   uint64_t bytes_on_disk() const override;
   uint64_t free_bytes() const override { return 0; }
 
@@ -66,6 +67,7 @@ class MemoryBaseStore : public BaseStore {
   std::mutex mutex_;
   FlushFault fault_{.count = 0};
   std::atomic<uint32_t> reads_to_fail_ = 0;
+  std::atomic<uint64_t> releases_ = 0;
 };
 
 }  // namespace cartwheel::storage
