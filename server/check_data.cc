@@ -21,8 +21,9 @@ constexpr std::string_view kWhatToDo = R"(
 What to do:
   1. Copy the directory as it is before anything else writes to it, and look at the disk
      (dmesg, smartctl): damage here is bytes that the disk gave back otherwise than written.
-  2. The server starts on it unless pages of the data file are damaged, serves everything that is
-     not named above, and answers an error for damaged keys. DEL or SET of such a key repairs it.
+  2. The server starts on it unless the data file is cut off or broken at its beginning. It serves
+     what is not named above and answers an error for damaged keys; DEL or SET of such a key
+     repairs it. Where pages are damaged, the next flush may fail, and then writes are refused.
   3. With damaged pages, or with damaged bytes in the log whose changes matter, restore a backup.
 )";
 
@@ -44,7 +45,9 @@ void DescribeBase(const storage::BaseCheck& base, std::string& out) {
       fmt::format("data file  {}, pages of {}: {} in use, {} free\n", FormatBytes(base.file_bytes),
                   FormatBytes(base.page_bytes), base.used_pages, base.free_pages);
   if (base.lost_pages > 0) {
-    out += fmt::format("           {} pages are neither; wasted, but no damage\n", base.lost_pages);
+    out += fmt::format("           {} pages are neither; {}\n", base.lost_pages,
+                       base.damage.empty() ? "wasted, but no damage"
+                                           : "they are behind the damage below, or wasted");
   }
   for (const std::string& line : base.damage) out += "           damaged: " + line + '\n';
 }

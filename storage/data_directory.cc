@@ -117,14 +117,23 @@ Result<DataDirectory> DataDirectory::Open(const std::string& path) {
 }
 
 Result<DataDirectory> DataDirectory::OpenForCheck(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return std::unexpected(ErrnoError(errno, path));
+    return Fail(Error::Kind::kInvalid,
+                path + ": there is no such directory; name the directory that 'dir' is set to");
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    return Fail(Error::Kind::kInvalid,
+                path + ": not a directory; name the data directory, not a file");
+  }
   Result<UniqueFd> lock = LockForCheck(path + "/cartwheel.lock");
   if (!lock) return std::unexpected(lock.error());
   DataDirectory directory(path, *std::move(lock));
-  if (!Exists(directory.format_file())) {
-    return Fail(Error::Kind::kInvalid,
-                directory.format_file() + ": missing; this directory holds no store");
+  if (auto found = directory.RefuseNoStore(); !found) return std::unexpected(found.error());
+  if (auto inspected = directory.InspectFormat(); !inspected) {
+    return std::unexpected(inspected.error());
   }
-  if (auto known = directory.InspectFormat(); !known) return std::unexpected(known.error());
   return directory;
 }
 
@@ -165,6 +174,24 @@ Result<void> DataDirectory::RefuseLog() const {
                     "backup, or remove the log-* files to start empty");
   }
   return {};
+}
+
+// Says what the directory holds instead of a store.
+Result<void> DataDirectory::RefuseNoStore() const {
+  if (Exists(format_file())) return {};
+  if (Exists(creating_file())) {
+    return Fail(Error::Kind::kInvalid, path_ +
+                                           ": a store whose making was interrupted; there is "
+                                           "nothing in it, and the next start makes it afresh");
+  }
+  if (Exists(data_file())) {
+    return Fail(Error::Kind::kCorrupt,
+                format_file() + ": missing beside a data.mdb; restore it from a backup");
+  }
+  if (auto none = RefuseLog(); !none) return none;
+  return Fail(Error::Kind::kInvalid, path_ +
+                                         ": holds no store of Cartwheel (no cartwheel.format); "
+                                         "name the directory that 'dir' is set to");
 }
 
 Result<void> DataDirectory::StartAfresh() {

@@ -43,6 +43,7 @@ class DataDirectory {
   Result<void> StartAfresh();
   static Result<void> WriteFormat(const std::string& path);
   Result<void> RefuseLog() const;
+  Result<void> RefuseNoStore() const;
 
   std::string path_;
   UniqueFd lock_;

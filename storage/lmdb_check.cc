@@ -27,6 +27,7 @@ class Checker {
     result_.free_pages = walk_.free_pages();
     result_.lost_pages = walk_.lost_pages();
     result_.damage = walk_.damage();
+    NoteIfCutOff();
     return std::move(result_);
   }
 
@@ -67,6 +68,15 @@ class Checker {
                  }
                  std::memcpy(&result_.covered, value.data(), value.size());
                });
+  }
+
+  // Missing pages that are in use are damage already; this says what became of them all.
+  void NoteIfCutOff() {
+    const uint64_t expected = (walk_.meta().last_page + 1) * walk_.meta().page_size;
+    if (result_.damage.empty() || result_.file_bytes >= expected) return;
+    result_.damage.insert(result_.damage.begin(), walk_.path() + ": cut off at " +
+                                                      std::to_string(result_.file_bytes) + " of " +
+                                                      std::to_string(expected) + " bytes");
   }
 
   void Count(Keyspace keyspace, std::string_view key, std::string_view value) {

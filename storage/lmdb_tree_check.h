@@ -26,6 +26,7 @@ class LmdbTreeCheck {
   static Result<LmdbTreeCheck> Open(const std::string& path);
 
   const LmdbMeta& meta() const { return meta_; }
+  const std::string& path() const { return path_; }
   uint64_t file_bytes() const { return file_bytes_; }
 
   // `name` is for messages.

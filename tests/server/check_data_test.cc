@@ -17,6 +17,7 @@ namespace cartwheel::server {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int64_t kNow = 1'700'000'000'000;
 
@@ -129,7 +130,8 @@ TEST_F(CheckDataTest, SeesPagesThatAreGone) {
   std::filesystem::resize_file(data_ + "/data.mdb", size / 2);
   const DataReport report = CheckData(data_);
   EXPECT_EQ(report.exit_code, 1) << report.text;
-  EXPECT_THAT(report.text, HasSubstr("data.mdb"));
+  EXPECT_THAT(report.text, HasSubstr("data.mdb: cut off at " + std::to_string(size / 2)));
+  EXPECT_THAT(report.text, Not(HasSubstr("no damage")));
 }
 
 TEST_F(CheckDataTest, RefusesADirectoryInUse) {
@@ -141,13 +143,39 @@ TEST_F(CheckDataTest, RefusesADirectoryInUse) {
 }
 
 TEST_F(CheckDataTest, RefusesWhatIsNoStore) {
-  for (const std::string& path : {directory_.path(), directory_ / "missing"}) {
+  const std::string file = directory_ / "file";
+  std::ofstream(file) << "no store";
+  for (const auto& [path, reason] : std::map<std::string, std::string>{
+           {directory_.path(), directory_.path() + ": holds no store"},
+           {directory_ / "missing", "missing: there is no such directory"},
+           {file, "file: not a directory"}}) {
     const DataReport report = CheckData(path);
     EXPECT_EQ(report.exit_code, 2) << path;
-    EXPECT_THAT(report.text, HasSubstr("holds no store"));
+    EXPECT_THAT(report.text, HasSubstr(reason));
   }
   EXPECT_FALSE(std::filesystem::exists(directory_ / "missing"));
   EXPECT_FALSE(std::filesystem::exists(directory_ / "cartwheel.lock"));
+}
+
+TEST_F(CheckDataTest, AStoreWithoutItsFormatFileIsDamaged) {
+  MakeStore();
+  std::filesystem::remove(data_ + "/cartwheel.format");
+  const DataReport with_data = CheckData(data_);
+  EXPECT_EQ(with_data.exit_code, 1);
+  EXPECT_THAT(with_data.text, HasSubstr("cartwheel.format: missing beside a data.mdb"));
+  std::filesystem::remove(data_ + "/data.mdb");
+  const DataReport log_only = CheckData(data_);
+  EXPECT_EQ(log_only.exit_code, 1);
+  EXPECT_THAT(log_only.text, HasSubstr("the log of a store whose other files are missing"));
+}
+
+TEST_F(CheckDataTest, AStoreWhoseMakingWasInterruptedHoldsNothing) {
+  std::filesystem::create_directory(data_);
+  std::ofstream(data_ + "/cartwheel.creating") << "cartwheel-format 2\n";
+  std::ofstream(data_ + "/data.mdb") << "half a page";
+  const DataReport report = CheckData(data_);
+  EXPECT_EQ(report.exit_code, 2);
+  EXPECT_THAT(report.text, HasSubstr("making was interrupted"));
 }
 
 TEST_F(CheckDataTest, ACopyWithoutTheLockFileCanBeChecked) {
