@@ -51,7 +51,7 @@ void AddLogFields(Context& info) {
   text.Add("aof_current_rewrite_time_sec", info.flush_runs_for_s);
   text.Add("aof_last_bgrewrite_status", info.flush_status());
   text.Add("aof_rewrites", state.flushes);
-  text.Add("aof_rewrites_consecutive_failures", 0);
+  text.Add("aof_rewrites_consecutive_failures", state.failed_flushes);
   text.Add("aof_last_write_status", info.write_status());
   text.Add("aof_last_cow_size", 0);
   text.AddZeros({"module_fork_in_progress", "module_fork_last_cow_size"});

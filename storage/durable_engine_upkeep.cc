@@ -142,6 +142,7 @@ void DurableEngine::CollectFlush() {
     state_.last_flush_error = outcome->removed.error().message;
   }
   ++state_.flushes;
+  state_.failed_flushes = 0;
   state_.last_flush_unix_ms = unix_ms_;
   state_.last_flush_entries = outcome->entries;
   state_.last_flush_us = outcome->took_us;
@@ -168,6 +169,7 @@ void DurableEngine::FlushFailed(const Error& error) {
   state_.last_flush_error = error.message;
   flush_error_ = error;
   if (error.kind != Error::Kind::kNoSpace) {
+    ++state_.failed_flushes;
     if (!final_) final_ = error;
     return;
   }
@@ -177,6 +179,7 @@ void DurableEngine::FlushFailed(const Error& error) {
     flush_wanted_ = true;
     return;
   }
+  ++state_.failed_flushes;
   flush_not_before_ms_ = now_ms_ + kFlushRetryMs;
 }
 

@@ -105,7 +105,8 @@ struct Persistence {
   uint64_t dirty_keys = 0;
   uint64_t changes_since_flush = 0;  // puts and deletions, of one key as often as they happened
 
-  uint64_t flushes = 0;  // that succeeded
+  uint64_t flushes = 0;         // that succeeded
+  uint64_t failed_flushes = 0;  // since one succeeded
   bool flush_running = false;
   bool sync_running = false;
   int64_t last_flush_unix_ms = 0;  // when it ended; of the start at first

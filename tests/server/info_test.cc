@@ -219,10 +219,12 @@ TEST(Info, PersistenceShowsWhatAFlushCameTo) {
               AllOf(HasSubstr("rdb_saves:1\r\n"), HasSubstr("rdb_last_bgsave_time_sec:3\r\n"),
                     HasSubstr("last_flush_entries:42\r\n"), HasSubstr("last_flush_ms:3400\r\n")));
   state.last_flush_error = "data.mdb: no room";
+  state.failed_flushes = 2;
   state.sync_errors = 1;
   EXPECT_THAT(InfoOf(redis, "persistence"),
               AllOf(HasSubstr("rdb_last_bgsave_status:err\r\n"),
                     HasSubstr("aof_last_bgrewrite_status:err\r\n"),
+                    HasSubstr("aof_rewrites_consecutive_failures:2\r\n"),
                     HasSubstr("aof_last_write_status:err\r\n"),
                     HasSubstr("last_flush_error:data.mdb: no room\r\n")));
 }

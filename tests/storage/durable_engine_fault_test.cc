@@ -248,6 +248,7 @@ TEST(DurableEngineFault, AFlushWithoutSpaceIsTriedAgain) {
   machine.Tick();
   machine.RunFlush();
   EXPECT_THAT(machine.state().last_flush_error, Not(IsEmpty()));
+  EXPECT_EQ(machine.state().failed_flushes, 1U);
   EXPECT_TRUE(machine.Set("b", "2").has_value()) << "the log takes it";
   EXPECT_FALSE(machine.state().flush_running) << "not at once";
   machine.Tick(1000);
@@ -255,6 +256,7 @@ TEST(DurableEngineFault, AFlushWithoutSpaceIsTriedAgain) {
   machine.RunFlush();
   EXPECT_THAT(machine.state().last_flush_error, IsEmpty());
   EXPECT_EQ(machine.state().flushes, 1U);
+  EXPECT_EQ(machine.state().failed_flushes, 0U);
   EXPECT_EQ(machine.Get("a"), "1");
 }
 
