@@ -20,6 +20,8 @@ constexpr uint64_t kMappedPerRead = 64 << 10;
 constexpr uint64_t kMappedShare = 64;
 constexpr uint64_t kMappedShareInTurn = 16;
 constexpr uint64_t kMostMapped = 16 << 20;
+// Less would cost more time in mapping again than the memory is worth.
+constexpr uint64_t kLeastMapped = 4 << 20;
 
 constexpr int64_t kSyncIntervalMs = 1000;
 // A sync that takes longer makes writes wait, as Redis does: else a slow disk would leave more than
@@ -60,8 +62,9 @@ void DurableEngine::CountBaseRead() {
 }
 
 void DurableEngine::ReleasePages(uint64_t share) {
-  uint64_t most = settings_.memory_bytes / share;
-  if (most == 0 || most > kMostMapped) most = kMostMapped;
+  const uint64_t most = settings_.memory_bytes == 0
+                            ? kMostMapped
+                            : std::clamp(settings_.memory_bytes / share, kLeastMapped, kMostMapped);
   if (base_reads_ * kMappedPerRead < most) return;
   base_reads_ = 0;
   base_->ReleasePages();

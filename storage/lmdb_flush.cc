@@ -1,5 +1,6 @@
 #include "storage/lmdb_flush.h"
 
+#include <algorithm>
 #include <string>
 
 #include "storage/long_key_bucket.h"
@@ -7,8 +8,10 @@
 namespace cartwheel::storage {
 namespace {
 
-// A transaction holds what it writes in memory.
-constexpr uint64_t kTransactionBytes = 32ULL << 20;
+// A transaction holds what it writes in memory: a page for each of its keys at worst, and values
+// that are larger than that themselves. The limit of the keys is one of the bytes, too.
+constexpr uint64_t kMostTransactionBytes = 32ULL << 20;
+constexpr uint64_t kBytesPerKey = 4096;
 // After so many keys the pages read on the way to them are let go of.
 constexpr uint64_t kKeysPerRelease = 64;
 
@@ -16,7 +19,10 @@ constexpr uint64_t kKeysPerRelease = 64;
 // the page where the cursor stands, without a way down from the root.
 class Transaction {
  public:
-  Transaction(const LmdbStore& store, uint64_t max_keys) : store_(store), max_keys_(max_keys) {}
+  Transaction(const LmdbStore& store, uint64_t max_keys)
+      : store_(store),
+        max_keys_(max_keys),
+        max_bytes_(std::min(max_keys, kMostTransactionBytes / kBytesPerKey) * kBytesPerKey) {}
 
   // Everything later is in `keyspace`.
   void Enter(Keyspace keyspace) {
@@ -29,7 +35,7 @@ class Transaction {
 
   // Commits when full; there is a transaction and a cursor afterwards.
   int MakeReady(uint64_t bytes) {
-    if (keys_ >= max_keys_ || (keys_ > 0 && bytes_ + bytes > kTransactionBytes)) {
+    if (keys_ >= max_keys_ || (keys_ > 0 && bytes_ + bytes > max_bytes_)) {
       if (const int code = Commit(); code != 0) return code;
     }
     ++keys_;
@@ -63,6 +69,7 @@ class Transaction {
  private:
   const LmdbStore& store_;
   const uint64_t max_keys_;
+  const uint64_t max_bytes_;
   Keyspace keyspace_ = Keyspace::kData;
   uint64_t keys_ = 0;
   uint64_t bytes_ = 0;

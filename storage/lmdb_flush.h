@@ -9,7 +9,8 @@
 namespace cartwheel::storage {
 
 // Returns LMDB's code: 0 once the whole plan is durable. Else some of its first transactions may
-// be, but not the position that it covers. `transaction_keys` bounds the keys of a transaction.
+// be, but not the position that it covers. `transaction_keys` bounds the keys of a transaction, and
+// with them its bytes.
 int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys);
 
 }  // namespace cartwheel::storage

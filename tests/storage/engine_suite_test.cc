@@ -392,10 +392,10 @@ TEST_P(EngineSuite, KeysAndValuesMayBeLarge) {
 TEST_P(EngineSuite, PrefetchingChangesNothing) {
   PutAll({"a", "b"});
   Commit();
-  engine_->Put(kData, "b", "new");
+  engine().Put(kData, "b", "new");
   const std::string_view keys[] = {"b", "absent", "a", "b"};
-  engine_->Prefetch(kData, keys);
-  engine_->Prefetch(kData, {});
+  engine().Prefetch(kData, keys);
+  engine().Prefetch(kData, {});
   EXPECT_EQ(Get("a"), "a");
   EXPECT_EQ(Get("b"), "new");
   EXPECT_EQ(Get("absent"), std::nullopt);
