@@ -12,9 +12,10 @@ Bounds = collections.namedtuple("Bounds", "rss growth log disk flushes")
 def bounds(maxmemory, checkpoint_log, dataset):
     """All in MiB. What is demanded, and why as much as that."""
     return Bounds(
-        # A process without records, a flush's transaction, requests under way and mapped pages take about 40 MiB
-        # whatever maxmemory is: with 192 MiB or more the bound is maxmemory + 25 %.
-        rss=max(maxmemory * 1.25, maxmemory + 48),
+        # A process without records, a flush's transaction, pipelines of large values under way (as input, in the turn's
+        # batch, as replies) and mapped pages take about 65 MiB whatever maxmemory is: with 288 MiB or more the bound
+        # is maxmemory + 25 %.
+        rss=max(maxmemory * 1.25, maxmemory + 72),
         growth=max(maxmemory * 0.10, 8),            # of the line through the seconds that count; flushes are its noise
         log=2 * checkpoint_log + maxmemory,         # one flush runs, one part waits, and writes wait at maxmemory / 2
         disk=3 * dataset + 2 * checkpoint_log + maxmemory,  # a flush writes pages anew before it frees the old ones
