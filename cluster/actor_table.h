@@ -1,0 +1,35 @@
+// The actors that a partition's records name, by small numbers: a record stores a byte where the
+// id would take eight.
+//
+// Numbers are never reused and never change; the table is stored with the partition, in the batch
+// of the first record that uses a new number. It is this replica's alone: messages carry full ids.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/dot.h"
+
+namespace cartwheel::cluster {
+
+class ActorTable {
+ public:
+  // Adds the actor if it is new.
+  uint32_t NumberOf(ActorId actor);
+  // nullopt: no such number.
+  std::optional<ActorId> ActorOf(uint32_t number) const;
+  // Grows only; a changed size means that the table has to be stored.
+  size_t size() const { return actors_.size(); }
+
+  void EncodeTo(std::string& out) const;
+  // Never trusts the bytes; false when they are not what EncodeTo wrote. Takes them off `in`.
+  static bool TakeFrom(std::string_view& in, ActorTable& out);
+
+ private:
+  std::vector<ActorId> actors_;  // by number; a handful over the life of a partition
+};
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,48 @@
+// What a replica does with a copy of a container that another node sends it, in answer to a write,
+// from a hint or as a read repair: the merge of both, less what was already obsolete here.
+//
+// A record may be forgotten once everybody has seen its deletion. A late copy of what was deleted
+// then finds no context that covers it, and would come back to life. The partition's received dots
+// still know it: a version that was received here once, and is neither live here nor covered by
+// the record, was superseded by something since forgotten. Received dots never delete what the
+// record holds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "cluster/container.h"
+#include "cluster/received_dots.h"
+
+namespace cartwheel::cluster {
+
+// Up to which number of each actor every owner has received every write: what is within it has been
+// seen by all, and no copy of it is under way that could still bring anything new. Actors that are
+// not in it: 0.
+class Floor {
+ public:
+  uint64_t operator()(ActorId actor) const {
+    const auto found = of_actor_.find(actor);
+    return found == of_actor_.end() ? 0 : found->second;
+  }
+  void Set(ActorId actor, uint64_t number) { of_actor_[actor] = number; }
+
+ private:
+  std::map<ActorId, uint64_t> of_actor_;
+};
+
+// What FLUSHALL removed: of each actor the versions up to a number.
+using FlushMap = std::map<ActorId, uint64_t>;
+
+// The record to store, or nullopt when there is nothing to store: the copy said only what everybody
+// knows, of a key that has no record here. In either case the caller marks the copy's dots as
+// received in the same batch. `local`: nullptr when there is no record.
+std::optional<Container> ApplyCopy(const Container* local, Container copy,
+                                   const ReceivedDots& received, const Floor& floor,
+                                   const FlushMap& flushed);
+
+// Whether everybody has seen the deletion, so that the record can be forgotten.
+bool MayForget(const Container& container, const Floor& floor);
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,78 @@
+// A counter that merges: what each actor added and took away, and how much of that is reset.
+//
+// A grow-only pair per actor, as in the PN-Counter (Shapiro et al., "A comprehensive study of
+// Convergent and Commutative Replicated Data Types", 2011, section 3.1.3), with observed resets on
+// top: a SET or DEL copies what it has seen of each actor into the reset side, so exactly the
+// increments that it saw are gone, and a concurrent one survives.
+//
+// An entry is named by its actor and the actor's first write to it: a record that disappeared and
+// came back begins a new entry, and a late copy of the old one is found out by its dots. Joining
+// takes, entry by entry and side by side, whichever was written later; as an entry is written by
+// its actor alone, one is always a continuation of the other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include <boost/container/small_vector.hpp>
+
+#include "cluster/context.h"
+#include "cluster/dot.h"
+
+namespace cartwheel::cluster {
+
+class Counter {
+ public:
+  // Sums up to the write `number` of the entry's actor. They wrap: only their difference counts,
+  // and that fits.
+  struct Sums {
+    uint64_t number = 0;  // 0: nothing yet
+    uint64_t added = 0;
+    uint64_t taken = 0;
+
+    bool operator==(const Sums&) const = default;
+  };
+  struct Entry {
+    Dot first;   // the entry's name
+    Sums total;  // number >= first.number
+    Sums reset;  // of these, gone; number <= total.number
+
+    bool operator==(const Entry&) const = default;
+  };
+
+  // Adds under the new dot of an actor. `continues`: the actor has seen every write of its own to
+  // this record since it appeared, and so goes on with its last entry, if there is one.
+  void Add(Dot dot, int64_t delta, bool continues);
+  // Resets everything that `seen` covers: entries whose last write it covers. (What it saw of an
+  // entry that went on since cannot be told apart from the rest, and stays: a reset never removes
+  // an increment it has not seen.)
+  void Reset(const Context& seen);
+  void Join(const Counter& other);
+  // Drops entries of which `obsolete(dot of the last write)` is true.
+  template <typename Obsolete>
+  void DropIf(Obsolete obsolete) {
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      entry = obsolete(Dot{entry->first.actor, entry->total.number}) ? entries_.erase(entry)
+                                                                     : entry + 1;
+    }
+  }
+
+  // What is not reset, added up (modulo 2^64, as two's complement).
+  int64_t Sum() const;
+  // Whether any increment is not reset: then the key exists, whatever the sum.
+  bool IsLive() const;
+
+  // By name.
+  std::span<const Entry> entries() const { return {entries_.data(), entries_.size()}; }
+  // For a decoder: false, and nothing is done, when the entry is out of order or makes no sense.
+  bool AppendEntry(const Entry& entry);
+  bool empty() const { return entries_.empty(); }
+  bool operator==(const Counter&) const = default;
+
+ private:
+  // Most keys are no counters; most counters are counted through one or two vnodes.
+  boost::container::small_vector<Entry, 1> entries_;
+};
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,27 @@
+// The name of a write: which replica incarnation accepted it, and its number there.
+//
+// An actor is one incarnation of one vnode (this node's replica of one partition): after lost or
+// rolled back data the vnode takes a new actor, so a dot names one write for ever. Numbers count
+// the writes of the actor over its whole partition, from 1, not those of one key: a key that was
+// forgotten and written again cannot make a dot twice.
+//
+// Dots are those of "Dotted Version Vectors: Logical Clocks for Optimistic Replication" (Preguiça
+// et al., 2010).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace cartwheel::cluster {
+
+// From a cryptographic source; never 0.
+enum class ActorId : uint64_t {};
+
+struct Dot {
+  ActorId actor{};
+  uint64_t number = 0;
+
+  auto operator<=>(const Dot&) const = default;
+};
+
+}  // namespace cartwheel::cluster
