@@ -5,6 +5,7 @@
 // of the first record that uses a new number. It is this replica's alone: messages carry full ids.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,16 +18,18 @@ namespace cartwheel::cluster {
 
 class ActorTable {
  public:
-  // Adds the actor if it is new.
+  // Adds the actor if it is new. 0, which names no actor, is a bug of the caller.
   uint32_t NumberOf(ActorId actor);
   // nullopt: no such number.
-  std::optional<ActorId> ActorOf(uint32_t number) const;
+  std::optional<ActorId> ActorOf(uint64_t number) const;
   // Grows only; a changed size means that the table has to be stored.
   size_t size() const { return actors_.size(); }
 
+  // Appends u8 format, u32 number of actors, u64 each.
   void EncodeTo(std::string& out) const;
   // Never trusts the bytes; false when they are not what EncodeTo wrote. Takes them off `in`.
   static bool TakeFrom(std::string_view& in, ActorTable& out);
+  bool operator==(const ActorTable&) const = default;
 
  private:
   std::vector<ActorId> actors_;  // by number; a handful over the life of a partition

@@ -8,31 +8,17 @@
 // record holds.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <optional>
 
 #include "cluster/container.h"
+#include "cluster/floor.h"
 #include "cluster/received_dots.h"
 
 namespace cartwheel::cluster {
 
-// Up to which number of each actor every owner has received every write: what is within it has been
-// seen by all, and no copy of it is under way that could still bring anything new. Actors that are
-// not in it: 0.
-class Floor {
- public:
-  uint64_t operator()(ActorId actor) const {
-    const auto found = of_actor_.find(actor);
-    return found == of_actor_.end() ? 0 : found->second;
-  }
-  void Set(ActorId actor, uint64_t number) { of_actor_[actor] = number; }
-
- private:
-  std::map<ActorId, uint64_t> of_actor_;
-};
-
-// What FLUSHALL removed: of each actor the versions up to a number.
+// What FLUSHALL removed: of each actor the versions up to a number, and the counts that went no
+// further.
 using FlushMap = std::map<ActorId, uint64_t>;
 
 // The record to store, or nullopt when there is nothing to store: the copy said only what everybody

@@ -11,10 +11,9 @@
 // order, however often, hold the same.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <string_view>
-
-#include <boost/container/small_vector.hpp>
 
 #include "cluster/context.h"
 #include "cluster/counter.h"
@@ -46,20 +45,39 @@ struct Container {
   // one may extend its last interval. Of this replica's record alone; never sent.
   bool own_contiguous = false;
 
+  // nullptr: not live here.
   const Version* Find(Dot dot) const;
-  // The context as the versions' own dots are in it, too. What decoders verify.
+  // Versions are in order, and every dot of the versions and the counter is in the context. What
+  // decoders verify; it holds of Sync(a, b) if it does of both.
   bool IsConsistent() const;
   // Nothing is live: deleted, or never written.
   bool IsDeleted() const { return versions.empty() && !counter.IsLive(); }
+  // Keeps the capacity.
+  void clear();
   bool operator==(const Container&) const = default;
 };
+
+// What a reader has seen of a key, and what a write by that reader therefore supersedes. The
+// counter's totals belong to it: who knows an increment's dot but not its sums could neither reset
+// it nor, when it arrives later, tell it from the ones that were added since.
+struct Seen {
+  Context context;
+  Counter counter;  // without resets
+
+  void Join(const Seen& other);
+  bool operator==(const Seen&) const = default;
+};
+
+Seen SeenOf(const Container& container);
 
 // What both know together.
 Container Sync(const Container& a, const Container& b);
 
-// Removes what `seen` covers and takes `seen` into the context: what a write does to the versions
-// that its writer had read.
-void Discard(Container& container, const Context& seen);
+// Removes what `seen` covers and takes `seen` in: what a write does to the versions that its writer
+// had read.
+void Discard(Container& container, const Seen& seen);
+// Discard(container, SeenOf(container)) at less cost: a write by who has seen all that is here.
+void DiscardAll(Container& container);
 
 // A write under the new dot of this replica's actor: the value (version.dot is the new dot) beside
 // the siblings that Discard left.
@@ -69,8 +87,8 @@ void NoteDeletion(Container& container, Dot dot);
 // An increment. Versions stay: the counter's sum stands on the winner's integer.
 void Increment(Container& container, Dot dot, int64_t delta);
 
-// The version that plain commands show of those that have not expired: the largest (hlc, dot).
-// nullptr: none.
+// The version that plain commands show of those that have not expired: the largest (hlc, value
+// dot), and of one value the one that expires last. nullptr: none.
 const Version* Winner(const Container& container, int64_t now_ms);
 
 }  // namespace cartwheel::cluster

@@ -5,14 +5,15 @@
 //           distance of its first number from the last one before it (0 at first), varint length-1
 //   versions: varint number, of each: actor, varint number, u64 hlc, u8 type << 4 | flags (1 other
 //           value dot, 2 expiry), [actor, varint number], [u48 expiry], varint length, bytes
-//   counter: varint number of entries, of each: actor, varint first number, total, reset: varint
-//           number (total: distance from the first), varint added, varint taken
-//   u32     stored form only: low half of XXH3-64 of all that, seeded with that of the store key
+//   counter: varint number of entries, of each: actor, varint first number, total: varint distance
+//           from the first number, varint added, varint taken, and reset: varint number, and if it
+//           is not 0 varint added, varint taken
+//   u32     stored form only: RecordChecksum of all that
 //
 // Integers are little endian; varints are LEB128, in their shortest form. An actor is a varint of
 // the partition's ActorTable in the stored form, and its u64 id in a message, whose frame has a
-// checksum of its own. own_contiguous is never sent. A container has exactly one stored form; with
-// one version by one actor it takes about 28 bytes beside the value.
+// checksum of its own. own_contiguous is never sent. A container has exactly one stored form under
+// a table; with one version by one actor it takes about 28 bytes beside the value.
 #pragma once
 
 #include <cstdint>
@@ -38,17 +39,20 @@ enum class ContainerFault : uint8_t {
 // One line for a person: what is wrong with the record.
 std::string_view Describe(ContainerFault fault);
 
-// Overwrites `out`, whose capacity is reused. `out` must not hold the versions' bytes.
+// Overwrites `out`, whose capacity is reused. `out` must not hold the versions' bytes. Actors that
+// are new are added to the table, which then has to be stored too.
 void EncodeStored(std::string_view store_key, const Container& container, ActorTable& actors,
                   std::string& out);
-// Never trusts the bytes. The versions' bytes are views into `record`.
-std::expected<Container, ContainerFault> DecodeStored(std::string_view store_key,
-                                                      std::string_view record,
-                                                      const ActorTable& actors);
+// Never trusts the bytes. Overwrites `out`, whose capacity is reused; after a fault it is empty.
+// The versions' bytes are views into `record`.
+std::expected<void, ContainerFault> DecodeStored(std::string_view store_key,
+                                                 std::string_view record, const ActorTable& actors,
+                                                 Container& out);
 
 // Appends to `out`.
 void EncodeToMessage(const Container& container, std::string& out);
-// Never trusts the bytes, and takes what it reads off `in`. Views into `in`.
-std::expected<Container, ContainerFault> TakeFromMessage(std::string_view& in);
+// Never trusts the bytes, and takes what it reads off `in`, or nothing when there is a fault.
+// Overwrites `out` like DecodeStored; views into `in`.
+std::expected<void, ContainerFault> TakeFromMessage(std::string_view& in, Container& out);
 
 }  // namespace cartwheel::cluster

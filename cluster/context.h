@@ -11,10 +11,10 @@
 // Join(a, b) covers a dot exactly when a or b does.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <boost/container/small_vector.hpp>
 
 #include "cluster/dot.h"
 
@@ -28,18 +28,24 @@ class Context {
     uint64_t first = 0;
     uint64_t last = 0;
 
-    auto operator<=>(const Interval&) const = default;
+    bool operator==(const Interval&) const = default;
   };
 
   bool Covers(Dot dot) const;
+  // Everything that `other` covers.
+  bool Includes(const Context& other) const;
   void Join(const Context& other);
 
   // A new write by its actor, whose numbers only grow: `dot` is above all of the actor's intervals.
+  // (A context from elsewhere that says otherwise of the own actor shows that this replica's data
+  // went back in time: the caller takes a new actor before it writes.)
+  //
   // An interval of its own ...
   void Append(Dot dot);
   // ... or, by an actor that has seen every write of its own to this key since its last interval
-  // began, that interval made longer. Without one, the same as Append.
-  void Extend(Dot dot);
+  // began, that interval made longer. Without one, the same as Append. Returns the first number of
+  // the interval.
+  uint64_t Extend(Dot dot);
 
   // The largest number of the actor that is covered; 0: none is.
   uint64_t Highest(ActorId actor) const;
@@ -68,7 +74,11 @@ class Context {
 
  private:
   // Most keys are written through one or two vnodes.
-  boost::container::small_vector<Interval, 2> intervals_;
+  using Intervals = boost::container::small_vector<Interval, 2>;
+  // Behind the actor's last interval, or where one would stand.
+  Intervals::iterator EndOf(ActorId actor);
+
+  Intervals intervals_;
 };
 
 }  // namespace cartwheel::cluster

@@ -2,8 +2,8 @@
 //
 // A grow-only pair per actor, as in the PN-Counter (Shapiro et al., "A comprehensive study of
 // Convergent and Commutative Replicated Data Types", 2011, section 3.1.3), with observed resets on
-// top: a SET or DEL copies what it has seen of each actor into the reset side, so exactly the
-// increments that it saw are gone, and a concurrent one survives.
+// top: a SET or DEL copies what its writer has seen of each actor into the reset side, so exactly
+// the increments that were seen are gone, and a concurrent one survives.
 //
 // An entry is named by its actor and the actor's first write to it: a record that disappeared and
 // came back begins a new entry, and a late copy of the old one is found out by its dots. Joining
@@ -11,13 +11,11 @@
 // its actor alone, one is always a continuation of the other.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
+#include <compare>
 #include <cstdint>
-#include <optional>
 #include <span>
 
-#include <boost/container/small_vector.hpp>
-
-#include "cluster/context.h"
 #include "cluster/dot.h"
 
 namespace cartwheel::cluster {
@@ -31,33 +29,42 @@ class Counter {
     uint64_t added = 0;
     uint64_t taken = 0;
 
-    bool operator==(const Sums&) const = default;
+    // The later one is larger. (Of one number there is one pair of sums; that they decide too makes
+    // joining commutative whatever a peer sends.)
+    auto operator<=>(const Sums&) const = default;
   };
   struct Entry {
     Dot first;   // the entry's name
     Sums total;  // number >= first.number
     Sums reset;  // of these, gone; number <= total.number
 
+    Dot last() const { return {first.actor, total.number}; }
+    bool IsLive() const { return reset.number < total.number; }
     bool operator==(const Entry&) const = default;
   };
 
-  // Adds under the new dot of an actor. `continues`: the actor has seen every write of its own to
-  // this record since it appeared, and so goes on with its last entry, if there is one.
-  void Add(Dot dot, int64_t delta, bool continues);
-  // Resets everything that `seen` covers: entries whose last write it covers. (What it saw of an
-  // entry that went on since cannot be told apart from the rest, and stays: a reset never removes
-  // an increment it has not seen.)
-  void Reset(const Context& seen);
+  // Adds under the new dot of an actor. `since`: from which number on the actor has seen every
+  // write of its own to the key; its last entry goes on if it began no earlier, or else a new one
+  // begins.
+  void Add(Dot dot, int64_t delta, uint64_t since);
+  // Resets exactly what `seen` has in total; what it does not know here is taken in as reset.
+  void Reset(const Counter& seen);
+  // All of it.
+  void ResetAll();
   void Join(const Counter& other);
-  // Drops entries of which `obsolete(dot of the last write)` is true.
+  // Drops entries of which `obsolete(entry)` is true.
   template <typename Obsolete>
   void DropIf(Obsolete obsolete) {
     for (auto entry = entries_.begin(); entry != entries_.end();) {
-      entry = obsolete(Dot{entry->first.actor, entry->total.number}) ? entries_.erase(entry)
-                                                                     : entry + 1;
+      entry = obsolete(*entry) ? entries_.erase(entry) : entry + 1;
     }
   }
 
+  // What a reader has seen: the totals.
+  Counter WithoutResets() const;
+
+  // nullptr: none.
+  const Entry* Find(Dot first) const;
   // What is not reset, added up (modulo 2^64, as two's complement).
   int64_t Sum() const;
   // Whether any increment is not reset: then the key exists, whatever the sum.
@@ -68,6 +75,7 @@ class Counter {
   // For a decoder: false, and nothing is done, when the entry is out of order or makes no sense.
   bool AppendEntry(const Entry& entry);
   bool empty() const { return entries_.empty(); }
+  void clear() { entries_.clear(); }
   bool operator==(const Counter&) const = default;
 
  private:

@@ -17,6 +17,9 @@ namespace cartwheel::cluster {
 // From a cryptographic source; never 0.
 enum class ActorId : uint64_t {};
 
+// Far beyond what is ever written, so sums of numbers cannot wrap. Decoders refuse larger ones.
+inline constexpr uint64_t kMaxDotNumber = (uint64_t{1} << 62) - 1;
+
 struct Dot {
   ActorId actor{};
   uint64_t number = 0;

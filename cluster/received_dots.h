@@ -43,8 +43,14 @@ class ReceivedDots {
   uint64_t missing() const;
   std::vector<ActorId> actors() const;  // ascending
 
-  // Appends the stored form: u8 format, then per actor its id, base and set (portable Roaring
-  // form).
+  // The most numbers above the bases that a decoder accepts: bytes from elsewhere cannot make it
+  // fill more than a few MiB, and a gap behind which so much was written does not stay.
+  static constexpr uint64_t kMaxAboveBases = uint64_t{1} << 32;
+
+  // Appends the stored form: u8 format, varint number of actors, of each: u64 id, varint base,
+  // varint number of runs in the set, of each: varint distance of its first number from the last
+  // one before it (from the base, at first), varint length-1. Roaring's own form is not used: it
+  // depends on the order of the additions, and this version reads it without looking what it reads.
   void EncodeTo(std::string& out) const;
   // Never trusts the bytes; false when they are not what EncodeTo wrote. Takes them off `in`.
   static bool TakeFrom(std::string_view& in, ReceivedDots& out);
@@ -52,8 +58,16 @@ class ReceivedDots {
   bool operator==(const ReceivedDots& other) const;
 
  private:
-  class Set;  // of one actor; received_dots.cc alone includes Roaring
-  std::map<ActorId, Set> sets_;
+  class Above;  // the set of one actor; received_dots.cc alone includes Roaring
+  struct OfActor {
+    uint64_t base = 0;
+    std::unique_ptr<Above> above;  // nullptr: nothing; base + 1 is never in it
+  };
+
+  static void Raise(OfActor& of_actor, uint64_t number);
+  static bool TakeActor(std::string_view& in, OfActor& of_actor, uint64_t& room);
+
+  std::map<ActorId, OfActor> of_actor_;
 };
 
 }  // namespace cartwheel::cluster

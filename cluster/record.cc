@@ -2,9 +2,8 @@
 
 #include <cstring>
 
-#include <xxhash.h>
-
 #include "cluster/encoding.h"
+#include "cluster/record_checksum.h"
 #include "storage/check.h"
 
 namespace cartwheel::cluster {
@@ -16,15 +15,7 @@ constexpr size_t kFlagsAt = 1;
 constexpr size_t kWrittenAt = 2;
 constexpr size_t kTimeBytes = 6;
 constexpr size_t kExpireAt = kWrittenAt + kTimeBytes;
-constexpr size_t kChecksumBytes = 4;
 constexpr size_t kMinRecord = kExpireAt + kChecksumBytes;
-
-// Two short one-shot hashes: streaming XXH3 over the two pieces costs a 576-byte state to set up,
-// and joining them first a copy. A change of either piece changes the result.
-uint32_t Checksum(std::string_view store_key, std::string_view covered) {
-  const XXH64_hash_t seed = XXH3_64bits(store_key.data(), store_key.size());
-  return static_cast<uint32_t>(XXH3_64bits_withSeed(covered.data(), covered.size(), seed));
-}
 
 bool FitsTime(int64_t time_ms) {
   return time_ms >= 0 && time_ms <= kMaxExpireAt;
@@ -65,7 +56,7 @@ void EncodeRecord(std::string_view store_key, const Value& value, std::string& o
   if (expires) StoreLittle<kTimeBytes>(static_cast<uint64_t>(value.expire_at), at + kExpireAt);
   // Empty bytes may have no data() at all, which memcpy does not allow.
   if (!value.bytes.empty()) std::memcpy(at + bytes_at, value.bytes.data(), value.bytes.size());
-  StoreLittle<kChecksumBytes>(Checksum(store_key, {at, checksum_at}), at + checksum_at);
+  StoreLittle<kChecksumBytes>(RecordChecksum(store_key, {at, checksum_at}), at + checksum_at);
 }
 
 std::expected<Value, RecordFault> DecodeRecord(std::string_view store_key,
@@ -77,7 +68,7 @@ std::expected<Value, RecordFault> DecodeRecord(std::string_view store_key,
   const size_t checksum_at = record.size() - kChecksumBytes;
   const auto stored =
       static_cast<uint32_t>(LoadLittle<kChecksumBytes>(record.data() + checksum_at));
-  if (format == 0 || stored != Checksum(store_key, record.substr(0, checksum_at))) {
+  if (format == 0 || stored != RecordChecksum(store_key, record.substr(0, checksum_at))) {
     return std::unexpected(RecordFault::kChecksum);
   }
 
