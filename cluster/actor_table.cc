@@ -14,18 +14,10 @@ constexpr size_t kActorBytes = 8;
 
 }  // namespace
 
-uint32_t ActorTable::NumberOf(ActorId actor) {
+uint32_t ActorTable::Append(ActorId actor) {
   storage::Check(actor != ActorId{}, "0 names no actor");
-  for (size_t i = 0; i < actors_.size(); ++i) {
-    if (actors_[i] == actor) return static_cast<uint32_t>(i);
-  }
   actors_.push_back(actor);
   return static_cast<uint32_t>(actors_.size() - 1);
-}
-
-std::optional<ActorId> ActorTable::ActorOf(uint64_t number) const {
-  if (number >= actors_.size()) return std::nullopt;
-  return actors_[number];
 }
 
 void ActorTable::EncodeTo(std::string& out) const {

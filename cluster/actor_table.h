@@ -19,9 +19,17 @@ namespace cartwheel::cluster {
 class ActorTable {
  public:
   // Adds the actor if it is new. 0, which names no actor, is a bug of the caller.
-  uint32_t NumberOf(ActorId actor);
+  uint32_t NumberOf(ActorId actor) {
+    for (size_t i = 0; i < actors_.size(); ++i) {
+      if (actors_[i] == actor) return static_cast<uint32_t>(i);
+    }
+    return Append(actor);
+  }
   // nullopt: no such number.
-  std::optional<ActorId> ActorOf(uint64_t number) const;
+  std::optional<ActorId> ActorOf(uint64_t number) const {
+    if (number >= actors_.size()) return std::nullopt;
+    return actors_[number];
+  }
   // Grows only; a changed size means that the table has to be stored.
   size_t size() const { return actors_.size(); }
 
@@ -32,6 +40,8 @@ class ActorTable {
   bool operator==(const ActorTable&) const = default;
 
  private:
+  uint32_t Append(ActorId actor);
+
   std::vector<ActorId> actors_;  // by number; a handful over the life of a partition
 };
 

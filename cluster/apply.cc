@@ -1,7 +1,8 @@
 #include "cluster/apply.h"
 
 #include <algorithm>
-#include <utility>
+
+#include "cluster/removed.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -17,19 +18,12 @@ std::optional<Container> ApplyCopy(const Container* local, Container copy,
                                    const ReceivedDots& received, const Floor& floor,
                                    const FlushMap& flushed) {
   const auto is_obsolete = [&](const Version& version) {
-    if (IsFlushed(version.dot, flushed)) return true;
-    // What the record knows is for Sync to judge.
-    const bool known = local != nullptr && local->context.Covers(version.dot);
-    return !known && received.Has(version.dot);
+    return IsFlushed(version.dot, flushed) || WasRemoved(version, local, received);
   };
   const auto gone = std::remove_if(copy.versions.begin(), copy.versions.end(), is_obsolete);
   copy.versions.erase(gone, copy.versions.end());
-  copy.counter.DropIf([&](const Counter::Entry& entry) {
-    if (IsFlushed(entry.last(), flushed)) return true;
-    // Entries stay as long as their record, reset or not. One that is missing was forgotten, be it
-    // with an earlier record or, by who sent it, with its part in the context of this one.
-    if (local != nullptr && local->counter.Find(entry.first) != nullptr) return false;
-    return received.Has(entry.last()) || (local != nullptr && local->context.Covers(entry.last()));
+  copy.counter.ResetIf([&](const Counter::Entry& entry) {
+    return IsFlushed(entry.last(), flushed) || WasRemoved(entry, local, received);
   });
   if (local != nullptr) return Sync(*local, copy);
   copy.own_contiguous = false;

@@ -4,8 +4,8 @@
 // A record may be forgotten once everybody has seen its deletion. A late copy of what was deleted
 // then finds no context that covers it, and would come back to life. The partition's received dots
 // still know it: a version that was received here once, and is neither live here nor covered by
-// the record, was superseded by something since forgotten. Received dots never delete what the
-// record holds.
+// the record, was superseded by something since forgotten. Likewise an entry of a counter: it
+// arrives all reset. Received dots never delete what the record holds.
 #pragma once
 
 #include <map>

@@ -139,14 +139,9 @@ class Reader {
     at_ = end_;
   }
   uint64_t Varint() {
-    uint64_t number = 0;
-    const char* const end = TakeVarint(at_, end_, number);
-    if (end == nullptr) [[unlikely]] {
-      Fail(at_ == end_ ? ContainerFault::kTooShort : ContainerFault::kMalformed);
-      return 0;
-    }
-    at_ = end;
-    return number;
+    // Nearly all take one byte.
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) return static_cast<uint8_t>(*at_++);
+    return LongVarint();
   }
   template <size_t kBytes>
   uint64_t Little() {
@@ -173,6 +168,17 @@ class Reader {
   }
 
  private:
+  uint64_t LongVarint() {
+    uint64_t number = 0;
+    const char* const end = TakeVarint(at_, end_, number);
+    if (end == nullptr) [[unlikely]] {
+      Fail(at_ == end_ ? ContainerFault::kTooShort : ContainerFault::kMalformed);
+      return 0;
+    }
+    at_ = end;
+    return number;
+  }
+
   const char* at_;
   const char* end_;
   const ActorTable* actors_;

@@ -15,6 +15,7 @@
 #include <compare>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "cluster/dot.h"
 
@@ -52,11 +53,12 @@ class Counter {
   // All of it.
   void ResetAll();
   void Join(const Counter& other);
-  // Drops entries of which `obsolete(entry)` is true.
-  template <typename Obsolete>
-  void DropIf(Obsolete obsolete) {
-    for (auto entry = entries_.begin(); entry != entries_.end();) {
-      entry = obsolete(*entry) ? entries_.erase(entry) : entry + 1;
+  // Resets the entries of which `removed(entry)` is true. None is ever dropped: whose context
+  // covers an increment has its sums, or it could not tell it from later ones.
+  template <typename Removed>
+  void ResetIf(Removed removed) {
+    for (Entry& entry : entries_) {
+      if (removed(std::as_const(entry))) entry.reset = entry.total;
     }
   }
 

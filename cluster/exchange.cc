@@ -2,21 +2,18 @@
 
 #include <algorithm>
 
+#include "cluster/removed.h"
+
 namespace cartwheel::cluster {
 
 void DropRemovedAtPeer(Container& container, const Container* at_peer,
                        const ReceivedDots& peer_received) {
   const auto gone = std::remove_if(
-      container.versions.begin(), container.versions.end(), [&](const Version& version) {
-        const bool live = at_peer != nullptr && at_peer->Find(version.dot) != nullptr;
-        return !live && peer_received.Has(version.dot);
-      });
+      container.versions.begin(), container.versions.end(),
+      [&](const Version& version) { return WasRemoved(version, at_peer, peer_received); });
   container.versions.erase(gone, container.versions.end());
-  container.counter.DropIf([&](const Counter::Entry& entry) {
-    if (at_peer != nullptr && at_peer->counter.Find(entry.first) != nullptr) return false;
-    return peer_received.Has(entry.last()) ||
-           (at_peer != nullptr && at_peer->context.Covers(entry.last()));
-  });
+  container.counter.ResetIf(
+      [&](const Counter::Entry& entry) { return WasRemoved(entry, at_peer, peer_received); });
 }
 
 Container Exchange(const Container* a, const ReceivedDots& a_received, const Container* b,

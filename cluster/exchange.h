@@ -13,7 +13,8 @@
 
 namespace cartwheel::cluster {
 
-// Drops from `container` what the peer received and no longer has live. `at_peer`: the peer's
+// Drops from `container` what the peer received and no longer has live, and resets what it counted
+// of that. `at_peer`: the peer's
 // record; nullptr when it has none.
 void DropRemovedAtPeer(Container& container, const Container* at_peer,
                        const ReceivedDots& peer_received);
