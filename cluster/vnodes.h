@@ -1,0 +1,100 @@
+// The vnodes of this node, and how they stay true on disk without being written with every record.
+//
+// A write changes its vnode by one dot. Storing the vnode each time would double the writes, so a
+// turn stores the dots of all its writes as one entry of a journal in the keyspace kMeta, some six
+// bytes a write; when the journal has grown, the vnodes that it speaks of are stored and it is
+// deleted, all in one batch. At the start a vnode is what was stored plus what the journal says.
+//
+//   "vnode" u16 partition    vnode_codec.h
+//   "actors" u16 partition   vnode_codec.h
+//   "dots" u64 number        of each write: u16 partition (top bit: by the vnode itself), varint
+//                            actor number, varint number; u32 checksum seeded with the key
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/vnode.h"
+#include "storage/engine.h"
+
+namespace cartwheel::cluster {
+
+class Vnodes {
+ public:
+  // `actor_seed` is of a cryptographic source and new for every start; new actors come from it.
+  // What is damaged is told in `damage`: such a vnode begins anew under another actor, and the
+  // records that name actors it no longer knows are damaged too.
+  static Vnodes Load(storage::Engine& engine, uint64_t actor_seed,
+                     std::vector<std::string>& damage);
+
+  // A new incarnation: when committed writes may have been lost, their dots must not be given
+  // again.
+  void Rotate(Partition partition);
+  void RotateAll();
+
+  const Vnode& Of(Partition partition) { return At(partition).vnode; }
+  // For whoever writes a record, and may add actors.
+  ActorTable& ActorsOf(Partition partition);
+
+  // The next dot of the vnode's own. It counts from here on, even if the turn's commit fails: a
+  // number that nobody has seen is never given again.
+  Dot Mint(Partition partition);
+  // A write of another actor is in the batch. It counts as received once that is committed.
+  void Receive(Partition partition, Dot dot);
+
+  // The last thing before the engine's commit: what the turn changed goes into the batch, ...
+  void Stage();
+  // ... and what became of it.
+  void Settle(bool committed);
+
+ private:
+  struct Held {
+    Vnode vnode;
+    size_t stored_actors = 0;  // size of the table as it is on disk
+    bool journalled = false;   // the journal speaks of it
+  };
+  struct Received {
+    Partition partition;
+    Dot dot;
+  };
+
+  explicit Vnodes(storage::Engine& engine, uint64_t actor_seed)
+      : engine_(&engine), actor_state_(actor_seed) {}
+
+  Held& At(Partition partition);
+  ActorId NewActor();
+  void Note(Partition partition, Dot dot, bool own);
+  void StageActors();
+  void StageVnodes();
+  void LoadActors(std::vector<std::string>& damage);
+  std::vector<Partition> LoadVnodes(std::vector<std::string>& damage);
+  bool LoadJournal();
+  bool Replay(std::string_view key, std::string_view bytes);
+
+  storage::Engine* engine_;
+  uint64_t actor_state_;
+  std::array<std::unique_ptr<Held>, kPartitions> held_;  // nullptr: never written here
+  std::vector<Partition> touched_;                       // of the turn, with repetitions
+  std::vector<Received> received_;                       // of the turn
+  std::string entry_;                                    // of the turn
+  std::string scratch_;
+  uint64_t next_entry_ = 0;
+  uint64_t journal_bytes_ = 0;
+  bool vnodes_staged_ = false;
+};
+
+// For whoever looks at a store from outside: the table of actors in an entry of kMeta.
+struct ActorsEntry {
+  Partition partition = 0;
+  bool damaged = false;
+  ActorTable actors;
+};
+// nullopt: the entry is not one that holds a table.
+std::optional<ActorsEntry> ReadActorsEntry(std::string_view key, std::string_view value);
+
+}  // namespace cartwheel::cluster
