@@ -1,5 +1,6 @@
 #include "cluster/container_codec.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -11,7 +12,7 @@
 namespace cartwheel::cluster {
 namespace {
 
-enum ContainerFlags : uint8_t { kOwnContiguous = 1, kHasCounter = 2 };
+enum ContainerFlags : uint8_t { kOwnContiguous = 1, kHasCounter = 2, kMayBeHidden = 4 };
 enum VersionFlags : uint8_t { kOtherValueDot = 1, kHasExpiry = 2 };
 
 constexpr int kTypeShift = 4;
@@ -23,6 +24,18 @@ constexpr size_t kMostHead = 1 + 3 * kMaxVarintBytes;
 constexpr size_t kMostInterval = 4 * kMaxVarintBytes;
 constexpr size_t kMostVersion = 5 * kMaxVarintBytes + kHlcBytes + 1 + kTimeBytes;
 constexpr size_t kMostEntry = 8 * kMaxVarintBytes;
+
+// Whether plain commands may find nothing, now or later.
+bool MayBeHidden(const Container& container) {
+  return container.IsDeleted() ||
+         std::ranges::any_of(container.versions,
+                             [](const Version& version) { return version.expire_at != kNoExpiry; });
+}
+
+uint8_t StoredFlags(const Container& container) {
+  return static_cast<uint8_t>((container.own_contiguous ? kOwnContiguous : 0) |
+                              (MayBeHidden(container) ? kMayBeHidden : 0));
+}
 
 size_t MostBytes(const Container& container) {
   size_t most = kMostHead + container.context.intervals().size() * kMostInterval +
@@ -285,8 +298,7 @@ void EncodeStored(std::string_view store_key, const Container& container, ActorT
                   std::string& out) {
   // Unlike resize, this does not fill with zeros what is overwritten anyway.
   out.resize_and_overwrite(MostBytes(container), [&](char* begin, size_t) {
-    char* const end = PutContainer(StoredActors(actors), container,
-                                   container.own_contiguous ? kOwnContiguous : 0, begin);
+    char* const end = PutContainer(StoredActors(actors), container, StoredFlags(container), begin);
     const auto covered = static_cast<size_t>(end - begin);
     StoreLittle<kChecksumBytes>(RecordChecksum(store_key, {begin, covered}), end);
     return covered + kChecksumBytes;
@@ -308,11 +320,16 @@ std::expected<void, ContainerFault> DecodeStored(std::string_view store_key,
     return std::unexpected(ContainerFault::kChecksum);
   }
   Reader in(covered, &actors);
-  TakeContainer(in, kOwnContiguous | kHasCounter, out);
+  TakeContainer(in, kOwnContiguous | kHasCounter | kMayBeHidden, out);
+  if (in.ok() && PeekMayBeHidden(record) != MayBeHidden(out)) in.Fail(ContainerFault::kMalformed);
   if (in.ok() && !in.rest().empty()) in.Fail(ContainerFault::kMalformed);
   if (in.ok()) return {};
   out.clear();
   return std::unexpected(in.fault());
+}
+
+bool PeekMayBeHidden(std::string_view record) {
+  return record.empty() || (static_cast<uint8_t>(record[0]) & kMayBeHidden) != 0;
 }
 
 void EncodeToMessage(const Container& container, std::string& out) {

@@ -1,6 +1,7 @@
 // A container as bytes: stored under its key, and sent between nodes.
 //
-//   u8      format version << 4 | flags (1 own_contiguous, 2 a counter follows)
+//   u8      format version << 4 | flags (1 own_contiguous, 2 a counter follows,
+//           4 in the stored form: nothing is live, or a version expires)
 //   context: varint number of actors, of each: actor, varint number of intervals, of each: varint
 //           distance of its first number from the last one before it (0 at first), varint length-1
 //   versions: varint number, of each: actor, varint number, u64 hlc, u8 type << 4 | flags (1 other
@@ -48,6 +49,11 @@ void EncodeStored(std::string_view store_key, const Container& container, ActorT
 std::expected<void, ContainerFault> DecodeStored(std::string_view store_key,
                                                  std::string_view record, const ActorTable& actors,
                                                  Container& out);
+
+// What the record says of itself, unverified: whether plain commands may find nothing under its key
+// now or at some time. Tells which records are worth decoding without reading large ones to their
+// end.
+bool PeekMayBeHidden(std::string_view record);
 
 // Appends to `out`.
 void EncodeToMessage(const Container& container, std::string& out);

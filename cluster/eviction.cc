@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/any_record.h"
 #include "cluster/local_store.h"
 #include "cluster/store_key.h"
 
@@ -14,13 +15,13 @@ std::optional<LocalStore::Evicted> LocalStore::Evict(std::string_view store_key,
   const auto parts = DecodeStoreKey(store_key);
   if (!parts) return std::nullopt;
   store_key_ = store_key;
-  const Stored stored = Find(now_ms);
+  const Stored stored = Find(parts->slot, now_ms);
   if (stored.state == Stored::State::kAbsent || stored.state == Stored::State::kDamaged) {
     return std::nullopt;
   }
   Evicted evicted{.database = parts->database,
                   .key = std::string(parts->key),
-                  .bytes = store_key.size() + stored.value.bytes.size(),
+                  .bytes = store_key.size() + BytesOf(container_),
                   .was_shown = stored.IsShown()};
   Remove(parts->database, stored);
   return evicted;

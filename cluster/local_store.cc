@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/any_record.h"
 #include "cluster/database_walk.h"
+#include "cluster/encoding.h"
+#include "cluster/shown_value.h"
 #include "cluster/store_key.h"
 
 namespace cartwheel::cluster {
@@ -24,13 +27,6 @@ void Decrement(uint64_t& count) {
   if (count > 0) --count;  // a damaged record may have been counted wrongly: never wrap around
 }
 
-// Whether a listing shows the key. A record that cannot be read is listed, so that it can be found
-// and deleted; only a record that says it expired has to prove it.
-bool IsListed(const DatabaseWalk& walk, int64_t now_ms) {
-  if (!IsExpired(PeekExpiry(walk.record()), now_ms)) return true;
-  return !DecodeRecord(walk.store_key(), walk.record()).has_value();
-}
-
 // Where to start looking for a random key. The slot is sought first and the hash within what slot
 // was found: else a database with few slots would nearly always give the first key of one.
 ScanPlace RandomPlace(DatabaseWalk& walk, ScanPlace wanted) {
@@ -41,6 +37,11 @@ ScanPlace RandomPlace(DatabaseWalk& walk, ScanPlace wanted) {
   const ScanPlace within = PlaceOf(slot, HashAt(wanted));
   walk.Seek(within);
   return walk.AtKey() && SlotAt(walk.place()) == slot ? within : PlaceOf(slot, 0);
+}
+
+// The slot that a store key begins with.
+Slot SlotIn(std::string_view store_key) {
+  return static_cast<Slot>(LoadBig<2>(store_key.data()));
 }
 
 storage::Error CountsError(storage::Engine& engine, CountsFault fault) {
@@ -54,28 +55,43 @@ storage::Error CountsError(storage::Engine& engine, CountsFault fault) {
 
 }  // namespace
 
-std::expected<LocalStore, storage::Error> LocalStore::Open(storage::Engine& engine) {
+LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
+                       const Options& options)
+    : engine_(&engine),
+      expiry_index_(engine),
+      vnodes_(Vnodes::Load(engine, options.actor_seed, damage_)),
+      counts_(counts),
+      committed_counts_(counts) {
+  if (options.may_have_lost_writes) vnodes_.RotateAll();
+}
+
+std::expected<LocalStore, storage::Error> LocalStore::Open(storage::Engine& engine,
+                                                           const Options& options) {
   const auto stored = engine.Get(Keyspace::kMeta, kCountsKey);
   if (!stored) {
     const auto cursor = engine.NewCursor(Keyspace::kData);
     cursor->Seek({});
     if (cursor->Valid()) return std::unexpected(CountsError(engine, CountsFault::kDamaged));
-    return LocalStore(engine, {});
+    return LocalStore(engine, {}, options);
   }
   const auto counts = DecodeCounts(*stored);
   if (!counts) return std::unexpected(CountsError(engine, counts.error()));
-  return LocalStore(engine, *counts);
+  return LocalStore(engine, *counts, options);
 }
 
-std::expected<std::optional<Value>, RecordFault> LocalStore::Read(const KeyRef& ref,
-                                                                  int64_t now_ms) {
+// ---- reading
+
+std::expected<std::optional<Value>, ContainerFault> LocalStore::Read(const KeyRef& ref,
+                                                                     int64_t now_ms) {
   EncodeStoreKey(ref, store_key_);
-  const auto record = engine_->Get(Keyspace::kData, store_key_);
-  if (!record) return std::nullopt;
-  const auto value = DecodeRecord(store_key_, *record);
-  if (!value) return std::unexpected(value.error());
-  if (IsExpired(value->expire_at, now_ms)) return std::nullopt;
-  return *value;
+  const Stored stored = Find(SlotIn(store_key_), now_ms);
+  switch (stored.state) {
+    case Stored::State::kLive: return stored.value;
+    case Stored::State::kDamaged: return std::unexpected(stored.fault);
+    case Stored::State::kAbsent:
+    case Stored::State::kExpired: break;
+  }
+  return std::nullopt;
 }
 
 void LocalStore::Prefetch(Database database, std::span<const std::string_view> keys) {
@@ -88,41 +104,129 @@ void LocalStore::Prefetch(Database database, std::span<const std::string_view> k
   engine_->Prefetch(Keyspace::kData, prefetched_views_);
 }
 
-// What the store holds under store_key_. The value is valid until the next write to the engine.
-LocalStore::Stored LocalStore::Find(int64_t now_ms) {
-  const auto record = engine_->Get(Keyspace::kData, store_key_);
-  if (!record) return {};
-  const auto value = DecodeRecord(store_key_, *record);
-  if (!value) return {.state = Stored::State::kDamaged, .value = {}};
-  const bool expired = IsExpired(value->expire_at, now_ms);
-  return {.state = expired ? Stored::State::kExpired : Stored::State::kLive, .value = *value};
+std::expected<const Container*, ContainerFault> LocalStore::ReadContainer(const KeyRef& ref) {
+  EncodeStoreKey(ref, store_key_);
+  const Stored stored = Find(SlotIn(store_key_), 0);
+  if (stored.state == Stored::State::kDamaged) return std::unexpected(stored.fault);
+  return &container_;
 }
 
-bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms) {
+// What the store holds under store_key_; container_ is it. Valid until the next write to the
+// engine.
+LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
+  const auto record = engine_->Get(Keyspace::kData, store_key_);
+  if (!record) {
+    container_.clear();
+    return {};
+  }
+  const auto decoded =
+      DecodeAnyRecord(store_key_, *record, vnodes_.Of(PartitionOf(slot)).actors, container_);
+  Stored stored;
+  if (!decoded) {
+    stored.state = Stored::State::kDamaged;
+    stored.fault = decoded.error();
+    return stored;
+  }
+  const auto value = ShownValue(container_, now_ms, text_);
+  stored.state = value ? Stored::State::kLive : Stored::State::kExpired;
+  stored.gone_at = GoneAt(container_);
+  if (value) {
+    stored.value = *value;
+    if (value->bytes.data() == text_.data()) stored.value.bytes = texts_.emplace_back(text_);
+  }
+  return stored;
+}
+
+// ---- writing
+
+bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen) {
   if (change.kind() == Change::Kind::kNone) return false;
   EncodeStoreKey(ref, store_key_);
-  const Stored stored = Find(now_ms);
+  const Slot slot = SlotIn(store_key_);
+  const Stored stored = Find(slot, now_ms);
   switch (change.kind()) {
     case Change::Kind::kPut:
-      Replace(ref.database, stored, {change.type(), change.bytes(), change.expire_at(), now_ms});
+      Supersede(seen);
+      PutValue(slot, change, now_ms);
+      Store(slot, ref.database, stored);
       return stored.IsShown() || !IsExpired(change.expire_at(), now_ms);
-    case Change::Kind::kExpire: {
+    case Change::Kind::kExpire:
       if (stored.state != Stored::State::kLive) return false;
-      Value value = stored.value;
-      value.expire_at = change.expire_at();
-      Replace(ref.database, stored, value);
+      MoveExpiryOfWinner(slot, change.expire_at(), now_ms);
+      Store(slot, ref.database, stored);
       return true;
-    }
-    case Change::Kind::kDelete: Remove(ref.database, stored); return stored.IsShown();
+    case Change::Kind::kAdd:
+      if (stored.state != Stored::State::kLive) DiscardAll(container_);
+      AdoptVersions(slot);
+      Increment(container_, vnodes_.Mint(PartitionOf(slot)), change.delta());
+      Store(slot, ref.database, stored);
+      return true;
+    case Change::Kind::kDelete:
+      Supersede(seen);
+      if (container_.IsDeleted()) {
+        Remove(ref.database, stored);
+      } else {
+        NoteDeletion(container_, vnodes_.Mint(PartitionOf(slot)));
+        Store(slot, ref.database, stored);
+      }
+      return stored.IsShown();
     case Change::Kind::kNone: break;
   }
   return false;
 }
 
-// Encodes before it writes: the value's bytes may be a view into the engine.
-void LocalStore::Replace(Database database, const Stored& stored, const Value& value) {
-  EncodeRecord(store_key_, value, record_);
-  MoveExpiry(database, stored, value.expire_at);
+void LocalStore::Supersede(const Seen* seen) {
+  if (seen == nullptr) {
+    DiscardAll(container_);
+  } else {
+    Discard(container_, *seen);
+  }
+}
+
+void LocalStore::PutValue(Slot slot, const Change& change, int64_t now_ms) {
+  AdoptVersions(slot);
+  const Dot dot = vnodes_.Mint(PartitionOf(slot));
+  Put(container_, {.dot = dot,
+                   .value_dot = dot,
+                   .hlc = clock_.Next(now_ms),
+                   .type = change.type(),
+                   .expire_at = change.expire_at(),
+                   .bytes = change.bytes()});
+}
+
+// A write that supersedes the winner alone, and keeps its value under the value's own name: so it
+// cannot undo a concurrent write of a value.
+void LocalStore::MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms) {
+  AdoptVersions(slot);
+  const Dot dot = vnodes_.Mint(PartitionOf(slot));
+  Version moved;
+  if (const Version* winner = Winner(container_, now_ms); winner != nullptr) {
+    moved = *winner;
+    container_.versions.erase(container_.versions.begin() + (winner - container_.versions.data()));
+  } else {  // it was only ever counted: the expiry needs a value to stand on
+    moved.value_dot = dot;
+    moved.hlc = clock_.Next(now_ms);
+    moved.bytes = "0";
+  }
+  moved.dot = dot;
+  moved.expire_at = expire_at;
+  Put(container_, moved);
+}
+
+// Versions of the time before there were dots get theirs.
+void LocalStore::AdoptVersions(Slot slot) {
+  if (container_.versions.size() != 1 || container_.versions[0].dot != Dot{}) return;
+  Version version = container_.versions[0];
+  version.dot = version.value_dot = vnodes_.Mint(PartitionOf(slot));
+  container_.versions.clear();
+  Put(container_, version);
+}
+
+// Puts container_ under store_key_. Encodes before it writes: the versions' bytes may be views into
+// the engine.
+void LocalStore::Store(Slot slot, Database database, const Stored& stored) {
+  EncodeStored(store_key_, container_, vnodes_.ActorsOf(PartitionOf(slot)), record_);
+  MoveExpiry(database, stored, GoneAt(container_));
   engine_->Put(Keyspace::kData, store_key_, record_);
   if (stored.state == Stored::State::kAbsent) ++counts_[database].keys;
 }
@@ -137,7 +241,7 @@ void LocalStore::Remove(Database database, const Stored& stored) {
 // The entry of a damaged record, whose expiry nobody knows, stays until Reap meets it; it may be
 // the very one that is to be added.
 void LocalStore::MoveExpiry(Database database, const Stored& stored, ExpireAt to) {
-  const ExpireAt from = stored.value.expire_at;
+  const ExpireAt from = stored.gone_at;
   if (from == to) return;
   if (from != kNoExpiry) {
     expiry_index_.Remove(from, store_key_);
@@ -176,6 +280,15 @@ void LocalStore::FlushAll() {
   engine_->DeleteRange(Keyspace::kData, {}, {});
   engine_->DeleteRange(Keyspace::kExpiry, {}, {});
   counts_ = {};
+}
+
+// Whether a listing shows the key. A record that cannot be read is listed, so that it can be found
+// and deleted; only a record that says it expired has to prove it.
+bool LocalStore::IsListed(const DatabaseWalk& walk, int64_t now_ms) {
+  if (!MayBeHidden(walk.record())) return true;
+  const ActorTable& actors = vnodes_.Of(PartitionOf(SlotAt(walk.place()))).actors;
+  const auto decoded = DecodeAnyRecord(walk.store_key(), walk.record(), actors, container_);
+  return !decoded || ShownValue(container_, now_ms, text_).has_value();
 }
 
 ScanPage LocalStore::Scan(Database database, uint64_t cursor, size_t count, int64_t now_ms) {
@@ -228,13 +341,13 @@ std::optional<LocalStore::Evicted> LocalStore::TakeByEntry(std::string_view byte
   if (!parts) return std::nullopt;
   Decrement(counts_[parts->database].expires);
   store_key_ = entry.store_key;
-  const Stored stored = Find(now_ms);
+  const Stored stored = Find(parts->slot, now_ms);
   const bool readable =
       stored.state == Stored::State::kLive || stored.state == Stored::State::kExpired;
-  if (!readable || stored.value.expire_at != entry.expire_at) return std::nullopt;
+  if (!readable || stored.gone_at != entry.expire_at) return std::nullopt;
   Evicted taken{.database = parts->database,
                 .key = std::string(parts->key),
-                .bytes = store_key_.size() + stored.value.bytes.size(),
+                .bytes = store_key_.size() + BytesOf(container_),
                 .was_shown = stored.IsShown()};
   engine_->Delete(Keyspace::kData, store_key_);
   Decrement(counts_[parts->database].keys);
@@ -255,7 +368,10 @@ storage::Result<void> LocalStore::Commit() {
     EncodeCounts(counts_, record_);
     engine_->Put(Keyspace::kMeta, kCountsKey, record_);
   }
+  vnodes_.Stage();
   const auto committed = engine_->Commit();
+  vnodes_.Settle(committed.has_value());
+  texts_.clear();
   if (committed) {
     committed_counts_ = counts_;
   } else {

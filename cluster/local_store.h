@@ -1,22 +1,29 @@
 // This node's own replica: keys and values over the storage engine.
 //
-// It keeps three things true of every batch it hands to the engine: a record and its entry in the
-// expiry index change together; the counts per database match the records; an expired value is
-// never shown. It takes the time as an argument and decides nothing that another node would have to
-// agree to.
+// It keeps four things true of every batch it hands to the engine: a record and its entry in the
+// expiry index change together; the counts per database match the records; a record and its dot's
+// entry in the vnode's journal change together; an expired value is never shown. It takes the time
+// as an argument and decides nothing that another node would have to agree to.
+//
+// It is the only owner of its partitions: whoever would have to see a deletion before the record
+// can be forgotten has seen it, so deletions leave nothing behind.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "cluster/container.h"
+#include "cluster/container_codec.h"
 #include "cluster/counts.h"
 #include "cluster/expiry_index.h"
-#include "cluster/record.h"
+#include "cluster/hlc.h"
 #include "cluster/value.h"
+#include "cluster/vnodes.h"
 #include "storage/engine.h"
 
 namespace cartwheel::cluster {
@@ -29,25 +36,41 @@ struct ScanPage {
   std::vector<std::string> keys;
 };
 
+class DatabaseWalk;
+
 class LocalStore {
  public:
   using Counts = cluster::Counts;
 
-  // Reads the counts that the last commit stored. Fails on a store of a newer format or damaged
-  // counts.
-  static std::expected<LocalStore, storage::Error> Open(storage::Engine& engine);
+  struct Options {
+    // Of a cryptographic source, new for every start.
+    uint64_t actor_seed = 0;
+    // Committed writes may have been lost since the store was last open.
+    bool may_have_lost_writes = false;
+  };
+  // Reads the counts and vnodes that the last commit stored. Fails on a store of a newer format or
+  // damaged counts.
+  static std::expected<LocalStore, storage::Error> Open(storage::Engine& engine,
+                                                        const Options& options);
+  // What was damaged of the vnodes, and healed, when the store was opened: lines for the operator.
+  const std::vector<std::string>& damage() const { return damage_; }
 
   // The live value of a key at `now_ms`. Its bytes are valid until the next write or Commit.
-  std::expected<std::optional<Value>, RecordFault> Read(const KeyRef& ref, int64_t now_ms);
+  std::expected<std::optional<Value>, ContainerFault> Read(const KeyRef& ref, int64_t now_ms);
 
   // A hint that these keys will be read or written next.
   void Prefetch(Database database, std::span<const std::string_view> keys);
 
-  // Applies a change at `now_ms`. True when the key's visible state changed. kExpire of an absent
-  // or damaged key does nothing. A put over a damaged record replaces it; kDelete removes it. An
+  // All that is known of a key, expired versions included; empty when there is no record. Valid
+  // until the next call of anything else.
+  std::expected<const Container*, ContainerFault> ReadContainer(const KeyRef& ref);
+
+  // Applies a change at `now_ms`: it supersedes what its writer has `seen`, or, with nullptr, all
+  // that is here. True when the key's visible state changed. kExpire of an absent or damaged key
+  // does nothing. A put over a damaged record replaces it, and so does kAdd; kDelete removes it. An
   // expiry that has passed is stored all the same: the key is then gone until it is reaped. The
   // change's bytes may be those that the last Read returned.
-  bool Write(const KeyRef& ref, const Change& change, int64_t now_ms);
+  bool Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen = nullptr);
 
   // Deletes every key of one database. At once when no other database holds any; else two seeks and
   // one range per slot that it has keys in (16384 at most), and, when keys of it expire, a reading
@@ -106,17 +129,23 @@ class LocalStore {
   struct Stored {
     enum class State : uint8_t { kAbsent, kLive, kExpired, kDamaged };
     State state = State::kAbsent;
-    Value value;  // of kLive and kExpired
+    Value value;                   // of kLive
+    ExpireAt gone_at = kNoExpiry;  // of kLive and kExpired: the time in its expiry index entry
+    ContainerFault fault{};        // of kDamaged
 
     // A damaged record is an error to its reader: not the same as no record.
     bool IsShown() const { return state == State::kLive || state == State::kDamaged; }
   };
 
-  LocalStore(storage::Engine& engine, const DatabaseCounts& counts)
-      : engine_(&engine), expiry_index_(engine), counts_(counts), committed_counts_(counts) {}
+  LocalStore(storage::Engine& engine, const DatabaseCounts& counts, const Options& options);
 
-  Stored Find(int64_t now_ms);
-  void Replace(Database database, const Stored& stored, const Value& value);
+  Stored Find(Slot slot, int64_t now_ms);
+  void Supersede(const Seen* seen);
+  void PutValue(Slot slot, const Change& change, int64_t now_ms);
+  void MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms);
+  void AdoptVersions(Slot slot);
+  bool IsListed(const DatabaseWalk& walk, int64_t now_ms);
+  void Store(Slot slot, Database database, const Stored& stored);
   void Remove(Database database, const Stored& stored);
   void MoveExpiry(Database database, const Stored& stored, ExpireAt to);
   std::optional<Evicted> Evict(std::string_view store_key, int64_t now_ms);
@@ -124,10 +153,16 @@ class LocalStore {
 
   storage::Engine* engine_;
   ExpiryIndex expiry_index_;
+  std::vector<std::string> damage_;
+  Vnodes vnodes_;
+  HybridClock clock_;
   DatabaseCounts counts_;
   DatabaseCounts committed_counts_;
-  std::string store_key_;  // scratch, reused: of the key at hand
-  std::string record_;     // scratch, reused
+  std::string store_key_;          // scratch, reused: of the key at hand
+  std::string record_;             // scratch, reused
+  std::string text_;               // scratch, reused
+  Container container_;            // scratch, reused: what Find found
+  std::deque<std::string> texts_;  // of the counters that were read since the last Commit
   // Scratch of Prefetch, reused.
   std::vector<std::string> prefetched_keys_;
   std::vector<std::string_view> prefetched_views_;

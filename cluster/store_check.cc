@@ -5,9 +5,11 @@
 
 #include <xxhash.h>
 
+#include "cluster/any_record.h"
 #include "cluster/expiry_index.h"
-#include "cluster/record.h"
+#include "cluster/shown_value.h"
 #include "cluster/store_key.h"
+#include "cluster/vnodes.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -59,6 +61,28 @@ std::string Numbers(const Counts& counts) {
 
 }  // namespace
 
+void StoreCheck::Learn(Keyspace keyspace, std::string_view key, std::string_view value) {
+  if (keyspace != Keyspace::kMeta) return;
+  auto entry = ReadActorsEntry(key, value);
+  if (!entry) return;
+  if (entry->damaged) {
+    ++damaged_;
+    return Say("damaged: partition " + std::to_string(entry->partition) +
+               ": what its writes are numbered by");
+  }
+  ActorTable& known = actors_[entry->partition];
+  if (entry->actors.size() > known.size()) known = std::move(entry->actors);
+}
+
+std::expected<ExpireAt, ContainerFault> StoreCheck::GoneAtOf(std::string_view store_key,
+                                                             std::string_view record) {
+  const auto parts = DecodeStoreKey(store_key);
+  const auto decoded =
+      DecodeAnyRecord(store_key, record, actors_[PartitionOf(parts->slot)], container_);
+  if (!decoded) return std::unexpected(decoded.error());
+  return GoneAt(container_);
+}
+
 void StoreCheck::Visit(Keyspace keyspace, std::string_view key, std::string_view value) {
   switch (keyspace) {
     case Keyspace::kData: return VisitRecord(key, value);
@@ -74,12 +98,12 @@ void StoreCheck::VisitRecord(std::string_view key, std::string_view value) {
     return Say("damaged: " + Place(key) + ": not where this key belongs");
   }
   ++found_[parts->database].keys;
-  const auto decoded = DecodeRecord(key, value);
-  if (!decoded) {
+  const auto gone_at = GoneAtOf(key, value);
+  if (!gone_at) {
     ++damaged_;
-    return Say("damaged: " + Place(key) + ": " + std::string(Describe(decoded.error())));
+    return Say("damaged: " + Place(key) + ": " + std::string(Describe(gone_at.error())));
   }
-  if (decoded->expire_at != kNoExpiry) expected_.push_back(HashOf(decoded->expire_at, key));
+  if (*gone_at != kNoExpiry) expected_.push_back(HashOf(*gone_at, key));
 }
 
 void StoreCheck::VisitEntry(std::string_view bytes) {
@@ -117,9 +141,10 @@ void StoreCheck::Compare() {
 
 void StoreCheck::Name(Keyspace keyspace, std::string_view key, std::string_view value) {
   if (keyspace == Keyspace::kData) {
-    const auto decoded = DecodeRecord(key, value);
-    if (!decoded || decoded->expire_at == kNoExpiry) return;
-    if (!std::ranges::binary_search(unindexed_, HashOf(decoded->expire_at, key))) return;
+    if (!DecodeStoreKey(key)) return;
+    const auto gone_at = GoneAtOf(key, value);
+    if (!gone_at || *gone_at == kNoExpiry) return;
+    if (!std::ranges::binary_search(unindexed_, HashOf(*gone_at, key))) return;
     Say("not in the expiry index: " + Place(key));
   } else if (keyspace == Keyspace::kExpiry) {
     const ExpiryEntry entry = ExpiryEntry::Decode(key);

@@ -1,16 +1,22 @@
 // Judges the records of a store that somebody else reads: each record by its checksum, the expiry
 // index by the records, the counts by both.
 //
-// Records may come in any order, in two passes: the first finds what is wrong, the second puts
-// names to what does not fit together. It keeps 16 bytes for each key that expires.
+// Records may come in any order, in two or three passes: the first learns how records name actors,
+// the second finds what is wrong, the third puts names to what does not fit together. It keeps 16
+// bytes for each key that expires.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cluster/container.h"
+#include "cluster/container_codec.h"
 #include "cluster/counts.h"
+#include "cluster/vnode.h"
 #include "storage/engine.h"
 
 namespace cartwheel::cluster {
@@ -21,11 +27,13 @@ class StoreCheck {
   static constexpr size_t kMaxLines = 100;
 
   // First pass: everything that the store holds, once.
+  void Learn(storage::Keyspace keyspace, std::string_view key, std::string_view value);
+  // Second pass: everything that the store holds, once.
   void Visit(storage::Keyspace keyspace, std::string_view key, std::string_view value);
   // Ends it.
   void Compare();
 
-  // Whether a second pass has names to give: then Name gets everything once more.
+  // Whether a third pass has names to give: then Name gets everything once more.
   bool WantsNames() const { return !unindexed_.empty() || !stale_.empty(); }
   void Name(storage::Keyspace keyspace, std::string_view key, std::string_view value);
 
@@ -44,11 +52,15 @@ class StoreCheck {
   uint64_t lines_left_out() const { return lines_left_out_; }
 
  private:
+  std::expected<ExpireAt, ContainerFault> GoneAtOf(std::string_view store_key,
+                                                   std::string_view record);
   void VisitRecord(std::string_view key, std::string_view value);
   void VisitEntry(std::string_view entry);
   void VisitMeta(std::string_view key, std::string_view value);
   void Say(std::string line);
 
+  std::array<ActorTable, kPartitions> actors_;
+  Container container_;  // scratch
   DatabaseCounts found_{};
   bool has_counts_ = false;
   bool counts_readable_ = true;

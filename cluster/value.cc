@@ -36,4 +36,11 @@ Change Change::Expire(ExpireAt expire_at) {
   return change;
 }
 
+Change Change::Add(int64_t delta) {
+  Change change;
+  change.kind_ = Kind::kAdd;
+  change.delta_ = delta;
+  return change;
+}
+
 }  // namespace cartwheel::cluster

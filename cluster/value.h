@@ -52,6 +52,7 @@ class Change {
     kPut,     // it becomes `type`, `bytes`, `expire_at`
     kDelete,  // it goes
     kExpire,  // the value stays, its expiry becomes `expire_at`
+    kAdd,     // the integer that it is, or 0, becomes larger by `delta`; its expiry stays
   };
 
   Change() = default;
@@ -59,10 +60,12 @@ class Change {
   static Change PutOwned(std::string bytes, ExpireAt expire_at, Type type = Type::kString);
   static Change Delete();
   static Change Expire(ExpireAt expire_at);
+  static Change Add(int64_t delta);
 
   Kind kind() const { return kind_; }
   Type type() const { return type_; }
   ExpireAt expire_at() const { return expire_at_; }
+  int64_t delta() const { return delta_; }
   std::string_view bytes() const { return owns_ ? std::string_view(owned_) : borrowed_; }
 
  private:
@@ -70,6 +73,7 @@ class Change {
   Type type_ = Type::kString;
   bool owns_ = false;
   ExpireAt expire_at_ = kNoExpiry;
+  int64_t delta_ = 0;
   std::string_view borrowed_;
   std::string owned_;
 };

@@ -74,6 +74,9 @@ void DescribeRecords(const cluster::StoreCheck& records, std::string& out) {
 storage::Result<void> VisitAll(const storage::DataCheck& check, cluster::StoreCheck& records) {
   using Bytes = std::string_view;
   auto visited = check.VisitRecords(
+      [&](Keyspace keyspace, Bytes key, Bytes value) { records.Learn(keyspace, key, value); });
+  if (!visited) return visited;
+  visited = check.VisitRecords(
       [&](Keyspace keyspace, Bytes key, Bytes value) { records.Visit(keyspace, key, value); });
   if (!visited) return visited;
   records.Compare();

@@ -17,6 +17,6 @@ inline constexpr std::string_view kStringTooLong =
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 inline constexpr std::string_view kDamagedRecord =
-    "ERR the stored record of this key is damaged: ";  // then Describe(RecordFault), the key
+    "ERR the stored record of this key is damaged: ";  // then Describe(ContainerFault), the key
 
 }  // namespace cartwheel::server

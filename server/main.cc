@@ -113,8 +113,11 @@ int Serve(CommandLine command_line) {
   }
   auto engine = OpenEngine(config);
   if (!engine) return Fail(engine.error().message);
-  auto store = cluster::LocalStore::Open(**engine);
+  auto store = cluster::LocalStore::Open(
+      **engine, {.actor_seed = NewSeed(),
+                 .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0});
   if (!store) return Fail(store.error().message);
+  for (const std::string& line : store->damage()) LogWarning("damaged: " + line);
   Server server({.config = config,
                  .run_id = NewRunId(),
                  .executable = ExecutablePath(),

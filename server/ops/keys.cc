@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "cluster/record.h"
+#include "cluster/any_record.h"
 #include "cluster/store_key.h"
 #include "server/errors.h"
 #include "server/ops/expiry.h"
@@ -147,13 +147,8 @@ void Apply(const MemoryUsageOp&, const OpInput& in, OpOutput& out) {
   if (!in.values[0]) return out.reply.Null();
   std::string store_key;
   cluster::EncodeStoreKey(in.keys[0], store_key);
-  // A record is a frame around the value's bytes; measured without them, so as not to copy them.
-  Value frame = *in.values[0];
-  frame.bytes = {};
-  std::string record;
-  cluster::EncodeRecord(store_key, frame, record);
-  const size_t total = store_key.size() + record.size() + in.values[0]->bytes.size();
-  out.reply.Integer(static_cast<int64_t>(total));
+  const size_t record = cluster::RecordBytesOf(*in.values[0]);
+  out.reply.Integer(static_cast<int64_t>(store_key.size() + record));
 }
 
 void Apply(const DumpOp&, const OpInput& in, OpOutput& out) {

@@ -174,7 +174,7 @@ void Apply(const IncrByOp& op, const OpInput& in, OpOutput& out) {
   if (__builtin_add_overflow(*old, op.delta, &sum)) {
     return out.reply.Error("ERR increment or decrement would overflow");
   }
-  out.changes[0] = Change::PutOwned(std::to_string(sum), ExpiryOf(value));
+  out.changes[0] = Change::Add(op.delta);
   out.reply.Integer(sum);
 }
 

@@ -92,7 +92,7 @@ TEST(ContainerCodec, TheStoredFormNeverChanges) {
   container.counter.ResetAll();
   Increment(container, {kA, 70'003}, -1);
   EXPECT_EQ(Stored(container, actors),
-            Sealed(std::string("\x23"                              // format 2, own, counter
+            Sealed(std::string("\x27"  // format 2, own, counter, may be hidden
                                "\x01\x01\x01\xf0\xa2\x04\x03"      // 1 actor: #1, 1: 70000, +3
                                "\x01\x01\xf0\xa2\x04"              // 1 version: #1, 70000
                                "\x01\x02\x03\x04\x05\x06\x07\x08"  // hlc
@@ -199,7 +199,8 @@ TEST(ContainerCodec, FaultsAreNamedForWhatTheyAre) {
   EXPECT_EQ(fault(Sealed("\x20\x01\x01\x01\x05\x00\x00")), ContainerFault::kUnknownActor);
   const std::vector<std::string> malformed = {
       {"\x10\x00\x00", 3},                  // an earlier format
-      {"\x24\x00\x00", 3},                  // a flag that does not exist
+      {"\x28\x00\x00", 3},                  // a flag that does not exist
+      {"\x20\x00\x00", 3},                  // nothing is live, and it does not say so
       {"\x20\x01\x00\x00\x00", 5},          // an actor without intervals
       {"\x20\x01\x00\x01\x00\x00\x00", 7},  // an interval from 0
       {"\x22\x00\x00\x00", 4},              // a counter without entries

@@ -52,7 +52,7 @@ class EvictionTest : public testing::Test {
   }
 
   std::unique_ptr<storage::Engine> engine_ = storage::NewMemoryEngine();
-  LocalStore store_ = *LocalStore::Open(*engine_);
+  LocalStore store_ = *LocalStore::Open(*engine_, {});
 };
 
 TEST_F(EvictionTest, TakesWhatExpiresNextAndLeavesWhatNeverDoes) {

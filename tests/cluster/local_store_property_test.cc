@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -36,7 +37,12 @@ struct ModelValue {
   std::string bytes;
   ExpireAt expire_at;
   int64_t written_at_ms;
+  bool only_counted = false;  // increments have no time: it is written whenever it is read
 };
+
+void Add(std::string& bytes, int64_t delta) {
+  bytes = std::to_string(std::stoll(bytes) + delta);
+}
 
 // Expired values stay in the model until reaped or replaced, as the store's counts do.
 using Model = std::map<std::pair<Database, std::string>, ModelValue>;
@@ -85,7 +91,15 @@ void LocalStoreProperty::Write(LocalStore& store, const Change& change) {
       break;
     case Change::Kind::kExpire:
       changed = live;
-      if (live) at->second.expire_at = change.expire_at();
+      if (!live) break;
+      at->second.expire_at = change.expire_at();
+      // The expiry needs a value to stand on, which is written now.
+      if (std::exchange(at->second.only_counted, false)) at->second.written_at_ms = now_;
+      break;
+    case Change::Kind::kAdd:
+      changed = true;
+      if (!live) model_[{database, key}] = {"0", kNoExpiry, now_, true};
+      Add(model_[{database, key}].bytes, change.delta());
       break;
     case Change::Kind::kDelete:
       changed = live;
@@ -124,7 +138,7 @@ void LocalStoreProperty::Commit(LocalStore& store) {
     committed_ = model_;
     return;
   }
-  Write(store, Change::Put("lost", kNoExpiry));  // an empty batch would not fail
+  Write(store, Change::Put("1234567", kNoExpiry));  // an empty batch would not fail
   engine_.FailCommits(storage::Error::Kind::kNoSpace);
   ASSERT_FALSE(store.Commit().has_value());
   model_ = committed_;
@@ -133,8 +147,12 @@ void LocalStoreProperty::Commit(LocalStore& store) {
 void LocalStoreProperty::Step(LocalStore& store) {
   const uint64_t choice = random_.Below(100);
   if (choice < 50) {
-    const std::string bytes(random_.Below(40), static_cast<char>('a' + random_.Below(26)));
+    // An integer, so that increments have something to stand on.
+    const std::string bytes =
+        std::to_string(static_cast<int64_t>(random_.Next() >> random_.Below(64)) / 2);
     Write(store, Change::Put(bytes, AnyExpiry()));
+  } else if (choice < 60) {
+    Write(store, Change::Add(static_cast<int64_t>(random_.Below(1000)) - 500));
   } else if (choice < 65) {
     Write(store, Change::Delete());
   } else if (choice < 80) {
@@ -169,7 +187,8 @@ void LocalStoreProperty::ExpectSameKeys(LocalStore& store, Database database) {
     ASSERT_TRUE(read.has_value());
     ASSERT_EQ(read->has_value(), IsLive(value));
     if (!read->has_value()) continue;
-    const Value expected{Type::kString, value.bytes, value.expire_at, value.written_at_ms};
+    const int64_t written_at_ms = value.only_counted ? now_ : value.written_at_ms;
+    const Value expected{Type::kString, value.bytes, value.expire_at, written_at_ms};
     EXPECT_EQ(**read, expected);
   }
   EXPECT_EQ(store.counts(database), counts);
@@ -202,7 +221,7 @@ void LocalStoreProperty::ExpectSame(LocalStore& store) {
 }
 
 TEST_P(LocalStoreProperty, AStoreAndAPlainMapTellTheSameStory) {
-  auto store = LocalStore::Open(engine_);
+  auto store = LocalStore::Open(engine_, {});
   ASSERT_TRUE(store.has_value());
   for (int step = 0; step < 2000; ++step) {
     ASSERT_NO_FATAL_FAILURE(Step(*store)) << "step " << step;
@@ -212,7 +231,7 @@ TEST_P(LocalStoreProperty, AStoreAndAPlainMapTellTheSameStory) {
     if (HasFailure()) FAIL() << "step " << step;
   }
   ASSERT_TRUE(store->Commit().has_value());
-  auto reopened = LocalStore::Open(engine_);
+  auto reopened = LocalStore::Open(engine_, {});
   ASSERT_TRUE(reopened.has_value());
   ExpectSame(*reopened);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cluster/local_store.h"
+#include "cluster/record.h"
 #include "cluster/scan_place.h"
 #include "cluster/store_key.h"
 #include "tests/cluster/counting_engine.h"
@@ -39,7 +40,7 @@ class LocalStoreScanTest : public testing::Test {
   }
 
   CountingEngine engine_;
-  LocalStore store_ = LocalStore::Open(engine_).value();
+  LocalStore store_ = LocalStore::Open(engine_, {}).value();
 };
 
 TEST_F(LocalStoreScanTest, EveryKeyIsReturnedOnceAtEveryPageSize) {

@@ -51,7 +51,7 @@ class LocalStoreTest : public testing::Test {
   void Commit() { ASSERT_TRUE(store_.Commit().has_value()); }
 
   storage::FaultyEngine engine_{storage::NewMemoryEngine()};
-  LocalStore store_ = LocalStore::Open(engine_).value();
+  LocalStore store_ = LocalStore::Open(engine_, {}).value();
 };
 
 TEST_F(LocalStoreTest, AnEmptyStoreHoldsNothing) {
@@ -160,9 +160,9 @@ TEST_F(LocalStoreTest, BytesThatWereJustReadCanBeWritten) {
 TEST_F(LocalStoreTest, ADamagedRecordIsAFaultToItsReader) {
   Put(0, "key", "bytes", kNow + 9);
   Damage(0, "key");
-  EXPECT_EQ(store_.Read({0, "key"}, kNow).error(), RecordFault::kChecksum);
+  EXPECT_EQ(store_.Read({0, "key"}, kNow).error(), ContainerFault::kChecksum);
   EXPECT_FALSE(store_.Write({0, "key"}, Change::Expire(kNow + 10), kNow));
-  EXPECT_EQ(store_.Read({0, "key"}, kNow).error(), RecordFault::kChecksum);
+  EXPECT_EQ(store_.Read({0, "key"}, kNow).error(), ContainerFault::kChecksum);
 }
 
 TEST_F(LocalStoreTest, ADamagedRecordIsListedByItsKeyEvenIfItSaysItExpired) {
@@ -288,7 +288,7 @@ TEST_F(LocalStoreTest, CountsComeBackWhenTheStoreIsOpenedAgain) {
   Put(0, "b", "");
   Put(7, "c", "");
   Commit();
-  const LocalStore reopened = LocalStore::Open(engine_).value();
+  const LocalStore reopened = LocalStore::Open(engine_, {}).value();
   EXPECT_EQ(reopened.counts(0), (Counts{.keys = 2, .expires = 1}));
   EXPECT_EQ(reopened.counts(7), (Counts{.keys = 1, .expires = 0}));
 }
@@ -305,7 +305,7 @@ TEST_F(LocalStoreTest, AFailedCommitUndoesTheCountsWithTheRecords) {
   EXPECT_EQ(store_.counts(0), (Counts{.keys = 1, .expires = 1}));
   Put(0, "next", "");
   Commit();
-  EXPECT_EQ(LocalStore::Open(engine_)->counts(0), (Counts{.keys = 2, .expires = 1}));
+  EXPECT_EQ(LocalStore::Open(engine_, {})->counts(0), (Counts{.keys = 2, .expires = 1}));
 }
 
 TEST_F(LocalStoreTest, DamagedCountsAreNotOpened) {
@@ -314,17 +314,17 @@ TEST_F(LocalStoreTest, DamagedCountsAreNotOpened) {
   std::string counts(engine_.Get(Keyspace::kMeta, "counts").value());
   counts[5] ^= 1;
   engine_.Put(Keyspace::kMeta, "counts", counts);
-  const auto damaged = LocalStore::Open(engine_);
+  const auto damaged = LocalStore::Open(engine_, {});
   ASSERT_FALSE(damaged.has_value());
   EXPECT_EQ(damaged.error().kind, storage::Error::Kind::kCorrupt);
   EXPECT_THAT(damaged.error().message, HasSubstr("damaged"));
   engine_.Delete(Keyspace::kMeta, "counts");
-  EXPECT_EQ(LocalStore::Open(engine_).error().kind, storage::Error::Kind::kCorrupt);
+  EXPECT_EQ(LocalStore::Open(engine_, {}).error().kind, storage::Error::Kind::kCorrupt);
 }
 
 TEST_F(LocalStoreTest, CountsOfALaterVersionAreNotOpened) {
   engine_.Put(Keyspace::kMeta, "counts", "\x02 of the future");
-  const auto newer = LocalStore::Open(engine_);
+  const auto newer = LocalStore::Open(engine_, {});
   ASSERT_FALSE(newer.has_value());
   EXPECT_EQ(newer.error().kind, storage::Error::Kind::kNewerFormat);
   EXPECT_THAT(newer.error().message, HasSubstr("later version"));

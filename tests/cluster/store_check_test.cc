@@ -20,7 +20,7 @@ constexpr int64_t kNow = 1'700'000'000'000;
 class StoreCheckTest : public testing::Test {
  protected:
   StoreCheckTest() {
-    auto store = *LocalStore::Open(*engine_);
+    auto store = *LocalStore::Open(*engine_, {});
     for (int i = 0; i < 50; ++i) {
       const ExpireAt expire_at = i % 2 == 0 ? kNoExpiry : kNow + i;
       store.Write({static_cast<Database>(i % 3), "key" + std::to_string(i)},
@@ -57,6 +57,9 @@ class StoreCheckTest : public testing::Test {
   }
   StoreCheck Check() {
     StoreCheck check;
+    VisitAll([&](Keyspace keyspace, std::string_view key, std::string_view value) {
+      check.Learn(keyspace, key, value);
+    });
     VisitAll([&](Keyspace keyspace, std::string_view key, std::string_view value) {
       check.Visit(keyspace, key, value);
     });
@@ -118,7 +121,7 @@ TEST_F(StoreCheckTest, AStaleEntryAloneIsSoundButNamed) {
   std::string record = Get(Keyspace::kData, key);
   record.back() ^= 1;
   engine_->Put(Keyspace::kData, key, record);
-  auto store = *LocalStore::Open(*engine_);
+  auto store = *LocalStore::Open(*engine_, {});
   store.Write({1, "key1"}, Change::Put("again", kNoExpiry), kNow);
   ASSERT_TRUE(store.Commit().has_value());
   const StoreCheck check = Check();

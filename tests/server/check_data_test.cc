@@ -33,7 +33,7 @@ class CheckDataTest : public testing::Test {
   // One commit of `writes` in a new or old store, flushed to the data file or left in the log.
   void Commit(bool flush, const Writes& writes) {
     auto engine = *storage::OpenDurableEngine(data_, {});
-    auto store = *cluster::LocalStore::Open(*engine);
+    auto store = *cluster::LocalStore::Open(*engine, {});
     writes(store);
     ASSERT_TRUE(store.Commit().has_value());
     if (!flush) return;
@@ -96,7 +96,7 @@ TEST_F(CheckDataTest, AnEmptyStoreIsSound) {
 
 TEST_F(CheckDataTest, NamesADamagedRecordOfTheDataFile) {
   MakeStore();
-  Overwrite(FileWith("data.mdb", "key50\x10"), "key50", "key5x");
+  Overwrite(FileWith("data.mdb", "key50\x21"), "key50", "key5x");
   const DataReport report = CheckData(data_);
   EXPECT_EQ(report.exit_code, 1) << report.text;
   EXPECT_THAT(report.text, HasSubstr("key5x"));

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster/record.h"
+#include "cluster/any_record.h"
 #include "cluster/store_key.h"
 #include "server/ops/parsers.h"
 #include "tests/server/op_tester.h"
@@ -302,10 +302,9 @@ TEST(MemoryUsage, IsTheSizeOfTheRecordAndItsStoreKey) {
     redis.Put("key", "some value", expire_at);
     std::string store_key;
     cluster::EncodeStoreKey({0, "key"}, store_key);
-    std::string record;
-    cluster::EncodeRecord(store_key, {.bytes = "some value", .expire_at = expire_at}, record);
+    const size_t record = cluster::RecordBytesOf({.bytes = "some value", .expire_at = expire_at});
     EXPECT_EQ(redis.Run(ParseMemoryUsage, "MEMORY USAGE key", kSecondWord),
-              ":" + std::to_string(store_key.size() + record.size()) + "\r\n");
+              ":" + std::to_string(store_key.size() + record) + "\r\n");
   }
 }
 

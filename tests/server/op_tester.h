@@ -163,6 +163,12 @@ class OpTester {
         EXPECT_NE(Find(ref), nullptr) << "expiry of an absent key: " << ref.key;
         keys_[key].expire_at = change.expire_at();
         break;
+      case cluster::Change::Kind::kAdd: {
+        Stored& stored = keys_[key];
+        const int64_t old = stored.bytes.empty() ? 0 : std::stoll(stored.bytes);
+        stored.bytes = std::to_string(old + change.delta());
+        break;
+      }
     }
   }
 

@@ -47,7 +47,7 @@ class ServerTester {
                  .pid = 4711,
                  .seed = 1,
                  .stopwatch_us = ReadStopwatch},
-                std::move(*cluster::LocalStore::Open(engine_)), now_) {
+                std::move(*cluster::LocalStore::Open(engine_, {})), now_) {
     command_takes_us = 0;
   }
 
