@@ -120,7 +120,7 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
     return {};
   }
   const auto decoded =
-      DecodeAnyRecord(store_key_, *record, vnodes_.Of(PartitionOf(slot)).actors, container_);
+      DecodeAnyRecord(store_key_, *record, vnodes_.ActorsOf(PartitionOf(slot)), container_);
   Stored stored;
   if (!decoded) {
     stored.state = Stored::State::kDamaged;
@@ -226,6 +226,7 @@ void LocalStore::AdoptVersions(Slot slot) {
 // the engine.
 void LocalStore::Store(Slot slot, Database database, const Stored& stored) {
   EncodeStored(store_key_, container_, vnodes_.ActorsOf(PartitionOf(slot)), record_);
+  vnodes_.NoteActors(PartitionOf(slot));
   MoveExpiry(database, stored, GoneAt(container_));
   engine_->Put(Keyspace::kData, store_key_, record_);
   if (stored.state == Stored::State::kAbsent) ++counts_[database].keys;
@@ -286,7 +287,7 @@ void LocalStore::FlushAll() {
 // and deleted; only a record that says it expired has to prove it.
 bool LocalStore::IsListed(const DatabaseWalk& walk, int64_t now_ms) {
   if (!MayBeHidden(walk.record())) return true;
-  const ActorTable& actors = vnodes_.Of(PartitionOf(SlotAt(walk.place()))).actors;
+  const ActorTable& actors = vnodes_.ActorsOf(PartitionOf(SlotAt(walk.place())));
   const auto decoded = DecodeAnyRecord(walk.store_key(), walk.record(), actors, container_);
   return !decoded || ShownValue(container_, now_ms, text_).has_value();
 }

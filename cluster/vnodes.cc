@@ -137,7 +137,7 @@ bool Vnodes::Replay(std::string_view key, std::string_view bytes) {
     Held& held = At(partition);
     const auto actor = held.vnode.actors.ActorOf(actor_number);
     if (!actor) return false;
-    held.journalled = true;
+    held.period = period_;
     if (own) {
       held.vnode.actor = *actor;
       held.vnode.counter = number;
@@ -158,9 +158,16 @@ Vnodes::Held& Vnodes::At(Partition partition) {
   return *held;
 }
 
-ActorTable& Vnodes::ActorsOf(Partition partition) {
-  touched_.push_back(partition);
-  return At(partition).vnode.actors;
+// That the own writes are received is not noted with each of them.
+const Vnode& Vnodes::Of(Partition partition) {
+  Vnode& vnode = At(partition).vnode;
+  if (vnode.counter > 0) vnode.received.RaiseBase(vnode.actor, vnode.counter);
+  return vnode;
+}
+
+void Vnodes::NoteActors(Partition partition) {
+  const Held& held = At(partition);
+  if (held.vnode.actors.size() != held.stored_actors) grown_.push_back(partition);
 }
 
 // SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014):
@@ -181,7 +188,6 @@ Dot Vnodes::Mint(Partition partition) {
   Vnode& vnode = At(partition).vnode;
   if (vnode.actor == ActorId{}) vnode.actor = NewActor();
   const Dot dot{vnode.actor, ++vnode.counter};
-  vnode.received.RaiseBase(dot.actor, dot.number);
   Note(partition, dot, true);
   return dot;
 }
@@ -194,14 +200,17 @@ void Vnodes::Receive(Partition partition, Dot dot) {
 void Vnodes::Note(Partition partition, Dot dot, bool own) {
   char bytes[2 + 2 * kMaxVarintBytes];
   StoreBig<2>(partition | (own ? kOwnBit : 0), bytes);
-  char* end = PutVarint(At(partition).vnode.actors.NumberOf(dot.actor), bytes + 2);
+  Held& held = At(partition);
+  char* end = PutVarint(held.vnode.actors.NumberOf(dot.actor), bytes + 2);
   end = PutVarint(dot.number, end);
   entry_.append(bytes, end);
-  touched_.push_back(partition);
+  held.period = period_;
+  NoteActors(partition);
 }
 
 void Vnodes::Rotate(Partition partition) {
   Vnode& vnode = At(partition).vnode;
+  if (vnode.counter > 0) vnode.received.RaiseBase(vnode.actor, vnode.counter);
   vnode.actor = ActorId{};
   vnode.counter = 0;
 }
@@ -215,7 +224,6 @@ void Vnodes::RotateAll() {
 // ---- its end
 
 void Vnodes::Stage() {
-  if (touched_.empty()) return;
   StageActors();
   if (entry_.empty()) return;
   if (journal_bytes_ + entry_.size() > kMostJournalBytes) StageVnodes();
@@ -227,22 +235,22 @@ void Vnodes::Stage() {
 }
 
 void Vnodes::StageActors() {
-  for (const Partition partition : touched_) {
+  for (const Partition partition : grown_) {
     const Held& held = At(partition);
-    if (held.vnode.actors.size() == held.stored_actors) continue;
     const std::string key = KeyOf(kActorsPrefix, partition);
     EncodeActors(key, held.vnode.actors, scratch_);
     engine_->Put(Keyspace::kMeta, key, scratch_);
   }
 }
 
-// As they were before the turn, whose own entry begins the new journal.
+// As they were before the turn, whose own entry begins the new journal: so those that change in it
+// are stored next time too.
 void Vnodes::StageVnodes() {
   vnodes_staged_ = true;
   for (Partition partition = 0; partition < kPartitions; ++partition) {
-    if (held_[partition] == nullptr || !held_[partition]->journalled) continue;
+    if (held_[partition] == nullptr || held_[partition]->period + 1 < period_) continue;
     const std::string key = KeyOf(kVnodePrefix, partition);
-    EncodeVnode(key, held_[partition]->vnode, scratch_);
+    EncodeVnode(key, Of(partition), scratch_);
     engine_->Put(Keyspace::kMeta, key, scratch_);
   }
   engine_->DeleteRange(Keyspace::kMeta, kDotsPrefix, kDotsEnd);
@@ -252,23 +260,20 @@ void Vnodes::Settle(bool committed) {
   if (committed) {
     if (vnodes_staged_) {
       journal_bytes_ = 0;
-      for (const auto& held : held_) {
-        if (held != nullptr) held->journalled = false;
-      }
+      ++period_;
     }
     journal_bytes_ += entry_.size();
     if (!entry_.empty()) ++next_entry_;
-    for (const Partition partition : touched_) {
+    for (const Partition partition : grown_) {
       Held& held = At(partition);
       held.stored_actors = held.vnode.actors.size();
-      held.journalled = true;
     }
+    grown_.clear();  // after a failure they are stored with the next commit
     for (const Received& received : received_) {
       At(received.partition).vnode.received.Add(received.dot);
     }
   }
   vnodes_staged_ = false;
-  touched_.clear();
   received_.clear();
   entry_.clear();
 }

@@ -37,9 +37,10 @@ class Vnodes {
   void Rotate(Partition partition);
   void RotateAll();
 
-  const Vnode& Of(Partition partition) { return At(partition).vnode; }
-  // For whoever writes a record, and may add actors.
-  ActorTable& ActorsOf(Partition partition);
+  const Vnode& Of(Partition partition);
+  // For whoever reads records, or writes one and adds actors: then NoteActors comes after.
+  ActorTable& ActorsOf(Partition partition) { return At(partition).vnode.actors; }
+  void NoteActors(Partition partition);
 
   // The next dot of the vnode's own. It counts from here on, even if the turn's commit fails: a
   // number that nobody has seen is never given again.
@@ -56,8 +57,10 @@ class Vnodes {
   struct Held {
     Vnode vnode;
     size_t stored_actors = 0;  // size of the table as it is on disk
-    bool journalled = false;   // the journal speaks of it
+    uint64_t period = 0;       // of the journal in which it last changed
   };
+  // Further from 0 than StageVnodes looks back.
+  static constexpr uint64_t kFirstPeriod = 2;
   struct Received {
     Partition partition;
     Dot dot;
@@ -79,12 +82,13 @@ class Vnodes {
   storage::Engine* engine_;
   uint64_t actor_state_;
   std::array<std::unique_ptr<Held>, kPartitions> held_;  // nullptr: never written here
-  std::vector<Partition> touched_;                       // of the turn, with repetitions
-  std::vector<Received> received_;                       // of the turn
-  std::string entry_;                                    // of the turn
+  std::vector<Partition> grown_;    // whose tables have actors that are not stored; may repeat
+  std::vector<Received> received_;  // of the turn
+  std::string entry_;               // of the turn
   std::string scratch_;
   uint64_t next_entry_ = 0;
   uint64_t journal_bytes_ = 0;
+  uint64_t period_ = kFirstPeriod;  // grows when the vnodes take the journal's place
   bool vnodes_staged_ = false;
 };
 

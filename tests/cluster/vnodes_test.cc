@@ -134,6 +134,7 @@ TEST_F(VnodesTest, ActorsKeepTheirNumbers) {
     Vnodes vnodes = Load(1);
     vnodes.Mint(5);
     EXPECT_EQ(vnodes.ActorsOf(5).NumberOf(kPeer), 1);
+    vnodes.NoteActors(5);
     ASSERT_TRUE(Commit(vnodes));
   }
   EXPECT_EQ(Load(2).Of(5).actors.ActorOf(1), kPeer);
