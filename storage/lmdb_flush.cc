@@ -4,6 +4,7 @@
 #include <string>
 
 #include "storage/long_key_bucket.h"
+#include "storage/page_faults.h"
 
 namespace cartwheel::storage {
 namespace {
@@ -12,8 +13,11 @@ namespace {
 // that are larger than that themselves. The limit of the keys is one of the bytes, too.
 constexpr uint64_t kMostTransactionBytes = 32ULL << 20;
 constexpr uint64_t kBytesPerKey = 4096;
-// After so many keys the pages read on the way to them are let go of.
-constexpr uint64_t kKeysPerRelease = 64;
+// When so much may have been mapped on the way to the keys it is let go of, or a flush would show
+// as memory in use as large as the store. Looked at after so many keys, since asking is a system
+// call.
+constexpr uint64_t kMostMapped = 4ULL << 20;
+constexpr uint64_t kKeysPerLook = 64;
 
 // The write transaction under way, with a cursor in one keyspace: puts in key order mostly land on
 // the page where the cursor stands, without a way down from the root.
@@ -40,8 +44,7 @@ class Transaction {
     }
     ++keys_;
     bytes_ += bytes;
-    // Or a flush would show as memory in use as large as the store.
-    if (keys_ % kKeysPerRelease == 0) store_.ReleasePages();
+    if (keys_ % kKeysPerLook == 0) ReleaseMapped();
     if (txn_ == nullptr) {
       if (const int code = store_.standby().Hold(); code != 0) return code;
       MDB_txn* begun = nullptr;
@@ -62,17 +65,26 @@ class Transaction {
     if (txn_ == nullptr) return 0;
     const int code = mdb_txn_commit(txn_.release());
     if (code == 0) store_.standby().LetGo();
-    store_.ReleasePages();
+    Release();
     return code;
   }
 
  private:
+  void ReleaseMapped() {
+    if ((PageFaultsOfThread() - faults_) * kMappedPerFault >= kMostMapped) Release();
+  }
+  void Release() {
+    store_.ReleasePages();
+    faults_ = PageFaultsOfThread();
+  }
+
   const LmdbStore& store_;
   const uint64_t max_keys_;
   const uint64_t max_bytes_;
   Keyspace keyspace_ = Keyspace::kData;
   uint64_t keys_ = 0;
   uint64_t bytes_ = 0;
+  uint64_t faults_ = PageFaultsOfThread();  // when it last let go
   LmdbTxn txn_;
   LmdbCursor cursor_;  // goes before its transaction
 };
