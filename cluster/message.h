@@ -1,0 +1,133 @@
+// What nodes say to each other: small structs in one variant, dispatched by overloads.
+//
+// A decoded message borrows from the frame that it came in: keys, arguments, replies and versions'
+// bytes are views into it.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "cluster/container.h"
+#include "cluster/dot_list.h"
+#include "cluster/levels.h"
+#include "cluster/node_id.h"
+#include "cluster/refusal.h"
+#include "cluster/value.h"
+
+namespace cartwheel::cluster {
+
+// Chosen by who asks, and given back with the answer; unique among those of one connection.
+enum class RequestId : uint64_t {};
+
+// The versions of the protocol that this program speaks.
+inline constexpr uint16_t kOldestProtocol = 1;
+inline constexpr uint16_t kNewestProtocol = 1;
+
+// The first message in each direction, and the only one whose form never changes but by additions
+// at its end, which older versions pass over.
+struct Hello {
+  uint16_t oldest_protocol = kOldestProtocol;
+  uint16_t newest_protocol = kNewestProtocol;
+  uint64_t cluster_id = 0;  // another cluster's messages are never looked at
+  NodeId node = kNoNode;
+  // New with every start. Two that live at the same time are a cloned data directory.
+  uint64_t boot_nonce = 0;
+  uint64_t epoch = 0;         // of the topology
+  uint64_t capabilities = 0;  // a bit each, for what is not a version of everything
+
+  bool operator==(const Hello&) const = default;
+};
+
+// The newest version that both speak; nullopt: none.
+std::optional<uint16_t> CommonProtocol(const Hello& a, const Hello& b);
+
+// Store this copy, in the replica or, for another owner, as a hint. Writes and read repairs.
+struct Replicate {
+  RequestId id{};
+  KeyRef ref{};
+  // The incarnation that is meant: what one of them is known to have does not hold of the next.
+  // None: a fallback, whose incarnation does not matter.
+  ActorId target{};
+  NodeId hint_for = kNoNode;
+  // Answer once more when it is on disk, if it is not at the first answer.
+  bool wants_durable = false;
+  DotList dots{};  // of the writes that the copy brings, for the received dots
+  Container container{};
+
+  bool operator==(const Replicate&) const = default;
+};
+
+struct ReplicateReply {
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;
+  bool durable = false;
+  ActorId actor{};  // of the replica, now
+
+  bool operator==(const ReplicateReply&) const = default;
+};
+
+struct Read {
+  RequestId id{};
+  KeyRef ref{};
+  DotList session_dots{};  // which of these has the replica received?
+
+  bool operator==(const Read&) const = default;
+};
+
+struct ReadReply {
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;  // otherwise the rest means nothing
+  bool complete = false;             // not rebuilding
+  ActorId actor{};
+  DotList received{};                    // of the session's dots
+  std::optional<Container> container{};  // none: no record
+
+  bool operator==(const ReadReply&) const = default;
+};
+
+// A client's command, from the node that the client is connected to, the gateway, to one that can
+// coordinate it.
+struct Forward {
+  // Of the gateway and its boot nonce, ascending. The same one again asks for the same result.
+  uint64_t sequence = 0;
+  Database database = 0;
+  uint8_t resp = 2;  // the protocol in which the client is to be answered: 2 or 3
+  Levels levels{};
+  Seen session{};  // what the client's connection has seen of the key
+  boost::container::small_vector<std::string_view, 4> arguments{};  // the command's name first
+
+  bool operator==(const Forward&) const = default;
+};
+
+struct ForwardReply {
+  uint64_t sequence = 0;
+  std::string_view reply{};  // RESP, as the client gets it
+  Seen seen{};               // what the client has seen of the key with that
+
+  bool operator==(const ForwardReply&) const = default;
+};
+
+// Is the connection alive, and how long does an answer take?
+struct Ping {
+  uint64_t nonce = 0;
+  bool operator==(const Ping&) const = default;
+};
+
+struct Pong {
+  uint64_t nonce = 0;  // of the ping
+  bool operator==(const Pong&) const = default;
+};
+
+// Of a later version: to be counted and passed over.
+struct UnknownMessage {
+  uint8_t type = 0;
+  bool operator==(const UnknownMessage&) const = default;
+};
+
+using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
+                             ForwardReply, Ping, Pong, UnknownMessage>;
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,379 @@
+#include "cluster/message_codec.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "cluster/container_codec.h"
+#include "cluster/encoding.h"
+#include "cluster/varint.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+enum class MessageType : uint8_t {
+  kHello = 1,
+  kReplicate = 2,
+  kReplicateReply = 3,
+  kRead = 4,
+  kReadReply = 5,
+  kForward = 6,
+  kForwardReply = 7,
+  kPing = 8,
+  kPong = 9,
+};
+
+constexpr uint8_t kOldestResp = 2;
+constexpr uint8_t kNewestResp = 3;
+
+// Appends a payload, field by field.
+class Writer {
+ public:
+  explicit Writer(std::string& out) : out_(out), begin_(BeginFrame(out)) {}
+
+  template <size_t kBytes>
+  Writer& Little(uint64_t number) {
+    char bytes[kBytes];
+    StoreLittle<kBytes>(number, bytes);
+    out_.append(bytes, kBytes);
+    return *this;
+  }
+  Writer& U8(uint8_t number) { return Little<1>(number); }
+  Writer& U64(uint64_t number) { return Little<8>(number); }
+  template <typename Id>
+  Writer& Name(Id id) {
+    return U64(static_cast<uint64_t>(id));
+  }
+  Writer& Varint(uint64_t number) {
+    char bytes[kMaxVarintBytes];
+    out_.append(bytes, static_cast<size_t>(PutVarint(number, bytes) - bytes));
+    return *this;
+  }
+  Writer& Bytes(std::string_view bytes) {
+    Varint(bytes.size());
+    out_.append(bytes);
+    return *this;
+  }
+  Writer& Key(const KeyRef& ref) { return U8(ref.database).Bytes(ref.key); }
+  Writer& Dots(const DotList& dots) {
+    Varint(dots.size());
+    for (const Dot dot : dots) Name(dot.actor).Varint(dot.number);
+    return *this;
+  }
+  Writer& Value(const Container& container) {
+    EncodeToMessage(container, out_);
+    return *this;
+  }
+  Writer& Value(const Seen& seen) {
+    Container container;
+    container.context = seen.context;
+    container.counter = seen.counter;
+    return Value(container);
+  }
+  bool End(MessageType type) { return EndFrame(static_cast<uint8_t>(type), begin_, out_); }
+
+ private:
+  std::string& out_;
+  size_t begin_;
+};
+
+// Reads until the first fault, after which everything is 0 or empty.
+class Reader {
+ public:
+  explicit Reader(std::string_view payload) : rest_(payload) {}
+
+  bool ok() const { return ok_; }
+  bool empty() const { return rest_.empty(); }
+  void Fail() {
+    ok_ = false;
+    rest_ = {};
+  }
+  void Require(bool holds) {
+    if (!holds) Fail();
+  }
+
+  std::string_view Take(uint64_t length) {
+    if (rest_.size() < length) {
+      Fail();
+      return {};
+    }
+    const std::string_view taken = rest_.substr(0, length);
+    rest_.remove_prefix(length);
+    return taken;
+  }
+  template <size_t kBytes>
+  uint64_t Little() {
+    const std::string_view bytes = Take(kBytes);
+    return bytes.empty() ? 0 : LoadLittle<kBytes>(bytes.data());
+  }
+  uint8_t U8() { return static_cast<uint8_t>(Little<1>()); }
+  uint64_t U64() { return Little<8>(); }
+  template <typename Id>
+  Id Name() {
+    return Id{U64()};
+  }
+  bool Flag() {
+    const uint8_t flag = U8();
+    Require(flag <= 1);
+    return flag == 1;
+  }
+  uint64_t Varint() {
+    uint64_t number = 0;
+    const char* const end = TakeVarint(rest_.data(), rest_.data() + rest_.size(), number);
+    if (end == nullptr) {
+      Fail();
+      return 0;
+    }
+    rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
+    return number;
+  }
+  std::string_view Bytes() { return Take(Varint()); }
+  Database TakeDatabase() {
+    const uint8_t database = U8();
+    Require(database < kMaxDatabases);
+    return database;
+  }
+  KeyRef Key() {
+    const Database database = TakeDatabase();
+    return {database, Bytes()};
+  }
+  // What a count claims is not believed: the list grows only with what is there.
+  DotList Dots() {
+    DotList dots;
+    for (uint64_t left = Varint(); left > 0 && ok(); --left) {
+      const auto actor = Name<ActorId>();
+      const Dot dot{actor, Varint()};
+      Require(dot.actor != ActorId{} && dot.number > 0 && dot.number <= kMaxDotNumber);
+      if (ok()) dots.push_back(dot);
+    }
+    return dots;
+  }
+  Refusal TakeRefusal() {
+    const uint8_t refusal = U8();
+    Require(refusal <= static_cast<uint8_t>(kLastRefusal));
+    return ok() ? Refusal{refusal} : Refusal::kNone;
+  }
+  Container Value() {
+    Container container;
+    if (!TakeFromMessage(rest_, container)) Fail();
+    return container;
+  }
+  Seen TakeSeen() {
+    const Container container = Value();
+    Require(container.versions.empty() &&
+            std::ranges::all_of(container.counter.entries(), [](const Counter::Entry& entry) {
+              return entry.reset == Counter::Sums{};
+            }));
+    return ok() ? SeenOf(container) : Seen{};
+  }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+// Members of a braced list are read in their order, so the structs' members stand as the fields do.
+
+Hello TakeHello(Reader& in) {
+  Hello hello;
+  hello.oldest_protocol = static_cast<uint16_t>(in.Little<2>());
+  hello.newest_protocol = static_cast<uint16_t>(in.Little<2>());
+  hello.cluster_id = in.U64();
+  hello.node = in.Name<NodeId>();
+  hello.boot_nonce = in.U64();
+  hello.epoch = in.U64();
+  hello.capabilities = in.U64();
+  in.Require(hello.oldest_protocol <= hello.newest_protocol && hello.node != kNoNode);
+  return hello;
+}
+
+Replicate TakeReplicate(Reader& in) {
+  return {.id = in.Name<RequestId>(),
+          .ref = in.Key(),
+          .target = in.Name<ActorId>(),
+          .hint_for = in.Name<NodeId>(),
+          .wants_durable = in.Flag(),
+          .dots = in.Dots(),
+          .container = in.Value()};
+}
+
+ReplicateReply TakeReplicateReply(Reader& in) {
+  return {.id = in.Name<RequestId>(),
+          .refusal = in.TakeRefusal(),
+          .durable = in.Flag(),
+          .actor = in.Name<ActorId>()};
+}
+
+Read TakeRead(Reader& in) {
+  return {.id = in.Name<RequestId>(), .ref = in.Key(), .session_dots = in.Dots()};
+}
+
+ReadReply TakeReadReply(Reader& in) {
+  ReadReply reply{.id = in.Name<RequestId>(),
+                  .refusal = in.TakeRefusal(),
+                  .complete = in.Flag(),
+                  .actor = in.Name<ActorId>(),
+                  .received = in.Dots(),
+                  .container = {}};
+  if (in.ok() && !in.empty()) reply.container = in.Value();
+  return reply;
+}
+
+Levels TakeLevels(Reader& in) {
+  const Levels levels{
+      .n = in.U8(), .r = in.U8(), .w = in.U8(), .pr = in.U8(), .pw = in.U8(), .dw = in.U8()};
+  in.Require(Validate(levels).has_value());
+  return levels;
+}
+
+Forward TakeForward(Reader& in) {
+  Forward forward{.sequence = in.U64(),
+                  .database = in.TakeDatabase(),
+                  .resp = in.U8(),
+                  .levels = TakeLevels(in),
+                  .session = in.TakeSeen(),
+                  .arguments = {}};
+  in.Require(forward.resp >= kOldestResp && forward.resp <= kNewestResp);
+  uint64_t left = in.Varint();
+  in.Require(left > 0);
+  for (; left > 0 && in.ok(); --left) forward.arguments.push_back(in.Bytes());
+  return forward;
+}
+
+ForwardReply TakeForwardReply(Reader& in) {
+  const uint64_t sequence = in.U64();
+  Seen seen = in.TakeSeen();
+  return {.sequence = sequence, .reply = in.Bytes(), .seen = std::move(seen)};
+}
+
+Message Take(MessageType type, uint8_t raw_type, Reader& in) {
+  switch (type) {
+    case MessageType::kHello: return TakeHello(in);
+    case MessageType::kReplicate: return TakeReplicate(in);
+    case MessageType::kReplicateReply: return TakeReplicateReply(in);
+    case MessageType::kRead: return TakeRead(in);
+    case MessageType::kReadReply: return TakeReadReply(in);
+    case MessageType::kForward: return TakeForward(in);
+    case MessageType::kForwardReply: return TakeForwardReply(in);
+    case MessageType::kPing: return Ping{in.U64()};
+    case MessageType::kPong: return Pong{in.U64()};
+  }
+  return UnknownMessage{raw_type};
+}
+
+std::string_view NameOf(MessageType type) {
+  switch (type) {
+    case MessageType::kHello: return "Hello";
+    case MessageType::kReplicate: return "Replicate";
+    case MessageType::kReplicateReply: return "ReplicateReply";
+    case MessageType::kRead: return "Read";
+    case MessageType::kReadReply: return "ReadReply";
+    case MessageType::kForward: return "Forward";
+    case MessageType::kForwardReply: return "ForwardReply";
+    case MessageType::kPing: return "Ping";
+    case MessageType::kPong: return "Pong";
+  }
+  return "unknown message";
+}
+
+}  // namespace
+
+bool AppendFrame(const Hello& message, std::string& out) {
+  return Writer(out)
+      .Little<2>(message.oldest_protocol)
+      .Little<2>(message.newest_protocol)
+      .U64(message.cluster_id)
+      .Name(message.node)
+      .U64(message.boot_nonce)
+      .U64(message.epoch)
+      .U64(message.capabilities)
+      .End(MessageType::kHello);
+}
+
+bool AppendFrame(const Replicate& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Key(message.ref)
+      .Name(message.target)
+      .Name(message.hint_for)
+      .U8(message.wants_durable ? 1 : 0)
+      .Dots(message.dots)
+      .Value(message.container)
+      .End(MessageType::kReplicate);
+}
+
+bool AppendFrame(const ReplicateReply& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .U8(static_cast<uint8_t>(message.refusal))
+      .U8(message.durable ? 1 : 0)
+      .Name(message.actor)
+      .End(MessageType::kReplicateReply);
+}
+
+bool AppendFrame(const Read& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Key(message.ref)
+      .Dots(message.session_dots)
+      .End(MessageType::kRead);
+}
+
+bool AppendFrame(const ReadReply& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id)
+      .U8(static_cast<uint8_t>(message.refusal))
+      .U8(message.complete ? 1 : 0)
+      .Name(message.actor)
+      .Dots(message.received);
+  if (message.container) writer.Value(*message.container);
+  return writer.End(MessageType::kReadReply);
+}
+
+bool AppendFrame(const Forward& message, std::string& out) {
+  const Levels& levels = message.levels;
+  Writer writer(out);
+  writer.U64(message.sequence).U8(message.database).U8(message.resp);
+  for (const uint8_t level : {levels.n, levels.r, levels.w, levels.pr, levels.pw, levels.dw}) {
+    writer.U8(level);
+  }
+  writer.Value(message.session).Varint(message.arguments.size());
+  for (const std::string_view argument : message.arguments) writer.Bytes(argument);
+  return writer.End(MessageType::kForward);
+}
+
+bool AppendFrame(const ForwardReply& message, std::string& out) {
+  return Writer(out)
+      .U64(message.sequence)
+      .Value(message.seen)
+      .Bytes(message.reply)
+      .End(MessageType::kForwardReply);
+}
+
+bool AppendFrame(const Ping& message, std::string& out) {
+  return Writer(out).U64(message.nonce).End(MessageType::kPing);
+}
+
+bool AppendFrame(const Pong& message, std::string& out) {
+  return Writer(out).U64(message.nonce).End(MessageType::kPong);
+}
+
+std::expected<Message, std::string> DecodeMessage(const Frame& frame) {
+  const MessageType type{frame.type};
+  Reader in(frame.payload);
+  Message message = Take(type, frame.type, in);
+  const bool may_have_more =
+      std::holds_alternative<Hello>(message) || std::holds_alternative<UnknownMessage>(message);
+  if (!may_have_more) in.Require(in.empty());
+  if (in.ok()) return message;
+  return std::unexpected("an ill-formed " + std::string(NameOf(type)) + " of " +
+                         std::to_string(frame.payload.size()) + " bytes");
+}
+
+std::optional<uint16_t> CommonProtocol(const Hello& a, const Hello& b) {
+  const uint16_t newest = std::min(a.newest_protocol, b.newest_protocol);
+  if (newest < std::max(a.oldest_protocol, b.oldest_protocol)) return std::nullopt;
+  return newest;
+}
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,46 @@
+// Messages as frames. A message has one encoded form in a version of the protocol, and what is not
+// exactly that is refused; only a Hello may end with what a later version added.
+//
+//   Hello           1  u16 oldest, u16 newest, u64 cluster, u64 node, u64 nonce, u64 epoch,
+//                      u64 capabilities, ...
+//   Replicate       2  u64 id, key, u64 actor, u64 hint_for, u8 wants_durable, dots, container
+//   ReplicateReply  3  u64 id, u8 refusal, u8 durable, u64 actor
+//   Read            4  u64 id, key, dots
+//   ReadReply       5  u64 id, u8 refusal, u8 complete, u64 actor, dots, [container]
+//   Forward         6  u64 sequence, u8 database, u8 resp, u8 n, r, w, pr, pw, dw, seen,
+//                      varint number of arguments, of each: bytes
+//   ForwardReply    7  u64 sequence, seen, bytes
+//   Ping, Pong    8 9  u64 nonce
+//
+//   bytes           varint length, the bytes
+//   key             u8 database, bytes
+//   dots            varint number, of each: u64 actor, varint number
+//   container       as EncodeToMessage
+//   seen            a container without versions and resets
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "cluster/frame.h"
+#include "cluster/message.h"
+
+namespace cartwheel::cluster {
+
+// Append the message's frame. False, and nothing is appended, when it would be over
+// kMaxFrameBytes.
+bool AppendFrame(const Hello& message, std::string& out);
+bool AppendFrame(const Replicate& message, std::string& out);
+bool AppendFrame(const ReplicateReply& message, std::string& out);
+bool AppendFrame(const Read& message, std::string& out);
+bool AppendFrame(const ReadReply& message, std::string& out);
+bool AppendFrame(const Forward& message, std::string& out);
+bool AppendFrame(const ForwardReply& message, std::string& out);
+bool AppendFrame(const Ping& message, std::string& out);
+bool AppendFrame(const Pong& message, std::string& out);
+
+// Never trusts the bytes. An error is one line for the log: the peer does not speak the protocol.
+std::expected<Message, std::string> DecodeMessage(const Frame& frame);
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,215 @@
+#include "cluster/message_codec.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cluster/container_codec.h"
+#include "tests/cluster/random_containers.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+using Status = FrameReader::Status;
+
+std::string Encoded(const Message& message) {
+  std::string out;
+  std::visit(
+      [&out](const auto& alternative) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(alternative)>, UnknownMessage>) {
+          EXPECT_TRUE(AppendFrame(alternative, out));
+        }
+      },
+      message);
+  return out;
+}
+
+std::expected<Message, std::string> Decoded(std::string_view bytes) {
+  FrameReader reader;
+  EXPECT_EQ(reader.Parse(bytes), Status::kComplete);
+  EXPECT_EQ(reader.consumed(), bytes.size());
+  return DecodeMessage(reader.frame());
+}
+
+std::string FrameOf(uint8_t type, std::string_view payload) {
+  std::string out;
+  const size_t begin = BeginFrame(out);
+  out += payload;
+  EndFrame(type, begin, out);
+  return out;
+}
+
+Container AContainer() {
+  Container container = RandomContainers(3, 30).states().back();
+  container.own_contiguous = false;
+  return container;
+}
+
+Seen ASeen() {
+  return SeenOf(AContainer());
+}
+
+std::vector<Message> OneOfEach() {
+  return {
+      Hello{.cluster_id = 7, .node = NodeId{9}, .boot_nonce = 8, .epoch = 3, .capabilities = 5},
+      Replicate{.id = RequestId{1},
+                .ref = {3, "key"},
+                .target = ActorId{77},
+                .hint_for = NodeId{6},
+                .wants_durable = true,
+                .dots = {{ActorId{4}, 1000}, {ActorId{5}, 1}},
+                .container = AContainer()},
+      Replicate{.ref = {0, ""}, .dots = {}, .container = {}},
+      ReplicateReply{RequestId{2}, Refusal::kFull, true, ActorId{5}},
+      ReplicateReply{RequestId{2}, Refusal::kNone, false, ActorId{}},
+      Read{RequestId{3}, {15, std::string_view("k\0y", 3)}, {{ActorId{1}, kMaxDotNumber}}},
+      ReadReply{RequestId{4}, Refusal::kNone, true, ActorId{5}, {{ActorId{1}, 9}}, AContainer()},
+      ReadReply{RequestId{4}, Refusal::kNone, false, ActorId{5}, {}, Container{}},
+      ReadReply{RequestId{4}, Refusal::kFailed, false, ActorId{}, {}, std::nullopt},
+      Forward{.sequence = 12,
+              .database = 2,
+              .resp = 3,
+              .levels = {.n = 5, .r = 1, .w = 5, .pr = 0, .pw = 2, .dw = 1},
+              .session = ASeen(),
+              .arguments = {"SET", "key", "", "EX", "10"}},
+      ForwardReply{12, "+OK\r\n", ASeen()},
+      ForwardReply{12, "", {}},
+      Ping{123},
+      Pong{uint64_t{1} << 63},
+  };
+}
+
+TEST(MessageCodec, EveryMessageComesBackAsItWas) {
+  for (const Message& message : OneOfEach()) {
+    const std::string bytes = Encoded(message);
+    const auto decoded = Decoded(bytes);
+    ASSERT_TRUE(decoded.has_value()) << message.index() << ": " << decoded.error();
+    EXPECT_EQ(*decoded, message) << message.index();
+  }
+}
+
+TEST(MessageCodec, AnyContainerComesBackAsItWas) {
+  const RandomContainers containers(5, 300);
+  for (const Container& container : containers.states()) {
+    const Message message = ReadReply{.complete = true, .container = container};
+    const std::string bytes = Encoded(message);
+    const auto decoded = Decoded(bytes);
+    ASSERT_TRUE(decoded.has_value());
+    ASSERT_EQ(MessageOf(*std::get<ReadReply>(*decoded).container), MessageOf(container));
+  }
+}
+
+TEST(MessageCodec, NoRecordIsNotAnEmptyContainer) {
+  const std::string none = Encoded(ReadReply{});
+  const std::string empty = Encoded(ReadReply{.container = Container{}});
+  EXPECT_FALSE(std::get<ReadReply>(*Decoded(none)).container.has_value());
+  EXPECT_TRUE(std::get<ReadReply>(*Decoded(empty)).container.has_value());
+}
+
+TEST(MessageCodec, ManyFramesStandOneBehindTheOther) {
+  std::string bytes;
+  for (const Message& message : OneOfEach()) bytes += Encoded(message);
+  FrameReader reader;
+  std::string_view rest = bytes;
+  for (const Message& message : OneOfEach()) {
+    ASSERT_EQ(reader.Parse(rest), Status::kComplete);
+    EXPECT_EQ(*DecodeMessage(reader.frame()), message);
+    rest.remove_prefix(reader.consumed());
+  }
+  EXPECT_TRUE(rest.empty());
+}
+
+TEST(MessageCodec, ACutPayloadIsRefusedAndSoIsALongerOne) {
+  for (const Message& message : OneOfEach()) {
+    const std::string bytes = Encoded(message);
+    const auto type = static_cast<uint8_t>(bytes[4]);
+    const std::string_view payload = std::string_view(bytes).substr(kFrameHead);
+    for (size_t size = 0; size < payload.size(); ++size) {
+      const std::string cut = FrameOf(type, payload.substr(0, size));
+      const auto decoded = Decoded(cut);
+      // Nothing but a container that is not there makes a reply without a record.
+      if (decoded && std::holds_alternative<ReadReply>(*decoded)) {
+        EXPECT_FALSE(std::get<ReadReply>(*decoded).container.has_value());
+        continue;
+      }
+      EXPECT_FALSE(decoded.has_value()) << message.index() << " cut to " << size;
+    }
+    const std::string longer = FrameOf(type, std::string(payload) + '\0');
+    if (message.index() != 0) {
+      const auto* reply = std::get_if<ReadReply>(&message);
+      if (reply != nullptr && !reply->container) continue;  // refused as a container
+      EXPECT_FALSE(Decoded(longer).has_value()) << message.index();
+    }
+  }
+}
+
+TEST(MessageCodec, AnIllFormedMessageIsOneLineForTheLog) {
+  const std::string bytes = FrameOf(2, "abc");
+  EXPECT_EQ(Decoded(bytes).error(), "an ill-formed Replicate of 3 bytes");
+}
+
+TEST(MessageCodec, AnUnknownTypeIsToldFromAnIllFormedMessage) {
+  for (const uint8_t type : {0, 10, 255}) {
+    const std::string bytes = FrameOf(type, "of a later version");
+    const auto decoded = Decoded(bytes);
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(*decoded, Message(UnknownMessage{type}));
+  }
+}
+
+TEST(MessageCodec, WhatALaterVersionAddedToHelloIsPassedOver) {
+  const Hello hello{.newest_protocol = 4, .cluster_id = 7, .node = NodeId{9}};
+  const std::string bytes = Encoded(hello);
+  const std::string longer = FrameOf(1, bytes.substr(kFrameHead) + "more");
+  EXPECT_EQ(*Decoded(longer), Message(hello));
+}
+
+// To the byte, as nodes of different versions have to agree on it.
+TEST(MessageCodec, TheFormOfHelloNeverChanges) {
+  const Hello hello{.oldest_protocol = 1,
+                    .newest_protocol = 2,
+                    .cluster_id = 3,
+                    .node = NodeId{4},
+                    .boot_nonce = 5,
+                    .epoch = 6,
+                    .capabilities = 7};
+  const std::string bytes = Encoded(hello);
+  ASSERT_EQ(bytes.size(), kFrameHead + 44);
+  EXPECT_EQ(bytes.substr(0, 5), std::string_view("\x2c\0\0\0\x01", 5));
+  std::string payload("\x01\0\x02\0", 4);
+  for (char i = 3; i <= 7; ++i) payload += i + std::string(7, '\0');
+  EXPECT_EQ(bytes.substr(kFrameHead), payload);
+}
+
+TEST(MessageCodec, FieldsOutOfRangeAreRefused) {
+  const auto refused = [](const Message& message) {
+    const std::string bytes = Encoded(message);
+    return !Decoded(bytes).has_value();
+  };
+  EXPECT_TRUE(refused(Hello{.node = kNoNode}));
+  EXPECT_TRUE(refused(Hello{.oldest_protocol = 2, .newest_protocol = 1, .node = NodeId{1}}));
+  EXPECT_TRUE(refused(Read{.ref = {kMaxDatabases, "key"}, .session_dots = {}}));
+  EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{}, 1}}}));
+  EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, 0}}}));
+  EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, kMaxDotNumber + 1}}}));
+  EXPECT_TRUE(refused(ReplicateReply{.refusal = Refusal{6}}));
+  EXPECT_FALSE(refused(Forward{.session = {}, .arguments = {"GET"}}));
+  EXPECT_TRUE(refused(Forward{.session = {}, .arguments = {}}));
+  EXPECT_TRUE(refused(Forward{.resp = 1, .session = {}, .arguments = {"GET"}}));
+  EXPECT_TRUE(refused(Forward{.resp = 4, .session = {}, .arguments = {"GET"}}));
+  EXPECT_TRUE(refused(Forward{.levels = {.r = 4}, .session = {}, .arguments = {"GET"}}));
+}
+
+TEST(MessageCodec, TheNewestProtocolThatBothSpeakIsSpoken) {
+  const auto of = [](uint16_t oldest, uint16_t newest) {
+    return Hello{.oldest_protocol = oldest, .newest_protocol = newest};
+  };
+  EXPECT_EQ(CommonProtocol(of(1, 3), of(2, 5)), 3);
+  EXPECT_EQ(CommonProtocol(of(2, 5), of(1, 3)), 3);
+  EXPECT_EQ(CommonProtocol(of(1, 1), of(1, 1)), 1);
+  EXPECT_EQ(CommonProtocol(of(1, 2), of(3, 4)), std::nullopt);
+}
+
+}  // namespace
+}  // namespace cartwheel::cluster
