@@ -1,0 +1,230 @@
+#include "cluster/read_quorum.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/check.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+using Kind = ReadOutcome::Kind;
+
+bool SameKnowledge(const Container& a, const Container& b) {
+  return a.versions == b.versions && a.counter == b.counter && a.context == b.context;
+}
+
+}  // namespace
+
+DotList SessionDots(const Context& session) {
+  DotList dots;
+  for (const Context::Interval& interval : session.intervals()) {
+    dots.push_back({interval.actor, interval.last});
+  }
+  return dots;
+}
+
+ReadQuorum::ReadQuorum(std::span<const Candidate> best_first, const Levels& levels,
+                       const Context& session, const Options& options, int64_t now_us)
+    : options_(options),
+      hedge_at_us_(now_us + options.hedge_after_us),
+      deadline_us_(now_us + options.deadline_us),
+      session_dots_(SessionDots(session)),
+      unconfirmed_(session_dots_),
+      candidates_(best_first.begin(), best_first.end()) {
+  storage::Check(Validate(levels).has_value(), "levels are valid");
+  const auto owners = std::ranges::count_if(best_first, &Candidate::owner);
+  storage::Check(owners > 0, "a partition has owners");
+  levels_ = levels.Over(static_cast<size_t>(owners));
+  Advance(now_us);
+}
+
+void ReadQuorum::Ask(size_t candidate, int64_t now_us) {
+  const auto at = candidates_.begin() + static_cast<ptrdiff_t>(candidate);
+  asked_.push_back(
+      {.node = at->node, .owner = at->owner, .silent_at_us = now_us + options_.rpc_timeout_us});
+  outputs_.emplace_back(Send{at->node});
+  candidates_.erase(at);
+}
+
+bool ReadQuorum::AskNext(bool owners_only, int64_t now_us) {
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    if (owners_only && !candidates_[i].owner) continue;
+    Ask(i, now_us);
+    return true;
+  }
+  return false;
+}
+
+void ReadQuorum::Answered(NodeId node, const Answer& answer, int64_t now_us) {
+  const auto asked = std::ranges::find(asked_, node, &Asked::node);
+  if (over_ || asked == asked_.end() || asked->state == Asked::State::kAnswered) return;
+  asked->state = Asked::State::kAnswered;
+  asked->complete = answer.complete;
+  asked->has_record = answer.container != nullptr;
+  asked->actor = answer.actor;
+  if (asked->owner) {
+    for (const Dot dot : answer.received) {
+      const auto found = std::ranges::find(unconfirmed_, dot);
+      if (found != unconfirmed_.end()) unconfirmed_.erase(found);
+    }
+  }
+  const Container none;
+  const Container& container = answer.container == nullptr ? none : *answer.container;
+  if (asked->complete || merged_rebuilding_) {
+    asked->merge = Merge(container);
+  } else {
+    rebuilding_ = OwnedContainer(Sync(rebuilding_.get(), container));
+  }
+  Advance(now_us);
+}
+
+// Containers only grow as they merge: who was equal to the merge before and is not any more, or
+// never was, will not be again, so a number tells who lacks something in the end.
+uint64_t ReadQuorum::Merge(const Container& container) {
+  Container both = Sync(merged_.get(), container);
+  both.own_contiguous = false;  // the merge is no replica's record
+  const bool is_all = SameKnowledge(both, container);
+  if (!SameKnowledge(both, merged_.get())) {
+    merged_ = OwnedContainer(std::move(both));
+    ++merge_;
+  }
+  return is_all ? merge_ : kLacking;
+}
+
+void ReadQuorum::MergeRebuilding() {
+  merged_rebuilding_ = true;
+  Merge(rebuilding_.get());
+}
+
+void ReadQuorum::Lost(NodeId node, int64_t now_us) {
+  const auto asked = std::ranges::find(asked_, node, &Asked::node);
+  if (asked == asked_.end() || asked->state == Asked::State::kAnswered) return;
+  asked->state = Asked::State::kFailed;
+  Advance(now_us);
+}
+
+void ReadQuorum::OnTime(int64_t now_us) {
+  const bool deadline = now_us >= deadline_us_;
+  for (Asked& asked : asked_) {
+    if (asked.state != Asked::State::kWaiting) continue;
+    if (deadline || now_us >= asked.silent_at_us) asked.state = Asked::State::kSilent;
+  }
+  if (!outcome_ && !hedged_ && now_us >= hedge_at_us_) {
+    hedged_ = true;
+    AskNext(false, now_us);
+  }
+  if (deadline) candidates_.clear();
+  Advance(now_us);
+  if (deadline && !outcome_) AdvanceAtEnd(true);
+  if (deadline && !over_) Finish();
+}
+
+std::optional<int64_t> ReadQuorum::NextDeadline() const {
+  if (over_) return std::nullopt;
+  int64_t next = deadline_us_;
+  if (!outcome_ && !hedged_ && !candidates_.empty()) next = std::min(next, hedge_at_us_);
+  for (const Asked& asked : asked_) {
+    if (asked.state == Asked::State::kWaiting) next = std::min(next, asked.silent_at_us);
+  }
+  return next;
+}
+
+bool ReadQuorum::IsWaiting() const {
+  return std::ranges::any_of(
+      asked_, [](const Asked& asked) { return asked.state == Asked::State::kWaiting; });
+}
+
+ReadQuorum::Standing ReadQuorum::Count(bool (Asked::*counts)() const) const {
+  Standing standing;
+  for (const Asked& asked : asked_) {
+    if (!(asked.*counts)()) continue;
+    ++standing.replicas;
+    if (asked.owner) ++standing.owners;
+  }
+  return standing;
+}
+
+std::optional<ReadOutcome> ReadQuorum::ShortOf(const Standing& standing) const {
+  if (standing.replicas < levels_.r) {
+    return ReadOutcome{Kind::kTooFew, Level::kR, standing.replicas, levels_.r};
+  }
+  if (standing.owners < levels_.pr) {
+    return ReadOutcome{Kind::kTooFew, Level::kPR, standing.owners, levels_.pr};
+  }
+  return std::nullopt;
+}
+
+bool ReadQuorum::SessionKnown(const Container& merged) const {
+  return std::ranges::all_of(unconfirmed_,
+                             [&merged](Dot dot) { return merged.context.Covers(dot); });
+}
+
+void ReadQuorum::AskMore(int64_t now_us) {
+  while (const auto shortfall = ShortOf(Count(&Asked::MayCount))) {
+    if (!AskNext(shortfall->level == Level::kPR, now_us)) break;
+  }
+  // Enough have answered, and the session has seen more than they: everybody, then.
+  if (ShortOf(Count(&Asked::Counts)) || SessionKnown(merged())) return;
+  while (AskNext(false, now_us)) {
+  }
+}
+
+// Everything that follows from what is known.
+void ReadQuorum::Advance(int64_t now_us) {
+  if (!outcome_) {
+    if (!ShortOf(Count(&Asked::Counts)) && SessionKnown(merged())) {
+      Decide({.degraded = merged_rebuilding_});
+    } else {
+      AskMore(now_us);
+      if (!IsWaiting()) AdvanceAtEnd(false);
+    }
+  }
+  if (outcome_ && !over_ && !IsWaiting()) Finish();
+}
+
+// Nobody is left to wait for but the silent, and for those only while there is no answer to give.
+void ReadQuorum::AdvanceAtEnd(bool deadline) {
+  const auto short_of_complete = ShortOf(Count(&Asked::Counts));
+  const auto short_of_any = ShortOf(Count(&Asked::Answered));
+  if (short_of_any) {
+    const bool may_come = std::ranges::any_of(
+        asked_, [](const Asked& asked) { return asked.state == Asked::State::kSilent; });
+    if (deadline || !may_come) Decide(*short_of_any);
+    return;
+  }
+  ReadOutcome outcome;
+  if (short_of_complete || !SessionKnown(merged())) {
+    const bool rebuilding_helps =
+        short_of_complete || SessionKnown(Sync(merged(), rebuilding_.get()));
+    if (rebuilding_helps) {
+      MergeRebuilding();
+      outcome.degraded = true;
+    }
+    outcome.session_missed = !SessionKnown(merged());
+  }
+  Decide(outcome);
+}
+
+void ReadQuorum::Decide(const ReadOutcome& outcome) {
+  outcome_ = outcome;
+  outputs_.emplace_back(outcome);
+}
+
+// Who answered less than the whole? A replica that rebuilds gets all of it anyway, and one that
+// has forgotten the key's deletion need not be told of it again.
+void ReadQuorum::Finish() {
+  over_ = true;
+  candidates_.clear();
+  for (const Asked& asked : asked_) {
+    if (!asked.Counts() || !asked.owner || asked.merge == merge_) continue;
+    if (!asked.has_record && merged().IsDeleted()) continue;
+    outputs_.emplace_back(Repair{asked.node, asked.actor});
+  }
+}
+
+ReadQuorum::Outputs ReadQuorum::TakeOutputs() {
+  return std::exchange(outputs_, {});
+}
+
+}  // namespace cartwheel::cluster
