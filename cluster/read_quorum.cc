@@ -164,8 +164,11 @@ void ReadQuorum::AskMore(int64_t now_us) {
   while (const auto shortfall = ShortOf(Count(&Asked::MayCount))) {
     if (!AskNext(shortfall->level == Level::kPR, now_us)) break;
   }
-  // Enough have answered, and the session has seen more than they: everybody, then.
-  if (ShortOf(Count(&Asked::Counts)) || SessionKnown(merged())) return;
+  // Enough have answered, if need be with those that rebuild, and the session has seen more than
+  // they: everybody, then.
+  const bool enough = !ShortOf(Count(&Asked::Counts)) ||
+                      (!IsWaiting() && !ShortOf(Count(&Asked::Answered)));
+  if (!enough || SessionKnown(merged())) return;
   while (AskNext(false, now_us)) {
   }
 }

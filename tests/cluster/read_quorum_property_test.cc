@@ -1,0 +1,314 @@
+// Reads from replicas that answer in any order, twice, late, or not at all, beside a model that
+// merges what the coordinator has been told.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cluster/read_quorum.h"
+#include "tests/cluster/random.h"
+#include "tests/cluster/random_containers.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+using Kind = ReadOutcome::Kind;
+
+// What a node would answer.
+struct Replica {
+  Candidate candidate;
+  bool has_record = true;
+  Container container;
+  bool complete = true;
+  ActorId actor{};
+  DotList received;
+};
+
+Container Merged(const Container& a, const Container& b) {
+  Container both = Sync(a, b);
+  both.own_contiguous = false;
+  return both;
+}
+
+class ReadRun {
+ public:
+  ReadRun(uint64_t seed, const RandomContainers& containers) : random_(seed) {
+    const size_t members = 1 + random_.Below(8);
+    levels_.n = static_cast<uint8_t>(1 + random_.Below(5));
+    levels_.w = 1;
+    levels_.r = static_cast<uint8_t>(1 + random_.Below(levels_.n));
+    levels_.pr = static_cast<uint8_t>(random_.Percent(30) ? random_.Below(levels_.n + 1u) : 0);
+    needed_ = levels_.Over(std::min<size_t>(levels_.n, members));
+    if (random_.Percent(50)) session_ = containers.Pick(random_).context;
+    const uint64_t rebuilding = random_.Percent(50) ? 0 : random_.Below(80);
+    // Half of the time mostly equal, as replicas are.
+    const bool alike = random_.Percent(50);
+    const Container& common = containers.Pick(random_);
+    for (size_t i = 0; i < members; ++i) {
+      Replica replica;
+      replica.candidate = {.node = NodeId{100 + i}, .owner = i < levels_.n, .healthy = true};
+      replica.container = alike && random_.Percent(80) ? common : containers.Pick(random_);
+      if (random_.Percent(20)) replica.container = Container{};
+      replica.has_record = !replica.container.context.empty();
+      replica.container.own_contiguous = random_.Percent(20);
+      replica.complete = !random_.Percent(rebuilding);
+      replica.actor = ActorId{500 + i};
+      for (const Dot dot : SessionDots(session_)) {
+        if (random_.Percent(30)) replica.received.push_back(dot);
+      }
+      replicas_.push_back(replica);
+    }
+    for (size_t i = members; i > 1; --i) std::swap(replicas_[i - 1], replicas_[random_.Below(i)]);
+    loss_ = random_.Below(80);
+    silence_ = random_.Below(60);
+  }
+
+  void Go() {
+    std::vector<Candidate> candidates;
+    for (const Replica& replica : replicas_) candidates.push_back(replica.candidate);
+    ReadQuorum quorum(candidates, levels_, session_, {}, kStart);
+    ASSERT_EQ(quorum.session_dots(), SessionDots(session_));
+    TakeOutputs(quorum);
+    while (!HasFatalFailure() && !quorum.IsOver()) Step(quorum);
+    CheckEnd(quorum);
+  }
+
+ private:
+  static constexpr int64_t kStart = 1'000;
+  static constexpr ReadQuorum::Options kOptions{};
+
+  static bool HasFatalFailure() { return testing::Test::HasFatalFailure(); }
+
+  const Replica& At(NodeId node) const {
+    return *std::ranges::find_if(
+        replicas_, [node](const Replica& replica) { return replica.candidate.node == node; });
+  }
+
+  bool Enough(bool rebuilding_too) const {
+    size_t all = 0;
+    size_t owners = 0;
+    for (const NodeId node : answered_) {
+      if (!rebuilding_too && !At(node).complete) continue;
+      ++all;
+      if (At(node).candidate.owner) ++owners;
+    }
+    return all >= needed_.r && owners >= needed_.pr;
+  }
+
+  Container MergeOf(bool rebuilding_too) const {
+    Container merged;
+    for (const NodeId node : answered_) {
+      if (rebuilding_too || At(node).complete) merged = Merged(merged, At(node).container);
+    }
+    return merged;
+  }
+
+  bool SessionKnown(const Container& merged) const {
+    return std::ranges::all_of(SessionDots(session_), [&](Dot dot) {
+      return merged.context.Covers(dot) || std::ranges::any_of(answered_, [&](NodeId node) {
+               return At(node).candidate.owner &&
+                      std::ranges::find(At(node).received, dot) != At(node).received.end();
+             });
+    });
+  }
+
+  void TakeOutputs(ReadQuorum& quorum) {
+    for (const ReadQuorum::Output& output : quorum.TakeOutputs()) {
+      std::visit([this, &quorum](const auto& each) { Take(quorum, each); }, output);
+    }
+    ASSERT_EQ(outcomes_ == 1, quorum.outcome().has_value());
+    const bool could_tell = Enough(false) && SessionKnown(MergeOf(false));
+    ASSERT_TRUE(quorum.outcome() || !could_tell) << "as soon as can be";
+    if (!quorum.outcome()) CheckWhoIsAsked();
+  }
+
+  bool OwnersAsked() const {
+    return std::ranges::all_of(replicas_, [this](const Replica& replica) {
+      return !replica.candidate.owner || asked_at_us_.contains(replica.candidate.node);
+    });
+  }
+
+  // Enough to reach the levels if all of them answer, or everybody.
+  void CheckWhoIsAsked() {
+    size_t hopeful = 0;
+    size_t hopeful_owners = 0;
+    bool owners_left = false;
+    for (const Replica& replica : replicas_) {
+      const NodeId node = replica.candidate.node;
+      const bool asked = asked_at_us_.contains(node);
+      owners_left = owners_left || (!asked && replica.candidate.owner);
+      if (!asked || lost_.contains(node)) continue;
+      const bool waiting = !answered_.contains(node) && now_us_ < asked_at_us_[node] + kTimeout;
+      if (!waiting && !(answered_.contains(node) && replica.complete)) continue;
+      ++hopeful;
+      if (replica.candidate.owner) ++hopeful_owners;
+    }
+    const bool all = asked_at_us_.size() == replicas_.size();
+    ASSERT_TRUE(hopeful >= needed_.r || all);
+    ASSERT_TRUE(hopeful_owners >= needed_.pr || !owners_left);
+    const bool hedge_due = told_time_us_ >= kStart + kOptions.hedge_after_us;
+    ASSERT_TRUE(!hedge_due || asked_at_us_.size() > needed_.r || all);
+    ASSERT_TRUE(!Enough(false) || all) << "the rest is asked for the session's sake";
+  }
+
+  void Take(ReadQuorum& quorum, const ReadQuorum::Send& send) {
+    ASSERT_FALSE(quorum.IsOver());
+    ASSERT_TRUE(asked_at_us_.try_emplace(send.node, now_us_).second) << "asked once";
+    ASSERT_NE(
+        std::ranges::find_if(
+            replicas_, [&](const Replica& replica) { return replica.candidate.node == send.node; }),
+        replicas_.end());
+    if (needed_.pr == 0) {
+      ASSERT_EQ(replicas_[asked_at_us_.size() - 1].candidate.node, send.node) << "best first";
+    }
+    if (!random_.Percent(silence_)) on_the_way_.push_back(send.node);
+  }
+
+  void Take(ReadQuorum& quorum, const ReadOutcome& outcome) {
+    ASSERT_EQ(++outcomes_, 1) << "decided once";
+    const bool all_asked = asked_at_us_.size() == replicas_.size();
+    if (outcome.kind == Kind::kTooFew) {
+      ASSERT_FALSE(Enough(true));
+      ASSERT_LT(outcome.reached, outcome.needed);
+      const bool in_time = now_us_ < kStart + kOptions.deadline_us;
+      const bool any_left = !all_asked && !(needed_.pr > 0 && OwnersAsked());
+      const bool may_come = answered_.size() + lost_.size() < asked_at_us_.size();
+      ASSERT_FALSE(in_time && (any_left || may_come)) << "while one may answer there is hope";
+      return;
+    }
+    degraded_ = outcome.degraded;
+    ASSERT_TRUE(Enough(outcome.degraded));
+    ASSERT_EQ(outcome.session_missed, !SessionKnown(MergeOf(outcome.degraded)));
+    if (outcome.degraded) {
+      ASSERT_FALSE(Enough(false) && SessionKnown(MergeOf(false))) << "there was a better way";
+    }
+    if (outcome.degraded || outcome.session_missed) {
+      // Fallbacks are of no use to PR.
+      const bool for_pr = !outcome.session_missed && OwnersAsked() && needed_.pr > 0;
+      ASSERT_TRUE(all_asked || for_pr || now_us_ >= kStart + kOptions.deadline_us);
+    }
+    // The outputs are taken before anything else is told.
+    ASSERT_EQ(MessageOf(quorum.merged()), MessageOf(MergeOf(outcome.degraded)));
+  }
+
+  void Take(ReadQuorum& quorum, const ReadQuorum::Repair& repair) {
+    ASSERT_TRUE(quorum.IsOver());
+    ASSERT_EQ(repair.actor, At(repair.node).actor);
+    ASSERT_TRUE(repaired_.insert(repair.node).second);
+  }
+
+  void Step(ReadQuorum& quorum) {
+    const uint64_t choice = random_.Below(100);
+    if (choice < 70 && !on_the_way_.empty()) {
+      const size_t i = random_.Below(on_the_way_.size());
+      const NodeId node = on_the_way_[i];
+      if (!random_.Percent(20)) on_the_way_.erase(on_the_way_.begin() + static_cast<ptrdiff_t>(i));
+      if (random_.Percent(loss_)) {
+        if (!answered_.contains(node)) lost_.insert(node);
+        quorum.Lost(node, now_us_);
+      } else {
+        Tell(quorum, node);
+      }
+    } else if (choice < 75) {
+      // A node that was not asked, or is none.
+      const NodeId node{99 + random_.Below(12)};
+      if (asked_at_us_.contains(node)) return;
+      const Container container = MergeOf(true);
+      quorum.Answered(node, {.container = &container, .received = quorum.session_dots()}, now_us_);
+      quorum.Lost(node, now_us_);
+    } else {
+      const auto next = quorum.NextDeadline();
+      ASSERT_TRUE(next.has_value());
+      ASSERT_GT(*next, now_us_) << "a deadline that has passed has been dealt with";
+      now_us_ = random_.Percent(50) ? now_us_ + (*next - now_us_) / 2 : *next;
+      told_time_us_ = now_us_;
+      quorum.OnTime(now_us_);
+    }
+    TakeOutputs(quorum);
+  }
+
+  // As from a frame, whose bytes are gone afterwards.
+  void Tell(ReadQuorum& quorum, NodeId node) {
+    const Replica& replica = At(node);
+    answered_.insert(node);
+    lost_.erase(node);
+    Container container = replica.container;
+#ifdef CARTWHEEL_CANARY
+    // The planted fault: of a replica that rebuilds, siblings are lost.
+    if (!replica.complete && container.versions.size() > 1) container.versions.clear();
+#endif
+    std::vector<std::string> bytes;
+    for (const Version& version : container.versions) bytes.emplace_back(version.bytes);
+    for (size_t i = 0; i < bytes.size(); ++i) container.versions[i].bytes = bytes[i];
+    quorum.Answered(node,
+                    {.container = replica.has_record ? &container : nullptr,
+                     .complete = replica.complete,
+                     .actor = replica.actor,
+                     .received = replica.received},
+                    now_us_);
+    for (std::string& each : bytes) each.assign(each.size(), '!');
+  }
+
+  void CheckEnd(ReadQuorum& quorum) {
+    if (HasFatalFailure()) return;
+    ASSERT_EQ(outcomes_, 1);
+    ASSERT_EQ(quorum.NextDeadline(), std::nullopt);
+    const Container merged = MergeOf(degraded_);
+    ASSERT_EQ(MessageOf(quorum.merged()), MessageOf(merged)) << "late answers are merged too";
+    for (const Replica& replica : replicas_) {
+      const NodeId node = replica.candidate.node;
+      const bool differs = MessageOf(replica.container) != MessageOf(merged);
+      const bool forgotten = !replica.has_record && merged.IsDeleted();
+      const bool wanted = answered_.contains(node) && replica.complete && replica.candidate.owner &&
+                          differs && !forgotten;
+      ASSERT_EQ(repaired_.contains(node), wanted);
+    }
+    // P12: what comes once more, or now, changes nothing.
+    now_us_ += 1'000'000;
+    for (const auto& [node, at_us] : asked_at_us_) {
+      Tell(quorum, node);
+      quorum.Lost(node, now_us_);
+    }
+    quorum.OnTime(now_us_);
+    ASSERT_TRUE(quorum.TakeOutputs().empty());
+    ASSERT_EQ(MessageOf(quorum.merged()), MessageOf(merged));
+  }
+
+  static constexpr int64_t kTimeout = kOptions.rpc_timeout_us;
+
+  Random random_;
+  Levels levels_;
+  Levels needed_;
+  Context session_;
+  std::vector<Replica> replicas_;  // best first
+  uint64_t loss_ = 0;
+  uint64_t silence_ = 0;
+  int64_t now_us_ = kStart;
+  int64_t told_time_us_ = kStart;
+
+  std::vector<NodeId> on_the_way_;
+  std::map<NodeId, int64_t> asked_at_us_;
+  std::set<NodeId> answered_;  // as told
+  std::set<NodeId> lost_;      // as told, and have not answered since
+  std::set<NodeId> repaired_;
+  bool degraded_ = false;
+  int outcomes_ = 0;
+};
+
+TEST(ReadQuorumProperty, WhateverComesInWhateverOrderTheAnswerIsTheMergeAndWhoDiffersIsRepaired) {
+  for (uint64_t history = 0; history < 100; ++history) {
+    const RandomContainers containers(history, 12);
+    for (uint64_t i = 0; i < 200; ++i) {
+      const uint64_t seed = history * 1000 + i;
+      SCOPED_TRACE(seed);
+      ReadRun(seed, containers).Go();
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cartwheel::cluster
