@@ -166,8 +166,8 @@ void ReadQuorum::AskMore(int64_t now_us) {
   }
   // Enough have answered, if need be with those that rebuild, and the session has seen more than
   // they: everybody, then.
-  const bool enough = !ShortOf(Count(&Asked::Counts)) ||
-                      (!IsWaiting() && !ShortOf(Count(&Asked::Answered)));
+  const bool enough =
+      !ShortOf(Count(&Asked::Counts)) || (!IsWaiting() && !ShortOf(Count(&Asked::Answered)));
   if (!enough || SessionKnown(merged())) return;
   while (AskNext(false, now_us)) {
   }

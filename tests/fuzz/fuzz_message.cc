@@ -70,9 +70,9 @@ void CheckMessage(const Frame& frame, std::string_view bytes) {
   }
   std::string encoded = Encoded(*message);
 #ifdef CARTWHEEL_CANARY
-  // The planted fault: a Forward of three arguments is encoded wrongly. No seed has three.
-  const auto* forward = std::get_if<Forward>(&*message);
-  if (forward != nullptr && forward->arguments.size() == 3) encoded.back() ^= 1;
+  // The planted fault: a Read in databases 2 to 14 is encoded wrongly. The seeds have 1 and 15.
+  const auto* read = std::get_if<Read>(&*message);
+  if (read != nullptr && read->ref.database > 1 && read->ref.database < 15) encoded.back() ^= 1;
 #endif
   if (std::holds_alternative<Hello>(*message)) {
     // It may go on with what a later version added.
