@@ -2,11 +2,12 @@
 // shortest form is read, so that a number has one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace cartwheel::cluster {
 
-inline constexpr int kMaxVarintBytes = 10;
+inline constexpr size_t kMaxVarintBytes = 10;
 
 // Writes at most kMaxVarintBytes. Returns the end.
 inline char* PutVarint(uint64_t number, char* at) {
