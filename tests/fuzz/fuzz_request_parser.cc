@@ -14,6 +14,7 @@
 
 namespace {
 
+using cartwheel::resp::LookAhead;
 using cartwheel::resp::RequestLimits;
 using cartwheel::resp::RequestParser;
 using Status = RequestParser::Status;
