@@ -72,16 +72,7 @@ std::expected<void, std::string> UvLoop::Listen() {
   if (listeners_.empty()) {
     return std::unexpected("nothing to listen on: set 'port' with 'bind', or 'unixsocket'");
   }
-  return {};
-}
-
-void UvLoop::Run() {
-  // Before the loop waits for sockets, for what a timer or a finished write brought about.
-  uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) {
-    auto* loop = static_cast<UvLoop*>(prepare->data);
-    if (loop->turn_running_) loop->EndTurn();
-  });
-  uv_check_start(&check_, [](uv_check_t* check) { static_cast<UvLoop*>(check->data)->EndTurn(); });
+  // Before anybody is told that it is ready.
   const std::array<int, 2> numbers = {SIGINT, SIGTERM};
   for (size_t i = 0; i < signals_.size(); ++i) {
     uv_signal_start(
@@ -92,6 +83,16 @@ void UvLoop::Run() {
         },
         numbers[i]);
   }
+  return {};
+}
+
+void UvLoop::Run() {
+  // Before the loop waits for sockets, for what a timer or a finished write brought about.
+  uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) {
+    auto* loop = static_cast<UvLoop*>(prepare->data);
+    if (loop->turn_running_) loop->EndTurn();
+  });
+  uv_check_start(&check_, [](uv_check_t* check) { static_cast<UvLoop*>(check->data)->EndTurn(); });
   ScheduleTimer();
   uv_run(&loop_, UV_RUN_DEFAULT);
 }

@@ -59,6 +59,7 @@ void HashIndex::PrefetchEntry(uint64_t hash) const {
   constexpr size_t kPrefetchedBytes = 192;
   constexpr size_t kCacheLineBytes = 64;
   for (const Slot slot : BucketOf(hash).slots) {
+    if (slot == 0) return;  // has the tag 0, as some keys do
     if (slot >> kPointerBits != TagOf(hash)) continue;
     const auto* entry = reinterpret_cast<const char*>(EntryOf(slot));
     for (size_t at = 0; at < kPrefetchedBytes; at += kCacheLineBytes) {

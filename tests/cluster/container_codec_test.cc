@@ -105,7 +105,8 @@ TEST(ContainerCodec, TheStoredFormNeverChanges) {
 
 TEST(ContainerCodec, OneVersionByOneActorTakesAbout28BytesBesideTheValue) {
   ActorTable actors;
-  Container container = OneVersion(std::string(100, 'v'));
+  const std::string value(100, 'v');
+  const Container container = OneVersion(value);
   EXPECT_LE(Stored(container, actors).size(), 100u + 28u);
 }
 

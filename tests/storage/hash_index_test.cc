@@ -177,5 +177,15 @@ TEST(HashIndex, ASweepMeetsEverythingThatWasThereThoughTheIndexGrowsMeanwhile) {
   }
 }
 
+// An empty slot looks like one with the tag 0.
+TEST(HashIndex, PrefetchingFindsNothingInEmptySlots) {
+  const HashIndex index;
+  for (const uint64_t hash : {uint64_t{0}, uint64_t{7}, ~uint64_t{0}}) {
+    index.Prefetch(hash);
+    index.PrefetchEntry(hash);
+    EXPECT_EQ(index.Find("key", hash), nullptr);
+  }
+}
+
 }  // namespace
 }  // namespace cartwheel::storage
