@@ -62,9 +62,11 @@ void DurableEngine::CountBaseRead() {
 }
 
 void DurableEngine::ReleasePages(uint64_t share) {
-  const uint64_t most = settings_.memory_bytes == 0
-                            ? kMostMapped
-                            : std::clamp(settings_.memory_bytes / share, kLeastMapped, kMostMapped);
+  const uint64_t limit = settings_.memory_bytes;
+  uint64_t most = limit == 0 ? kMostMapped : std::clamp(limit / share, kLeastMapped, kMostMapped);
+  // Letting go is dear, above all when the same pages are read again: what nothing else needs may
+  // stay mapped.
+  most = std::max(most, (limit - std::min(limit, table_.bytes())) / 2);
   if (base_reads_ * kMappedPerRead < most) return;
   base_reads_ = 0;
   base_->ReleasePages();
