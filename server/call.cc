@@ -66,12 +66,14 @@ void AppendQuoted(std::string& out, std::string_view bytes) {
 void Server::Call(Session& session, const Command& command, Args args, Now now) {
   const size_t begin = session.output.size();
   const int64_t started_us = stopwatch_read_us_;
+  const size_t late = session.late.size();
   if (command.parse != nullptr) {
     CallOperation(session, command, args, now);
   } else {
     CommandContext context{*this, session, command, args, now, session.writer()};
     command.handler(context);
   }
+  if (late > 0 && session.late.size() == late) PlaceBehindLate(session, begin);
   stopwatch_read_us_ = options_.stopwatch_us();
   Account(session, command, args, now, stopwatch_read_us_ - started_us,
           session.output.size() > begin && session.output[begin] == '-'
@@ -84,6 +86,7 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
 }
 
 void Server::CallOperation(Session& session, const Command& command, Args args, Now now) {
+  if (gateway_ != nullptr) return CallInCluster(session, command, args, now);
   KeyIndexesOf(command, args.size(), key_indexes_);
   request_.keys.clear();
   for (size_t index : key_indexes_) request_.keys.push_back({session.database, args[index]});

@@ -204,7 +204,9 @@ void Server::Enqueue(Session& session, const Command& command, Args args) {
     for (std::string_view arg : args) session.queued_bytes += arg.size();
     session.queue.push_back({&command, std::vector<std::string>(args.begin(), args.end())});
   }
+  const size_t begin = session.output.size();
   if (!session.silent()) session.output.append("+QUEUED\r\n");
+  if (!session.late.empty()) PlaceBehindLate(session, begin);
   Touch(session);
 }
 
@@ -220,7 +222,9 @@ void Server::Reject(Session& session, const Command* command, std::string_view e
     session.transaction_failed = true;
   }
   statistics_.CountError(text);
+  const size_t begin = session.output.size();
   if (!session.silent()) session.writer().Error(text);
+  if (!session.late.empty()) PlaceBehindLate(session, begin);
   Touch(session);
 }
 
@@ -253,7 +257,7 @@ void Server::KeepOwnPushesOnly(Session& session, size_t begin) {
 void Server::NoteDataReply(Session& session, size_t begin) {
   bool continued = false;
   auto note = [&](size_t from, size_t to) {
-    session.data_replies.push_back({from, to, executor_.uncommitted(), continued});
+    session.data_replies.push_back({from, to, HasUncommitted(), continued});
     continued = true;
   };
   size_t at = begin;

@@ -38,10 +38,15 @@ void Server::Tick(Now now) {
   if (stalled_until_us_ == 0 && now.monotonic_us >= next_wake_us_) WakeSessions(now);
   if (now.monotonic_us >= next_reclaim_us_) ReclaimExpired(now);
   if (now.monotonic_us >= next_inspection_us_) InspectSessions(now);
+  if (gateway_ != nullptr && now.monotonic_us >= gateway_->NextDeadline()) {
+    gateway_->OnTime(now);
+    TakeLateReplies(now);
+  }
 }
 
 int64_t Server::NextDeadline() const {
   int64_t deadline = std::min({next_reclaim_us_, next_inspection_us_, next_engine_tick_us_});
+  if (gateway_ != nullptr) deadline = std::min(deadline, gateway_->NextDeadline());
   if (stalled_until_us_ != 0) return std::min(deadline, stalled_until_us_);
   if (pause_mode_ != PauseMode::kNone) deadline = std::min(deadline, pause_until_us_);
   return std::min(deadline, next_wake_us_);
@@ -84,7 +89,8 @@ void Server::WakeSessions(Now now) {
     session->output += session->waiting_reply;
     session->last_active_us = now.monotonic_us;  // it was not its client that was idle
     Release(*session);
-    ResumeInput(*session, now);
+    if (!session->exec_rest.empty()) RunRestOfExec(*session, now);
+    if (!session->waiting()) ResumeInput(*session, now);
   }
 }
 
@@ -113,7 +119,9 @@ void Server::ResumeInput(Session& session, Now now) {
   if (session.input.empty() && session.input.capacity() > kKeptInputBytes) {
     session.input.shrink_to_fit();
   }
-  if (session.input_ended && !session.held_back()) Close(session, "", true);
+  if (session.input_ended && !session.held_back() && session.late.empty()) {
+    Close(session, "", true);
+  }
 }
 
 bool Server::MustPostpone(const Session& session, const Command& command) const {

@@ -37,6 +37,12 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
       random_state_(options_.seed),
       saved_unix_ms_(now.unix_ms()) {
   statistics_.commands.resize(CommandTable().size());
+  if (!options_.cluster) return;
+  gateway_ = std::make_unique<Gateway>(
+      store_, watches_, statistics_, *options_.cluster,
+      ParseContext{.databases = options_.config.databases,
+                   .max_string_bytes = options_.config.proto_max_bulk_len});
+  store_.SetOwnership(gateway_->node().OwnershipOf());
 }
 
 Session& Server::Connect(Peer peer, Now now) {
@@ -71,6 +77,7 @@ void Server::Receive(Session& session, std::string_view bytes, Now now) {
     session.input.append(bytes);
     if (!session.held_back()) ResumeInput(session, now);
   }
+  TakeLateReplies(now);
   // What a transaction has queued is input too: a client could otherwise pile it up without end.
   const size_t gathered = session.input.size() + session.queued_bytes;
   if (gathered > options_.config.client_query_buffer_limit) {
@@ -84,6 +91,7 @@ void Server::EndOfInput(Session& session, Now now) {
   session.input_ended = true;
   // Who only waits because the disk is slow has said all it wanted, and gets its answers.
   const bool throttled = session.postponed && store_.engine().WritesMustWait();
+  if (session.waits_for_late) return;
   const bool saving = session.after_save != Session::AfterSave::kNothing;
   if ((session.waiting() && !saving) || (session.postponed && !throttled)) {
     Close(session, "disconnected while its request waited", true);
@@ -97,6 +105,7 @@ void Server::Disconnect(Session& session) {
     LogVerbose("client " + session.peer.address + " closed: " + session.close_reason);
   }
   Detach(session);
+  if (gateway_ != nullptr) gateway_->Forget(session.seen);
   std::erase(touched_, &session);
   sessions_.erase(session.id);
 }
@@ -165,7 +174,9 @@ void Server::CheckOutputLimit(Session& session, Now now) {
 }
 
 void Server::EndTurn(Now now) {
+  TakeLateReplies(now);
   const auto committed = Commit(now);
+  FinishTurnInCluster(committed.has_value(), now);
   FinishSaves(committed, now);
   evictions_left_ = kEvictionsPerTurn;
   WatchWritesWait(now);
@@ -177,7 +188,7 @@ void Server::EndTurn(Now now) {
 }
 
 storage::Result<void> Server::Commit(Now now) {
-  const bool had_changes = executor_.uncommitted();
+  const bool had_changes = HasUncommitted();
   const int64_t started_us = options_.stopwatch_us();
   const auto committed = store_.Commit();
   executor_.OnCommit();
@@ -211,6 +222,7 @@ storage::Result<void> Server::Commit(Now now) {
 void Server::FailReplies(const storage::Error& error) {
   const std::string text =
       "MISCONF the data directory failed and nothing of this command was kept: " + error.message;
+  FailLateReplies(text);
   for (Session* session : touched_) {
     std::string kept;
     size_t at = 0;
@@ -237,11 +249,15 @@ void Server::Touch(Session& session) {
 void Server::ClearTouched() {
   for (Session* session : touched_) session->touched = false;
   touched_.clear();
+  if (gateway_ != nullptr) gateway_->node().peers().ClearTouched();
 }
 
 void Server::Close(Session& session, std::string_view reason, bool after_reply) {
   if (session.close_reason.empty()) session.close_reason = reason;
-  (after_reply ? session.close_after_reply : session.close_now) = true;
+  bool& how = !after_reply           ? session.close_now
+              : session.late.empty() ? session.close_after_reply
+                                     : session.close_behind_late;
+  how = true;
   Detach(session);
   Touch(session);
 }

@@ -21,6 +21,7 @@
 #include "cluster/local_store.h"
 #include "server/config.h"
 #include "server/executor.h"
+#include "server/gateway.h"
 #include "server/latency_monitor.h"
 #include "server/now.h"
 #include "server/persistence_watch.h"
@@ -38,6 +39,8 @@ struct ServerOptions {
   std::string executable;  // path, for INFO
   int64_t pid = 0;
   uint64_t seed = 0;  // of everything random: RANDOMKEY, cursors of choice
+  // Nothing: a node without peers.
+  std::optional<ClusterOptions> cluster;
   // Microseconds of a monotonic clock, read around each command for SLOWLOG and command statistics.
   int64_t (*stopwatch_us)() = nullptr;
 };
@@ -62,6 +65,13 @@ class Server {
   // The shell took `bytes` of a session's output; `in_flight` of the session says how many the
   // socket still owes.
   void Sent(Session& session, size_t bytes, Now now);
+  // In a cluster: our link to a member is up; it broke, or theirs to us did; what it says. From
+  // nobody else, and nothing without a cluster.
+  void PeerUp(cluster::NodeId peer, Now now);
+  void PeerDown(cluster::NodeId peer, Now now);
+  void ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now);
+  // What the link to it has not taken yet.
+  void PeerBacklog(cluster::NodeId peer, size_t unsent_bytes);
   // SIGTERM and SIGINT.
   void RequestShutdown(std::string_view why);
 
@@ -72,6 +82,9 @@ class Server {
   // Sessions with something for the shell, each once; valid until the next input. EndTurn has run.
   std::span<Session* const> touched() const { return touched_; }
   void ClearTouched();
+  // Members with output, each once, and their output, which the shell takes: whole frames.
+  std::span<const cluster::NodeId> touched_peers() const;
+  std::string TakePeerOutput(cluster::NodeId peer);
   // Whether the shell should go on reading from the session: false while it is owed more than it
   // takes.
   bool WantsInput(const Session& session) const;
@@ -87,6 +100,8 @@ class Server {
   cluster::LocalStore& store() { return store_; }
   Executor& executor() { return executor_; }
   PubSub& pub_sub() { return pub_sub_; }
+  // nullptr: no cluster.
+  Gateway* gateway() { return gateway_.get(); }
   WatchTable& watches() { return watches_; }
   Statistics& statistics() { return statistics_; }
   SlowLog& slow_log() { return slow_log_; }
@@ -110,6 +125,8 @@ class Server {
   // Runs one command for a session that is allowed to run it (dispatch and EXEC): the reply,
   // statistics, SLOWLOG.
   void Call(Session& session, const Command& command, Args args, Now now);
+  // EXEC: its commands, after the reply's head that begins there.
+  void RunExec(Session& session, std::vector<Session::QueuedCommand> queue, size_t begin, Now now);
   // When everything committed by then was last brought to the data file.
   int64_t last_save_unix_ms() const;
   // BGSAVE: brings what is committed with this turn to the data file, in the background.
@@ -159,6 +176,19 @@ class Server {
                std::string_view error);
   void FeedMonitors(const Session& from, const Command& command, Args args, Now now);
 
+  // in_cluster.cc
+  void CallInCluster(Session& session, const Command& command, Args args, Now now);
+  void PlaceBehindLate(Session& session, size_t begin);
+  void TakeLateReplies(Now now);
+  void GiveLateReply(Session& session, uint64_t slot, std::string bytes, bool uncommitted, Now now);
+  void SendKnownReplies(Session& session);
+  void FailLateReplies(const std::string& text);
+  void FinishTurnInCluster(bool committed, Now now);
+  bool HasUncommitted() const {
+    return executor_.uncommitted() || (gateway_ != nullptr && gateway_->uncommitted());
+  }
+  void RunRestOfExec(Session& session, Now now);
+
   // eviction.cc
   bool OutOfStorageFor(const Session& session, const Command& command, Args args, Now now);
   bool MakeRoom(Now now);
@@ -195,6 +225,7 @@ class Server {
   SlowLog slow_log_;
   LatencyMonitor latency_monitor_;
   Executor executor_;
+  std::unique_ptr<Gateway> gateway_;  // nullptr: no cluster
   PersistenceWatch persistence_watch_;
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> touched_;
@@ -203,6 +234,7 @@ class Server {
   Now last_commit_at_;
   std::string commit_error_;
   uint64_t random_state_;
+  uint64_t turn_ = 1;
   size_t monitor_count_ = 0;
   size_t total_unsent_ = 0;                 // over all sessions, as of the last inspection
   std::map<uint64_t, Session*> held_back_;  // by ticket: whose next request waits for something

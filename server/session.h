@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cluster/session_context.h"
 #include "cluster/value.h"
 #include "resp/reply_writer.h"
 #include "resp/request_parser.h"
@@ -94,9 +96,30 @@ class Session {
   bool executing = false;
   int64_t over_soft_limit_since_us = 0;  // 0: not over it
 
+  struct QueuedCommand {
+    const Command* command;
+    std::vector<std::string> args;
+  };
+  // Replies that other nodes are waited for, and those of later requests behind them, in order.
+  // Empty on a node without peers.
+  struct LateReply {
+    uint64_t slot = 0;
+    bool known = false;
+    bool silent = false;  // CLIENT REPLY OFF or SKIP: it is not sent
+    uint64_t turn = 0;    // it depends on what that turn commits; 0: on nothing
+    std::string bytes;
+  };
+  std::deque<LateReply> late;
+  uint64_t next_slot = 1;
+  bool waits_for_late = false;   // its next request has to see what the last one does
+  cluster::SessionContext seen;  // in a cluster: of the keys it used last
+  // EXEC: commands of the transaction that have not begun.
+  std::deque<QueuedCommand> exec_rest;
+
   // How the connection ends.
   bool close_after_reply = false;  // no more input; closed once the output is sent
   bool close_now = false;          // closed at the end of this turn, output dropped
+  bool close_behind_late = false;  // no more input; close_after_reply once all replies are known
   std::string close_reason;        // for the log
 
   // What holds its next request back, if anything does.
@@ -109,10 +132,6 @@ class Session {
   AfterSave after_save = AfterSave::kNothing;
 
   // MULTI.
-  struct QueuedCommand {
-    const Command* command;
-    std::vector<std::string> args;
-  };
   bool in_transaction = false;
   bool in_exec = false;             // its queued commands are running: nothing may wait
   size_t exec_length = 0;           // how many they are
@@ -132,7 +151,7 @@ class Session {
 
   size_t subscription_count() const { return channels.size() + patterns.size(); }
   bool subscribed() const { return subscription_count() + shard_channels.size() > 0; }
-  bool closing() const { return close_after_reply || close_now; }
+  bool closing() const { return close_after_reply || close_now || close_behind_late; }
   bool held_back() const { return hold_ticket != 0; }
   bool waiting() const { return waiting_until_us != 0; }
   bool silent() const { return reply_mode == ReplyMode::kOff || reply_mode == ReplyMode::kSkip; }

@@ -18,8 +18,13 @@ bool WatchedKeyExpired(const Session& session, int64_t now_ms) {
   });
 }
 
-void RunQueue(CommandContext& context, const std::vector<Session::QueuedCommand>& queue) {
+void RunQueue(CommandContext& context, std::vector<Session::QueuedCommand> queue) {
   Session& session = context.session;
+  if (context.server.gateway() != nullptr) {
+    const size_t begin = session.output.size();
+    context.reply.Array(queue.size());
+    return context.server.RunExec(session, std::move(queue), begin, context.now);
+  }
   session.in_exec = true;
   session.exec_length = queue.size();
   context.reply.Array(queue.size());
@@ -51,14 +56,14 @@ void Exec(CommandContext& context) {
   const bool failed = session.transaction_failed;
   const bool changed =
       session.watched_key_changed || WatchedKeyExpired(session, context.now.unix_ms());
-  const auto queue = std::exchange(session.queue, {});
+  auto queue = std::exchange(session.queue, {});
   context.server.ResetTransaction(session);
   if (failed) {
     context.reply.Error("EXECABORT Transaction discarded because of previous errors.");
   } else if (changed) {
     context.reply.NullArray();
   } else {
-    RunQueue(context, queue);
+    RunQueue(context, std::move(queue));
   }
 }
 

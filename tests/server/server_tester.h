@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,15 +40,19 @@ class ServerTester {
     return config;
   }
 
-  explicit ServerTester(Config config = InMemory())
+  explicit ServerTester(Config config = InMemory(),
+                        std::optional<ClusterOptions> cluster = std::nullopt)
       : engine_(storage::NewMemoryEngine()),
         server_({.config = std::move(config),
                  .run_id = std::string(40, 'a'),
                  .executable = "/usr/bin/cartwheel-server",
                  .pid = 4711,
                  .seed = 1,
+                 .cluster = std::move(cluster),
                  .stopwatch_us = ReadStopwatch},
-                std::move(*cluster::LocalStore::Open(engine_, {})), now_) {
+                std::move(*cluster::LocalStore::Open(
+                    engine_, {.actor_seed = cluster ? static_cast<uint64_t>(cluster->self) : 0})),
+                now_) {
     command_takes_us = 0;
   }
 
@@ -111,6 +116,9 @@ class ServerTester {
   void EndTurn() {
     server_.EndTurn(now_);
     const std::vector<Session*> touched(server_.touched().begin(), server_.touched().end());
+    for (const cluster::NodeId peer : server_.touched_peers()) {
+      peer_output_[peer] += server_.TakePeerOutput(peer);
+    }
     server_.ClearTouched();
     for (Session* session : touched) Deliver(*session);
   }
@@ -120,6 +128,10 @@ class ServerTester {
     Receive(client, bytes);
     EndTurn();
     return Take(client);
+  }
+  // The frames for its peers that nobody has taken yet.
+  std::map<cluster::NodeId, std::string> TakePeerOutput() {
+    return std::exchange(peer_output_, {});
   }
   // What the client has received and not yet taken.
   std::string Take(std::string_view client) {
@@ -211,6 +223,7 @@ class ServerTester {
   StagedEngine engine_;
   Server server_;
   std::map<std::string, Client, std::less<>> clients_;
+  std::map<cluster::NodeId, std::string> peer_output_;
 };
 
 }  // namespace cartwheel::server

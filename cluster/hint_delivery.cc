@@ -1,0 +1,123 @@
+#include "cluster/hint_delivery.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cluster/store_key.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+// Looked at in one go; the rest of a window follows with the answers.
+constexpr size_t kHintsPerLook = 32;
+// About what a copy takes beside its values.
+constexpr size_t kCopyOverhead = 128;
+
+size_t BytesOf(const Container& container) {
+  size_t bytes = kCopyOverhead;
+  for (const Version& version : container.versions) bytes += version.bytes.size();
+  return bytes;
+}
+
+}  // namespace
+
+void HintDelivery::OnTime(int64_t now_us) {
+  next_us_ = INT64_MAX;
+  for (const NodeId node : hints_.Targets()) {
+    if (!peers_.IsHealthy(node)) continue;  // Wake comes with its link
+    SendTo(node, targets_[node], now_us);
+  }
+}
+
+void HintDelivery::SendTo(NodeId node, Target& target, int64_t now_us) {
+  if (target.under_way > 0 && now_us - target.last_answer_us >= options_.timeout_us) {
+    PeerDown(node);  // it does not answer: as if the link had broken
+    target.not_before_us = now_us + options_.retry_us;
+  }
+  if (now_us < target.not_before_us) return Wake(target.not_before_us);
+  while (target.under_way < options_.max_under_way && target.bytes < options_.max_bytes_under_way) {
+    const std::vector<Hint> hints = hints_.Next(node, target.after, kHintsPerLook);
+    if (hints.empty()) break;
+    if (target.under_way == 0) target.last_answer_us = now_us;
+    for (const Hint& hint : hints) {
+      target.after = hint.store_key;
+      const RequestId id{kIdBit | next_id_++};
+      const auto bytes = Send(node, hint, id);
+      if (!bytes) {
+        Finish({.target = node, .hint = hint, .bytes = 0, .sent_again = false});
+        continue;
+      }
+      under_way_.emplace(id, UnderWay{node, hint, *bytes, false});
+      ++target.under_way;
+      target.bytes += *bytes;
+    }
+  }
+  if (target.under_way > 0) return Wake(target.last_answer_us + options_.timeout_us);
+  // All that there was has been gone through; what was refused, or came since, is next.
+  target.after.clear();
+  if (hints_.CountOf(node) > 0) Wake(now_us + options_.retry_us);
+}
+
+// nullopt: there is nothing to bring.
+std::optional<size_t> HintDelivery::Send(NodeId node, const Hint& hint, RequestId id) {
+  const auto parts = DecodeStoreKey(hint.store_key);
+  if (!parts) return std::nullopt;
+  const KeyRef ref{parts->database, parts->key};
+  const auto container = store_.ReadContainer(ref);
+  if (!container || (*container)->context.empty()) return std::nullopt;
+  const Partition partition = PartitionOf(parts->slot);
+  peers_.Send(node, Replicate{.id = id,
+                              .ref = ref,
+                              .target = peers_.ActorAt(node, partition),
+                              .dots = hint.dots,
+                              .container = **container});
+  return BytesOf(**container);
+}
+
+void HintDelivery::PeerDown(NodeId peer) {
+  std::erase_if(under_way_, [peer](const auto& entry) { return entry.second.target == peer; });
+  Target& target = targets_[peer];
+  target.under_way = 0;
+  target.bytes = 0;
+  target.after.clear();
+}
+
+bool HintDelivery::Answered(NodeId from, const ReplicateReply& reply, int64_t now_us) {
+  const auto found = under_way_.find(reply.id);
+  if (found == under_way_.end() || found->second.target != from) return false;
+  UnderWay& delivery = found->second;
+  Target& target = targets_[from];
+  target.last_answer_us = now_us;
+  if (const auto parts = DecodeStoreKey(delivery.hint.store_key)) {
+    peers_.LearnActor(from, PartitionOf(parts->slot), reply.actor);
+  }
+  if (reply.refusal == Refusal::kWrongActor && !std::exchange(delivery.sent_again, true) &&
+      Send(from, delivery.hint, reply.id)) {
+    return true;
+  }
+  const UnderWay over = std::move(delivery);
+  under_way_.erase(found);
+  --target.under_way;
+  target.bytes -= over.bytes;
+  if (reply.refusal == Refusal::kNone) {
+    Finish(over);
+  } else if (reply.refusal != Refusal::kWrongActor) {
+    target.not_before_us = now_us + options_.retry_us;
+  }
+  SendTo(from, target, now_us);
+  return true;
+}
+
+void HintDelivery::Finish(const UnderWay& delivery) {
+  hints_.Done(delivery.target, delivery.hint);
+  const auto parts = DecodeStoreKey(delivery.hint.store_key);
+  if (!parts || ring_.Owns(self_, PartitionOf(parts->slot))) return;
+  // Kept for others only, and maybe for no one any more.
+  const auto owners = ring_.OwnersOf(PartitionOf(parts->slot));
+  if (!hints_.HasAny(delivery.hint.store_key, owners)) {
+    store_.Drop({parts->database, parts->key});
+  }
+}
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,443 @@
+#include "cluster/node.h"
+
+#include <algorithm>
+
+#include "cluster/slot.h"
+#include "cluster/store_key.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+Partition PartitionOfKey(std::string_view key) {
+  return PartitionOf(SlotOf(key));
+}
+
+// Of the writes whose values a container brings. What it merely covers arrives with its own copies.
+DotList DotsOf(const Container& container) {
+  DotList dots;
+  for (const Version& version : container.versions) dots.push_back(version.dot);
+  return dots;
+}
+
+}  // namespace
+
+Node::Node(LocalStore& store, Ring ring, const Options& options)
+    : store_(store),
+      ring_(std::move(ring)),
+      options_(options),
+      peers_(options.self, ring_.members(), options.peers),
+      hints_(store.engine()),
+      delivery_(store_, hints_, peers_, ring_, options.self, options.hints) {}
+
+// ---- who is asked
+
+NodeId Node::CoordinatorOf(const KeyRef& ref) const {
+  const auto owners = ring_.OwnersOf(PartitionOfKey(ref.key));
+  if (std::ranges::find(owners, options_.self) != owners.end()) return options_.self;
+  const auto healthy =
+      std::ranges::find_if(owners, [this](NodeId node) { return IsHealthy(node); });
+  return healthy == owners.end() ? options_.self : *healthy;
+}
+
+Node::Candidates Node::CandidatesForWrite(Partition partition) const {
+  Candidates candidates;
+  size_t at = 0;
+  for (const NodeId node : ring_.PreferenceList(partition)) {
+    candidates.push_back(
+        {.node = node, .owner = at++ < ring_.copies(), .healthy = IsHealthy(node)});
+  }
+  return candidates;
+}
+
+// This node first, whose answer costs nothing, then by how fast they usually are: among owners, and
+// among those that stand in.
+Node::Candidates Node::CandidatesForRead(Partition partition) const {
+  Candidates candidates = CandidatesForWrite(partition);
+  const auto rank = [this](const Candidate& candidate) {
+    const int64_t answer =
+        candidate.node == options_.self ? -1 : peers_.TypicalAnswer(candidate.node);
+    return std::tuple(!candidate.healthy, !candidate.owner, candidate.owner ? answer : 0);
+  };
+  std::ranges::stable_sort(candidates, {}, rank);
+  return candidates;
+}
+
+Ownership Node::OwnershipOf() const {
+  Ownership ownership;
+  ownership.alone = ring_.members().size() == 1;
+  for (Partition partition = 0; partition < kPartitions; ++partition) {
+    ownership.owned[partition] = ring_.Owns(options_.self, partition);
+  }
+  return ownership;
+}
+
+// ---- requests
+
+Node::Request& Node::Add(std::unique_ptr<Request> request, const KeyRef& ref, Time now) {
+  request->id = RequestId{next_id_++};
+  request->database = ref.database;
+  request->key = ref.key;
+  request->partition = PartitionOfKey(ref.key);
+  request->began_us = now.monotonic_us;
+  Request& added = *request;
+  by_id_.emplace(added.id, std::move(request));
+  return added;
+}
+
+Node::Request* Node::Find(RequestId id) {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second.get();
+}
+
+std::optional<RequestId> Node::BeginRead(const KeyRef& ref, const Levels& levels,
+                                         const Context* session, Time now) {
+  if (by_id_.size() >= options_.max_requests) return std::nullopt;
+  ++statistics_.reads;
+  const Candidates candidates = CandidatesForRead(PartitionOfKey(ref.key));
+  Request& request = Add(std::make_unique<Request>(ReadQuorum(
+                             candidates, levels, session == nullptr ? Context() : *session,
+                             options_.read, now.monotonic_us)),
+                         ref, now);
+  Pump(request, now);
+  return request.id;
+}
+
+std::expected<RequestId, std::variant<WriteOutcome, Node::Busy>> Node::BeginWrite(
+    const KeyRef& ref, const Levels& levels, Time now) {
+  if (by_id_.size() >= options_.max_requests) return std::unexpected(Busy{});
+  const Candidates candidates = CandidatesForWrite(PartitionOfKey(ref.key));
+  auto request = std::make_unique<Request>(
+      WriteQuorum(options_.self, candidates, levels, options_.write, now.monotonic_us));
+  if (const auto& outcome = std::get<WriteQuorum>(request->quorum).outcome()) {
+    ++statistics_.refused_writes;
+    return std::unexpected(*outcome);
+  }
+  ++statistics_.writes;
+  return Add(std::move(request), ref, now).id;
+}
+
+void Node::Written(RequestId id, const DotList& dots, Time now) {
+  Request* const request = Find(id);
+  if (request == nullptr) return;
+  request->dots = dots;
+  written_.push_back(id);
+  const NodeId owner = std::get<WriteQuorum>(request->quorum).local_hint_for();
+  if (owner == kNoNode) return;
+  // It stands in: its own copy is one that the owner is to have.
+  request->sloppy = true;
+  std::string store_key;
+  EncodeStoreKey(request->ref(), store_key);
+  hints_.Add(owner, store_key, dots, now.unix_ms);
+  delivery_.Wake(now.monotonic_us);
+}
+
+void Node::Abandon(RequestId id) {
+  by_id_.erase(id);
+}
+
+std::optional<Node::Event> Node::NextEvent() {
+  if (Request* const last = Find(std::exchange(last_reported_, RequestId{}))) RemoveIfOver(*last);
+  while (!done_.empty()) {
+    Request* const request = Find(done_.front());
+    done_.pop_front();
+    if (request == nullptr) continue;
+    request->reported = true;
+    last_reported_ = request->id;
+    if (const auto* read = std::get_if<ReadQuorum>(&request->quorum)) {
+      return ReadDone{request->id, *read->outcome(), &read->merged()};
+    }
+    return WriteDone{request->id, *std::get<WriteQuorum>(request->quorum).outcome()};
+  }
+  return std::nullopt;
+}
+
+void Node::RemoveIfOver(Request& request) {
+  if (!request.reported || request.id == last_reported_) return;
+  const bool over = std::visit([](const auto& quorum) { return quorum.IsOver(); }, request.quorum);
+  if (!over) return;
+  if (request.sloppy) ++statistics_.sloppy_writes;
+  by_id_.erase(request.id);
+}
+
+// ---- what quorums want
+
+void Node::Pump(Request& request, Time now) {
+  if (auto* read = std::get_if<ReadQuorum>(&request.quorum)) {
+    PumpRead(request, *read, now);
+  } else {
+    PumpWrite(request, std::get<WriteQuorum>(request.quorum), now);
+  }
+  Schedule(request);
+  RemoveIfOver(request);
+}
+
+void Node::Schedule(Request& request) {
+  const auto deadline =
+      std::visit([](const auto& quorum) { return quorum.NextDeadline(); }, request.quorum);
+  if (!deadline || (request.scheduled_us != 0 && request.scheduled_us <= *deadline)) return;
+  request.scheduled_us = *deadline;
+  deadlines_.emplace(*deadline, request.id);
+}
+
+void Node::PumpRead(Request& request, ReadQuorum& quorum, Time now) {
+  for (auto outputs = quorum.TakeOutputs(); !outputs.empty(); outputs = quorum.TakeOutputs()) {
+    for (const ReadQuorum::Output& output : outputs) {
+      if (const auto* send = std::get_if<ReadQuorum::Send>(&output)) {
+        AskForRead(request, quorum, send->node, now);
+      } else if (const auto* repair = std::get_if<ReadQuorum::Repair>(&output)) {
+        Repair(request, quorum, repair->node, repair->actor, now);
+      } else {
+        const auto& outcome = std::get<ReadOutcome>(output);
+        statistics_.degraded_reads += outcome.degraded ? 1 : 0;
+        statistics_.ryw_misses += outcome.session_missed ? 1 : 0;
+        statistics_.failed_reads += outcome.kind == ReadOutcome::Kind::kTooFew ? 1 : 0;
+        done_.push_back(request.id);
+      }
+    }
+  }
+}
+
+void Node::AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now) {
+  if (node == options_.self) return AnswerOwnRead(request, quorum, now);
+  const bool sent = peers_.Send(
+      node, Read{.id = request.id, .ref = request.ref(), .session_dots = quorum.session_dots()});
+  if (!sent) quorum.Lost(node, now.monotonic_us);
+}
+
+void Node::AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now) {
+  const auto container = store_.ReadContainer(request.ref());
+  if (!container) return quorum.Lost(options_.self, now.monotonic_us);
+  DotList received;
+  for (const Dot dot : quorum.session_dots()) {
+    if (store_.HasReceived(request.partition, dot)) received.push_back(dot);
+  }
+  quorum.Answered(options_.self,
+                  {.container = *container,
+                   .complete = store_.IsComplete(request.partition),
+                   .actor = store_.ActorOf(request.partition),
+                   .received = received},
+                  now.monotonic_us);
+}
+
+void Node::Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor,
+                  Time now) {
+  if (!std::exchange(request.sloppy, true)) ++statistics_.divergent_reads;
+  ++statistics_.repairs;
+  const DotList dots = DotsOf(quorum.merged());
+  if (node == options_.self) {
+    std::ignore = store_.Apply(request.ref(), quorum.merged(), dots, now.unix_ms);
+    staged_after_commit_ = staged_after_commit_ || committed_;
+    return;
+  }
+  peers_.Send(
+      node,
+      Replicate{.ref = request.ref(), .target = actor, .dots = dots, .container = quorum.merged()});
+}
+
+void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
+  for (auto outputs = quorum.TakeOutputs(); !outputs.empty(); outputs = quorum.TakeOutputs()) {
+    for (const WriteQuorum::Output& output : outputs) {
+      if (const auto* send = std::get_if<WriteQuorum::Send>(&output)) {
+        request.sloppy = request.sloppy || send->hint_for != kNoNode;
+        if (!SendCopy(request, send->node, send->hint_for)) {
+          quorum.Lost(send->node, now.monotonic_us);
+        }
+      } else if (const auto* hint = std::get_if<WriteQuorum::StoreHint>(&output)) {
+        request.sloppy = true;
+        std::string store_key;
+        EncodeStoreKey(request.ref(), store_key);
+        hints_.Add(hint->owner, store_key, request.dots, now.unix_ms);
+        delivery_.Wake(now.monotonic_us);
+        staged_after_commit_ = staged_after_commit_ || committed_;
+      } else {
+        const auto& outcome = std::get<WriteOutcome>(output);
+        if (outcome.kind == WriteOutcome::Kind::kUncertain) ++statistics_.uncertain_writes;
+        done_.push_back(request.id);
+      }
+    }
+  }
+}
+
+// The record as it is now: what came after the write may go with it.
+bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
+  const auto container = store_.ReadContainer(request.ref());
+  if (!container) return false;
+  return peers_.Send(
+      node,
+      Replicate{.id = request.id,
+                .ref = request.ref(),
+                .target = hint_for == kNoNode ? peers_.ActorAt(node, request.partition) : ActorId{},
+                .hint_for = hint_for,
+                .dots = request.dots,
+                .container = **container});
+}
+
+// ---- messages
+
+void Node::OnMessage(NodeId from, const Message& message, Time now) {
+  if (!peers_.IsMember(from)) return;
+  committed_ = false;
+  peers_.Heard(from, now.monotonic_us);
+  std::visit([&](const auto& m) { On(from, m, now); }, message);
+}
+
+void Node::On(NodeId from, const Replicate& message, Time now) {
+  const Refusal refusal = ApplyCopy(message, now);
+  ++(refusal == Refusal::kNone ? statistics_.copies_applied : statistics_.copies_refused);
+  if (message.id == RequestId{}) return;
+  const ActorId actor = store_.ActorOf(PartitionOfKey(message.ref.key));
+  if (refusal == Refusal::kNone) {
+    answers_.push_back({from, message.id, actor});
+  } else {
+    peers_.Send(from, ReplicateReply{.id = message.id, .refusal = refusal, .actor = actor});
+  }
+}
+
+Refusal Node::ApplyCopy(const Replicate& message, Time now) {
+  const Partition partition = PartitionOfKey(message.ref.key);
+  const bool owner = ring_.Owns(options_.self, partition);
+  if (message.hint_for == kNoNode) {
+    if (!owner || message.target != store_.ActorOf(partition)) return Refusal::kWrongActor;
+  } else if (owner && !store_.IsComplete(partition)) {
+    return Refusal::kRebuilding;
+  }
+  const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
+  if (!applied) return applied.error();
+  if (message.hint_for != kNoNode) {
+    std::string store_key;
+    EncodeStoreKey(message.ref, store_key);
+    hints_.Add(message.hint_for, store_key, message.dots, now.unix_ms);
+    delivery_.Wake(now.monotonic_us);
+  }
+  return Refusal::kNone;
+}
+
+void Node::On(NodeId from, const ReplicateReply& message, Time now) {
+  if (HintDelivery::IsDelivery(message.id)) {
+    if (delivery_.Answered(from, message, now.monotonic_us) && message.refusal == Refusal::kNone) {
+      ++statistics_.hints_delivered;
+    }
+    return;
+  }
+  Request* const request = Find(message.id);
+  auto* const quorum = request == nullptr ? nullptr : std::get_if<WriteQuorum>(&request->quorum);
+  if (quorum == nullptr) return;
+  if (ring_.Owns(from, request->partition)) {
+    peers_.LearnActor(from, request->partition, message.actor);
+  }
+  if (message.refusal == Refusal::kNone) {
+    peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
+    quorum->Acknowledged(from, message.durable, now.monotonic_us);
+  } else {
+    quorum->Refused(from, message.refusal, now.monotonic_us);
+  }
+  Pump(*request, now);
+}
+
+void Node::On(NodeId from, const Read& message, Time) {
+  const Partition partition = PartitionOfKey(message.ref.key);
+  const auto container = store_.ReadContainer(message.ref);
+  ReadReply reply{.id = message.id, .complete = store_.IsComplete(partition)};
+  if (!container) {
+    reply.refusal = Refusal::kFailed;
+  } else {
+    reply.actor = store_.ActorOf(partition);
+    for (const Dot dot : message.session_dots) {
+      if (store_.HasReceived(partition, dot)) reply.received.push_back(dot);
+    }
+    if (!(*container)->context.empty()) reply.container = **container;
+  }
+  peers_.Send(from, reply);
+}
+
+void Node::On(NodeId from, const ReadReply& message, Time now) {
+  Request* const request = Find(message.id);
+  auto* const quorum = request == nullptr ? nullptr : std::get_if<ReadQuorum>(&request->quorum);
+  if (quorum == nullptr) return;
+  peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
+  if (message.refusal != Refusal::kNone) {
+    quorum->Lost(from, now.monotonic_us);
+  } else {
+    if (ring_.Owns(from, request->partition)) {
+      peers_.LearnActor(from, request->partition, message.actor);
+    }
+    quorum->Answered(from,
+                     {.container = message.container ? &*message.container : nullptr,
+                      .complete = message.complete,
+                      .actor = message.actor,
+                      .received = message.received},
+                     now.monotonic_us);
+  }
+  Pump(*request, now);
+}
+
+void Node::On(NodeId from, const Ping& message, Time) {
+  peers_.Send(from, Pong{.nonce = message.nonce});
+}
+
+void Node::On(NodeId, const UnknownMessage&, Time) {
+  ++statistics_.unknown_messages;
+}
+
+// ---- links, time and the end of a turn
+
+void Node::PeerUp(NodeId peer, Time now) {
+  committed_ = false;
+  if (peers_.LinkUp(peer, now.monotonic_us)) delivery_.Wake(now.monotonic_us);
+}
+
+void Node::PeerDown(NodeId peer, Time now) {
+  committed_ = false;
+  if (!peers_.LinkDown(peer)) return;
+  delivery_.PeerDown(peer);
+  std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
+  for (const auto& [id, request] : by_id_) ids.push_back(id);
+  for (const RequestId id : ids) {
+    Request* const request = Find(id);
+    if (request == nullptr) continue;
+    std::visit([&](auto& quorum) { quorum.Lost(peer, now.monotonic_us); }, request->quorum);
+    Pump(*request, now);
+  }
+}
+
+void Node::OnTime(Time now) {
+  committed_ = false;
+  next_ping_us_ = peers_.OnTime(now.monotonic_us);
+  if (now.monotonic_us >= delivery_.NextDeadline()) delivery_.OnTime(now.monotonic_us);
+  while (!deadlines_.empty() && deadlines_.top().first <= now.monotonic_us) {
+    Request* const request = Find(deadlines_.top().second);
+    deadlines_.pop();
+    if (request == nullptr) continue;
+    request->scheduled_us = 0;
+    std::visit([&](auto& quorum) { quorum.OnTime(now.monotonic_us); }, request->quorum);
+    Pump(*request, now);
+  }
+}
+
+int64_t Node::NextDeadline() const {
+  int64_t next = std::min(next_ping_us_, delivery_.NextDeadline());
+  if (!deadlines_.empty()) next = std::min(next, deadlines_.top().first);
+  return next;
+}
+
+void Node::Committed(bool committed, bool durable, Time now) {
+  staged_after_commit_ = false;
+  committed_ = true;
+  if (!committed) peers_.Unsend();
+  for (const Answer& answer : std::exchange(answers_, {})) {
+    peers_.Send(answer.to, ReplicateReply{.id = answer.id,
+                                          .refusal = committed ? Refusal::kNone : Refusal::kFull,
+                                          .durable = committed && durable,
+                                          .actor = answer.actor});
+  }
+  for (const RequestId id : std::exchange(written_, {})) {
+    Request* const request = Find(id);
+    if (request == nullptr) continue;
+    auto& quorum = std::get<WriteQuorum>(request->quorum);
+    committed ? quorum.LocalStored(durable, now.monotonic_us) : quorum.LocalFailed();
+    Pump(*request, now);
+  }
+  peers_.Mark();
+}
+
+}  // namespace cartwheel::cluster

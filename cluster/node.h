@@ -1,0 +1,206 @@
+// A member's share in its cluster: it coordinates reads and writes over the replicas of a key, is a
+// replica itself, stands in for owners that are away, and hands over what they missed ("Dynamo",
+// sections 4.3 to 4.6).
+//
+// It knows keys, containers and peers; what a client asked for and how it is answered is its
+// caller's. A turn is: inputs (messages, links, time, requests); the caller's commit of the store;
+// Committed; then the peers' output may be sent and events are final. So no copy is sent, and none
+// acknowledged, that is not stored here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cluster/hint_delivery.h"
+#include "cluster/hints.h"
+#include "cluster/levels.h"
+#include "cluster/local_store.h"
+#include "cluster/message.h"
+#include "cluster/node_id.h"
+#include "cluster/peers.h"
+#include "cluster/read_quorum.h"
+#include "cluster/ring.h"
+#include "cluster/time.h"
+#include "cluster/write_quorum.h"
+
+namespace cartwheel::cluster {
+
+class Node {
+ public:
+  struct Options {
+    NodeId self = kNoNode;
+    WriteQuorum::Options write;
+    ReadQuorum::Options read;
+    Peers::Options peers;
+    HintDelivery::Options hints;
+    // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
+    // refuse.
+    size_t max_requests = 65'536;
+  };
+
+  // What became of a request, once for each.
+  struct ReadDone {
+    RequestId id{};
+    ReadOutcome outcome;
+    const Container* merged = nullptr;  // valid until the next call
+  };
+  struct WriteDone {
+    RequestId id{};
+    WriteOutcome outcome;
+  };
+  using Event = std::variant<ReadDone, WriteDone>;
+
+  // `store` outlives it; self is a member of the ring.
+  Node(LocalStore& store, Ring ring, const Options& options);
+
+  NodeId self() const { return options_.self; }
+  const Ring& ring() const { return ring_; }
+  Peers& peers() { return peers_; }
+  const Peers& peers() const { return peers_; }
+  Hints& hints() { return hints_; }
+  // What the store has to know of the ring.
+  Ownership OwnershipOf() const;
+
+  // The first healthy owner of the key, this node before others; this node, too, when no owner can
+  // be reached: it stands in for one.
+  NodeId CoordinatorOf(const KeyRef& ref) const;
+
+  // --- What a client wants of a key
+
+  // Merges what R replicas know. `session`: what the client has seen of the key; nullptr: nothing.
+  // nullopt: too many requests are under way.
+  std::optional<RequestId> BeginRead(const KeyRef& ref, const Levels& levels,
+                                     const Context* session, Time now);
+  // Whether a write can be begun: the caller then makes it in the store and says Written, all in
+  // one turn. kNoReplicas: nothing may be done. kBusy as above.
+  struct Busy {};
+  std::expected<RequestId, std::variant<WriteOutcome, Busy>> BeginWrite(const KeyRef& ref,
+                                                                        const Levels& levels,
+                                                                        Time now);
+  // `dots`: of the writes that the store made for it. The copies go out once they are committed.
+  void Written(RequestId id, const DotList& dots, Time now);
+  // It turned out that there is nothing to write.
+  void Abandon(RequestId id);
+
+  // nullopt: nothing is done.
+  std::optional<Event> NextEvent();
+
+  // --- What comes from elsewhere
+
+  void PeerUp(NodeId peer, Time now);
+  void PeerDown(NodeId peer, Time now);
+  // Not for Forward and ForwardReply, which are the caller's.
+  void OnMessage(NodeId from, const Message& message, Time now);
+  void OnTime(Time now);
+  // Monotonic time of the next OnTime that has work.
+  int64_t NextDeadline() const;
+
+  // What became of the turn's commit. `durable`: it is on disk.
+  void Committed(bool committed, bool durable, Time now);
+  // Something waits for a commit though the turn has ended.
+  bool NeedsTurn() const { return staged_after_commit_; }
+
+  struct Statistics {
+    uint64_t reads = 0;
+    uint64_t writes = 0;
+    uint64_t sloppy_writes = 0;   // acknowledged with a stand-in's copy, or hinted in the end
+    uint64_t degraded_reads = 0;  // replicas that rebuild had to be counted
+    uint64_t ryw_misses = 0;      // nobody knew what the session had seen
+    uint64_t failed_reads = 0;
+    uint64_t uncertain_writes = 0;
+    uint64_t refused_writes = 0;
+    uint64_t repairs = 0;          // of replicas that lacked something a read had found
+    uint64_t divergent_reads = 0;  // reads after which there was something to repair
+    uint64_t copies_applied = 0;
+    uint64_t copies_refused = 0;
+    uint64_t hints_delivered = 0;
+    uint64_t unknown_messages = 0;
+  };
+  const Statistics& statistics() const { return statistics_; }
+  size_t requests_under_way() const { return by_id_.size(); }
+
+ private:
+  struct Request {
+    RequestId id{};
+    Partition partition = 0;
+    KeyRef ref() const { return {database, key}; }
+    Database database = 0;
+    std::string key;
+    DotList dots;  // of a write
+    int64_t began_us = 0;
+    int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
+    bool reported = false;
+    bool sloppy = false;  // a write: others stand in; a read: replicas differed
+    std::variant<ReadQuorum, WriteQuorum> quorum;
+
+    Request(ReadQuorum&& read) : quorum(std::move(read)) {}
+    Request(WriteQuorum&& write) : quorum(std::move(write)) {}
+  };
+  // Of the turn: copies for others, whose answer waits for the commit.
+  struct Answer {
+    NodeId to;
+    RequestId id;
+    ActorId actor;
+  };
+  using Deadline = std::pair<int64_t, RequestId>;
+  using Candidates = boost::container::small_vector<Candidate, 8>;
+
+  Candidates CandidatesForWrite(Partition partition) const;
+  Candidates CandidatesForRead(Partition partition) const;
+  bool IsHealthy(NodeId node) const { return node == options_.self || peers_.IsHealthy(node); }
+
+  Request& Add(std::unique_ptr<Request> request, const KeyRef& ref, Time now);
+  Request* Find(RequestId id);
+  void Pump(Request& request, Time now);
+  void PumpRead(Request& request, ReadQuorum& quorum, Time now);
+  void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
+  void AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now);
+  void AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now);
+  void Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor, Time now);
+  bool SendCopy(Request& request, NodeId node, NodeId hint_for);
+  void Schedule(Request& request);
+  void RemoveIfOver(Request& request);
+
+  void On(NodeId from, const Replicate& message, Time now);
+  void On(NodeId from, const ReplicateReply& message, Time now);
+  void On(NodeId from, const Read& message, Time now);
+  void On(NodeId from, const ReadReply& message, Time now);
+  void On(NodeId from, const Ping& message, Time now);
+  void On(NodeId from, const UnknownMessage& message, Time now);
+  void On(NodeId, const Pong&, Time) {}
+  void On(NodeId, const Hello&, Time) {}
+  void On(NodeId, const Forward&, Time) {}
+  void On(NodeId, const ForwardReply&, Time) {}
+  Refusal ApplyCopy(const Replicate& message, Time now);
+
+  LocalStore& store_;
+  Ring ring_;
+  Options options_;
+  Peers peers_;
+  Hints hints_;
+  HintDelivery delivery_;
+  std::map<RequestId, std::unique_ptr<Request>> by_id_;
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+  uint64_t next_id_ = 1;
+  std::vector<RequestId> written_;  // of the turn
+  std::vector<Answer> answers_;     // of the turn
+  std::deque<RequestId> done_;      // not reported yet
+  RequestId last_reported_{};       // may go with the next call
+  bool committed_ = false;          // between Committed and the next input
+  bool staged_after_commit_ = false;
+  int64_t next_ping_us_ = 0;
+  Statistics statistics_;
+};
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,127 @@
+#include "cluster/peers.h"
+
+#include <utility>
+
+namespace cartwheel::cluster {
+namespace {
+
+// A new answer counts an eighth, as in TCP's round trip times (RFC 6298).
+constexpr int64_t kSmoothing = 8;
+
+}  // namespace
+
+Peers::Peers(NodeId self, std::span<const Member> members, const Options& options)
+    : options_(options) {
+  for (const Member& member : members) {
+    if (member.node != self) peers_.try_emplace(member.node);
+  }
+}
+
+Peers::Peer* Peers::Find(NodeId node) {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+const Peers::Peer* Peers::Find(NodeId node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+bool Peers::LinkUp(NodeId node, int64_t now_us) {
+  Peer* const peer = Find(node);
+  if (peer == nullptr) return false;
+  peer->linked = true;
+  peer->suspect = false;
+  peer->heard_us = now_us;
+  peer->backlog = 0;
+  return true;
+}
+
+bool Peers::LinkDown(NodeId node) {
+  Peer* const peer = Find(node);
+  if (peer == nullptr) return false;
+  peer->linked = false;
+  peer->output.clear();
+  peer->mark = 0;
+  // It may come back as another incarnation; its first answer will tell.
+  return true;
+}
+
+bool Peers::IsLinked(NodeId node) const {
+  const Peer* const peer = Find(node);
+  return peer != nullptr && peer->linked;
+}
+
+bool Peers::IsHealthy(NodeId node) const {
+  const Peer* const peer = Find(node);
+  return peer != nullptr && peer->linked && !peer->suspect &&
+         peer->backlog + peer->output.size() <= options_.max_backlog_bytes;
+}
+
+int64_t Peers::OnTime(int64_t now_us) {
+  if (now_us < next_ping_us_) return next_ping_us_;
+  next_ping_us_ = now_us + options_.ping_every_us;
+  for (auto& [node, peer] : peers_) {
+    if (!peer.linked) continue;
+    if (now_us - peer.heard_us >= options_.suspect_after_us) peer.suspect = true;
+    Send(node, Ping{.nonce = next_nonce_++});
+  }
+  return next_ping_us_;
+}
+
+void Peers::Heard(NodeId node, int64_t now_us) {
+  Peer* const peer = Find(node);
+  if (peer == nullptr) return;
+  peer->heard_us = now_us;
+  peer->suspect = false;
+}
+
+void Peers::NoteAnswer(NodeId node, int64_t took_us) {
+  Peer* const peer = Find(node);
+  if (peer == nullptr) return;
+  peer->answer_us =
+      peer->answer_us == 0 ? took_us : peer->answer_us + (took_us - peer->answer_us) / kSmoothing;
+}
+
+int64_t Peers::TypicalAnswer(NodeId node) const {
+  const Peer* const peer = Find(node);
+  return peer == nullptr ? 0 : peer->answer_us;
+}
+
+ActorId Peers::ActorAt(NodeId node, Partition partition) const {
+  const Peer* const peer = Find(node);
+  return peer == nullptr ? ActorId{} : peer->actors[partition];
+}
+
+void Peers::LearnActor(NodeId node, Partition partition, ActorId actor) {
+  Peer* const peer = Find(node);
+  if (peer != nullptr && actor != ActorId{}) peer->actors[partition] = actor;
+}
+
+void Peers::Mark() {
+  for (auto& [node, peer] : peers_) peer.mark = peer.output.size();
+}
+
+void Peers::Unsend() {
+  for (auto& [node, peer] : peers_) peer.output.resize(peer.mark);
+}
+
+std::string Peers::TakeOutput(NodeId node) {
+  Peer* const peer = Find(node);
+  if (peer == nullptr) return {};
+  peer->touched = false;
+  peer->mark = 0;
+  return std::exchange(peer->output, {});
+}
+
+void Peers::SetBacklog(NodeId node, size_t bytes) {
+  Peer* const peer = Find(node);
+  if (peer != nullptr) peer->backlog = bytes;
+}
+
+void Peers::Touch(NodeId node, Peer& peer) {
+  if (std::exchange(peer.touched, true)) return;
+  touched_.push_back(node);
+}
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,101 @@
+// The other members as this node sees them: who can be reached, how fast they answer, which
+// incarnations their replicas have, and what is to be sent to them.
+//
+// A peer is healthy while the link to it stands and it answers pings. A link that stands says
+// little by itself: a process that is stopped, or a network that drops packets, keeps it for
+// minutes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cluster/dot.h"
+#include "cluster/message.h"
+#include "cluster/message_codec.h"
+#include "cluster/node_id.h"
+#include "cluster/ring.h"
+#include "cluster/vnode.h"
+
+namespace cartwheel::cluster {
+
+class Peers {
+ public:
+  struct Options {
+    int64_t ping_every_us = 500'000;
+    // Without an answer for so long, requests go to others first.
+    int64_t suspect_after_us = 1'500'000;
+    // Of output that the link has not taken. Past it new requests go to others.
+    size_t max_backlog_bytes = 64UL << 20;
+  };
+
+  Peers(NodeId self, std::span<const Member> members, const Options& options);
+
+  // No link is there until LinkUp. Both false: the node is no other member.
+  bool LinkUp(NodeId node, int64_t now_us);
+  bool LinkDown(NodeId node);
+  bool IsLinked(NodeId node) const;
+  bool IsHealthy(NodeId node) const;
+  bool IsMember(NodeId node) const { return peers_.contains(node); }
+
+  // Sends pings that are due and looks at who did not answer. Returns when to be called again.
+  int64_t OnTime(int64_t now_us);
+  // A message of the peer, whatever it is, shows that it is alive.
+  void Heard(NodeId node, int64_t now_us);
+  // How long it took to answer a request.
+  void NoteAnswer(NodeId node, int64_t took_us);
+  // Smoothed; 0: no answer yet.
+  int64_t TypicalAnswer(NodeId node) const;
+
+  // The incarnation of the peer's replica, as it last told; none: it has not.
+  ActorId ActorAt(NodeId node, Partition partition) const;
+  void LearnActor(NodeId node, Partition partition, ActorId actor);
+
+  // Appends the message to what the peer is sent after the turn. False: there is no link, or the
+  // message is too long for a frame.
+  template <typename M>
+  bool Send(NodeId node, const M& message) {
+    Peer* const peer = Find(node);
+    if (peer == nullptr || !peer->linked || !AppendFrame(message, peer->output)) return false;
+    Touch(node, *peer);
+    return true;
+  }
+  // What is sent in this turn from here on may have to be taken back.
+  void Mark();
+  // Takes it back: what it was based on has not been kept.
+  void Unsend();
+
+  // Those with output, each once.
+  std::span<const NodeId> touched() const { return touched_; }
+  std::string TakeOutput(NodeId node);
+  void ClearTouched() { touched_.clear(); }
+  void SetBacklog(NodeId node, size_t bytes);
+
+ private:
+  struct Peer {
+    bool linked = false;
+    bool touched = false;
+    bool suspect = false;
+    int64_t heard_us = 0;
+    int64_t answer_us = 0;
+    size_t backlog = 0;
+    size_t mark = 0;
+    std::string output;
+    std::array<ActorId, kPartitions> actors{};
+  };
+
+  Peer* Find(NodeId node);
+  const Peer* Find(NodeId node) const;
+  void Touch(NodeId node, Peer& peer);
+
+  Options options_;
+  std::map<NodeId, Peer> peers_;
+  std::vector<NodeId> touched_;
+  int64_t next_ping_us_ = 0;
+  uint64_t next_nonce_ = 1;
+};
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,33 @@
+#include "server/cluster_errors.h"
+
+namespace cartwheel::server {
+namespace {
+
+std::string Reached(cluster::Level level, int reached, int needed) {
+  return std::string(cluster::NameOf(level)) + "=" + std::to_string(needed) + " was asked for, " +
+         std::to_string(reached) + " replicas ";
+}
+
+}  // namespace
+
+std::string DescribeFailedRead(const cluster::ReadOutcome& outcome) {
+  return "CLUSTERDOWN " + Reached(outcome.level, outcome.reached, outcome.needed) + "answered";
+}
+
+std::string DescribeFailedWrite(const cluster::WriteOutcome& outcome) {
+  using Kind = cluster::WriteOutcome::Kind;
+  const std::string reached = Reached(outcome.level, outcome.reached, outcome.needed);
+  switch (outcome.kind) {
+    case Kind::kNoReplicas: return "NOREPLICAS " + reached + "can be reached; nothing was done";
+    case Kind::kUncertain:
+      return "UNCERTAIN acked=" + std::to_string(outcome.reached) +
+             " need=" + std::to_string(outcome.needed) +
+             " the write is stored on some replicas and may spread to the others";
+    case Kind::kNotStored:
+      return "MISCONF the data directory failed and nothing of this command was kept";
+    case Kind::kAcknowledged: break;
+  }
+  return "";
+}
+
+}  // namespace cartwheel::server

@@ -1,0 +1,309 @@
+#include "server/coordination.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "cluster/frame.h"
+#include "cluster/shown_value.h"
+#include "server/cluster_errors.h"
+#include "server/config_text.h"
+#include "server/errors.h"
+
+namespace cartwheel::server {
+namespace {
+
+using cluster::Change;
+using cluster::ReadOutcome;
+using cluster::WriteOutcome;
+
+// Of a counter each replica may count by itself: its increments are added up, so none has to be
+// read before.
+bool CountsLocally(const Operation& operation) {
+  return std::holds_alternative<IncrByOp>(operation);
+}
+
+size_t BytesOf(Args args) {
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return bytes;
+}
+
+}  // namespace
+
+// ---- beginning
+
+CallId Coordination::Begin(const Command& command, Args args, const Terms& terms,
+                           const cluster::Seen* seen, cluster::Time now) {
+  Call& call = Add(command, args, terms);
+  const CallId id = call.id;
+  if (seen != nullptr) call.seen = std::make_unique<cluster::Seen>(*seen);
+  if (BytesOf(args) > kMaxReplicatedBytes) {
+    Fail(call, kTooLongToReplicate);
+  } else if (Parse(call)) {
+    call.access = AccessOf(call.request.operation);
+    if (call.access == Access::kBlindWrite || CountsLocally(call.request.operation)) {
+      BeginWrites(call, now);
+    } else {
+      BeginReads(call, now);
+    }
+  }
+  return id;
+}
+
+Coordination::Call& Coordination::Add(const Command& command, Args args, const Terms& terms) {
+  auto call = std::make_unique<Call>();
+  call->id = next_id_++;
+  call->command = &command;
+  call->terms = terms;
+  call->owned.assign(args.begin(), args.end());
+  call->args.assign(call->owned.begin(), call->owned.end());
+  return *calls_.emplace(call->id, std::move(call)).first->second;
+}
+
+bool Coordination::Parse(Call& call) {
+  KeyIndexesOf(*call.command, call.args.size(), key_indexes_);
+  for (const size_t index : key_indexes_) {
+    call.request.keys.push_back({call.terms.database, call.args[index]});
+  }
+  const auto parsed = call.command->parse(call.args, call.terms.parse, call.request);
+  if (!parsed) Fail(call, parsed.error());
+  return parsed.has_value();
+}
+
+bool Coordination::LastWasUpdate() const {
+  const auto found = calls_.find(next_id_ - 1);
+  return found != calls_.end() && found->second->access == Access::kUpdate &&
+         !CountsLocally(found->second->request.operation);
+}
+
+void Coordination::Forget(const cluster::SessionContext& session) {
+  for (auto& [id, call] : calls_) {
+    if (call->terms.session == &session) call->terms.session = nullptr;
+  }
+}
+
+// ---- reading
+
+void Coordination::BeginReads(Call& call, cluster::Time now) {
+  const CallId id = call.id;
+  const size_t keys = call.request.keys.size();
+  call.merged.resize(keys);
+  for (size_t i = 0; i < keys; ++i) {
+    const cluster::KeyRef& ref = call.request.keys[i];
+    const cluster::Seen* const seen = SeenBy(call, i);
+    const auto request =
+        node_.BeginRead(ref, call.terms.levels, seen == nullptr ? nullptr : &seen->context, now);
+    if (!request) {
+      std::erase_if(parts_, [id](const auto& part) { return part.second.call == id; });
+      return Fail(call, kTooManyRequests);
+    }
+    parts_.emplace(*request, Part{id, i});
+    ++call.waiting;
+  }
+}
+
+void Coordination::OnRead(Call& call, size_t key, const cluster::Node::ReadDone& done,
+                          cluster::Time now) {
+  if (done.outcome.kind == ReadOutcome::Kind::kTooFew) {
+    call.failed_read = done.outcome;
+  } else {
+    call.merged[key] = cluster::OwnedContainer(*done.merged);
+  }
+  if (--call.waiting == 0) OnReadsDone(call, now);
+}
+
+void Coordination::OnReadsDone(Call& call, cluster::Time now) {
+  if (call.failed_read) return Fail(call, DescribeFailedRead(*call.failed_read));
+  for (size_t i = 0; i < call.merged.size(); ++i) Learn(call, i, call.merged[i].get());
+  if (call.access == Access::kUpdate) {
+    if (ReadOwnValues(call, now)) BeginWrites(call, now);
+    return;
+  }
+  FillValues(call, now);
+  for (const auto& value : values_) {
+    ++(value ? statistics_.keyspace_hits : statistics_.keyspace_misses);
+  }
+  Apply(call, now);
+  Finish(call);
+}
+
+void Coordination::FillValues(const Call& call, cluster::Time now) {
+  values_.clear();
+  texts_.clear();
+  texts_.resize(call.merged.size());  // all at once: values are views into them
+  for (size_t i = 0; i < call.merged.size(); ++i) {
+    values_.push_back(cluster::ShownValue(call.merged[i].get(), now.unix_ms, texts_[i]));
+  }
+}
+
+// What the quorum knows becomes part of this node's replica, where the update is decided.
+bool Coordination::ReadOwnValues(Call& call, cluster::Time now) {
+  for (size_t i = 0; i < call.merged.size(); ++i) {
+    const cluster::Container& merged = call.merged[i].get();
+    const auto own = store_.ReadContainer(call.request.keys[i]);
+    if (own && (*own)->context.Includes(merged.context)) continue;
+    cluster::DotList dots;
+    for (const cluster::Version& version : merged.versions) dots.push_back(version.dot);
+    uncommitted_ = true;
+    const auto applied = store_.Apply(call.request.keys[i], merged, dots, now.unix_ms);
+    if (!applied) {
+      Fail(call, std::string("CLUSTERDOWN this node cannot take what the others know: ")
+                     .append(cluster::Describe(applied.error())));
+      return false;
+    }
+  }
+  return true;
+}
+
+// ---- writing
+
+// Reads this node's replica, decides and writes, in one step.
+void Coordination::BeginWrites(Call& call, cluster::Time now) {
+  values_.clear();
+  if (call.access != Access::kBlindWrite) {
+    for (const cluster::KeyRef& ref : call.request.keys) {
+      const auto value = store_.Read(ref, now.unix_ms);
+      if (!value) {
+        return Fail(call, std::string(kDamagedRecord)
+                              .append(cluster::Describe(value.error()))
+                              .append(" (key ")
+                              .append(QuoteWord(ref.key.substr(0, 128)))
+                              .append(")"));
+      }
+      values_.push_back(*value);
+    }
+  }
+  Apply(call, now);
+  WriteChanges(call, now);
+}
+
+void Coordination::Apply(Call& call, cluster::Time now) {
+  changes_.clear();
+  changes_.resize(call.request.keys.size());
+  resp::ReplyWriter reply(call.reply, call.terms.protocol);
+  OpOutput out{.changes = changes_, .reply = reply};
+  server::Apply(call.request.operation,
+                OpInput{.keys = call.request.keys,
+                        .values = values_,
+                        .now_ms = now.unix_ms,
+                        .max_string_bytes = call.terms.parse.max_string_bytes},
+                out);
+}
+
+// All or none of the keys: a refusal comes before anything is done.
+bool Coordination::BeginQuorums(Call& call, cluster::Time now,
+                                std::vector<cluster::RequestId>& ids) {
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    if (changes_[i].kind() == Change::Kind::kNone) {
+      ids.emplace_back();
+      continue;
+    }
+    const auto begun = node_.BeginWrite(call.request.keys[i], call.terms.levels, now);
+    if (begun) {
+      ids.push_back(*begun);
+      continue;
+    }
+    for (const cluster::RequestId id : ids) node_.Abandon(id);
+    const auto* const refused = std::get_if<WriteOutcome>(&begun.error());
+    Fail(call, refused == nullptr ? std::string(kTooManyRequests) : DescribeFailedWrite(*refused));
+    return false;
+  }
+  return true;
+}
+
+void Coordination::WriteChanges(Call& call, cluster::Time now) {
+  std::vector<cluster::RequestId> ids;
+  if (!BeginQuorums(call, now, ids)) return;
+  for (size_t i = 0; i < changes_.size(); ++i) {
+    if (ids[i] == cluster::RequestId{}) continue;
+    const cluster::KeyRef& ref = call.request.keys[i];
+    if (Write(call, i, now)) watches_.Touch(ref);
+    if (store_.minted().empty()) {  // there was nothing to delete
+      node_.Abandon(ids[i]);
+      continue;
+    }
+    uncommitted_ = true;
+    node_.Written(ids[i], store_.minted(), now);
+    parts_.emplace(ids[i], Part{call.id, i});
+    ++call.waiting;
+  }
+  if (call.waiting == 0) Finish(call);
+}
+
+// A blind write supersedes what is here and what its client has seen elsewhere.
+bool Coordination::Write(const Call& call, size_t key, cluster::Time now) {
+  const cluster::KeyRef& ref = call.request.keys[key];
+  const cluster::Seen* const seen = SeenBy(call, key);
+  if (seen == nullptr || changes_[key].kind() == Change::Kind::kAdd) {
+    return store_.Write(ref, changes_[key], now.unix_ms);
+  }
+  const auto own = store_.ReadContainer(ref);
+  if (!own || (*own)->context.Includes(seen->context)) {
+    return store_.Write(ref, changes_[key], now.unix_ms);
+  }
+  cluster::Seen both = cluster::SeenOf(**own);
+  both.Join(*seen);
+  return store_.Write(ref, changes_[key], now.unix_ms, &both);
+}
+
+const cluster::Seen* Coordination::SeenBy(const Call& call, size_t key) const {
+  if (call.terms.session != nullptr) return call.terms.session->Find(call.request.keys[key]);
+  return call.request.keys.size() == 1 ? call.seen.get() : nullptr;
+}
+
+void Coordination::OnWrite(Call& call, size_t key, const cluster::Node::WriteDone& done,
+                           cluster::Time) {
+  if (done.outcome.kind != WriteOutcome::Kind::kAcknowledged) {
+    if (!call.failed_write) call.failed_write = done.outcome;
+  } else if (const auto own = store_.ReadContainer(call.request.keys[key])) {
+    Learn(call, key, **own);
+  }
+  if (--call.waiting > 0) return;
+  if (call.failed_write) return Fail(call, DescribeFailedWrite(*call.failed_write));
+  Finish(call);
+}
+
+// ---- what became of it
+
+void Coordination::Learn(Call& call, size_t key, const cluster::Container& container) {
+  if (container.context.empty()) return;
+  if (call.terms.session != nullptr) {
+    call.terms.session->Learn(call.request.keys[key], cluster::SeenOf(container));
+  } else if (call.seen != nullptr && call.request.keys.size() == 1) {
+    call.seen->Join(cluster::SeenOf(container));
+  }
+}
+
+void Coordination::Advance(cluster::Time now) {
+  while (const auto event = node_.NextEvent()) {
+    const cluster::RequestId id = std::visit([](const auto& done) { return done.id; }, *event);
+    const auto found = parts_.find(id);
+    if (found == parts_.end()) continue;
+    const Part part = found->second;
+    parts_.erase(found);
+    const auto call = calls_.find(part.call);
+    if (call == calls_.end()) continue;
+    if (const auto* read = std::get_if<cluster::Node::ReadDone>(&*event)) {
+      OnRead(*call->second, part.key, *read, now);
+    } else {
+      OnWrite(*call->second, part.key, std::get<cluster::Node::WriteDone>(*event), now);
+    }
+  }
+}
+
+void Coordination::Fail(Call& call, std::string_view error) {
+  call.reply.clear();
+  resp::ReplyWriter(call.reply, call.terms.protocol).Error(error);
+  Finish(call);
+}
+
+// The call is gone.
+void Coordination::Finish(Call& call) {
+  finished_.push_back({.id = call.id,
+                       .reply = std::move(call.reply),
+                       .uncommitted = uncommitted_,
+                       .seen = std::move(call.seen)});
+  calls_.erase(call.id);
+}
+
+}  // namespace cartwheel::server

@@ -1,0 +1,245 @@
+#include "server/gateway.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/cluster_errors.h"
+#include "server/command.h"
+#include "server/gather.h"
+
+namespace cartwheel::server {
+namespace {
+
+cluster::Node::Options NodeOptions(const ClusterOptions& options) {
+  cluster::Node::Options node;
+  node.self = options.self;
+  node.write.rpc_timeout_us = node.read.rpc_timeout_us = options.rpc_timeout_us;
+  node.write.deadline_us = node.read.deadline_us = options.deadline_us;
+  return node;
+}
+
+cluster::Ring RingOf(const ClusterOptions& options) {
+  return {options.members, cluster::RotatedTable(options.members, options.levels.n)};
+}
+
+std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
+  std::string bytes;
+  resp::ReplyWriter(bytes, protocol).Error(error);
+  return bytes;
+}
+
+}  // namespace
+
+cluster::Time TimeOf(Now now) {
+  return {.unix_ms = now.unix_ms(), .monotonic_us = now.monotonic_us};
+}
+
+Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& statistics,
+                 const ClusterOptions& options, const ParseContext& parse)
+    : options_(options),
+      parse_(parse),
+      node_(store, RingOf(options), NodeOptions(options)),
+      coordination_(node_, store, watches, statistics) {}
+
+// ---- a client's operation
+
+bool Gateway::Begin(Place place, const Command& command, Args args,
+                    const Coordination::Terms& terms, Now now) {
+  std::vector<size_t> keys;
+  KeyIndexesOf(command, args.size(), keys);
+  std::vector<cluster::NodeId> coordinators;
+  for (const size_t index : keys) {
+    coordinators.push_back(node_.CoordinatorOf({terms.database, args[index]}));
+  }
+  const bool one =
+      std::ranges::adjacent_find(coordinators, std::ranges::not_equal_to()) == coordinators.end();
+  if (one) {
+    BeginAt(coordinators.empty() ? options_.self : coordinators[0], place, command, args, terms,
+            now);
+  } else if (!IsOfIndependentKeys(command) || !Scatter(place, command, args, terms, now)) {
+    BeginAt(options_.self, place, command, args, terms, now);
+  }
+  // What another node runs may be an update too; it is not known here.
+  return !one || coordinators.empty() || coordinators[0] != options_.self ||
+         coordination_.LastWasUpdate();
+}
+
+void Gateway::Forget(const cluster::SessionContext& session) {
+  coordination_.Forget(session);
+  for (auto& [sequence, call] : forwarded_) {
+    if (call.session == &session) call.session = nullptr;
+  }
+}
+
+bool Gateway::Scatter(const Origin& origin, const Command& command, Args args,
+                      const Coordination::Terms& terms, Now now) {
+  const auto parts = SplitByKey(command, args);
+  const uint64_t id = next_gatherer_++;
+  gatherers_.emplace(id, Gatherer{.origin = origin,
+                                  .protocol = terms.protocol,
+                                  .command = &command,
+                                  .replies = std::vector<std::string>(parts.size()),
+                                  .missing = parts.size()});
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const cluster::KeyRef ref{terms.database, parts[i][1]};
+    BeginAt(node_.CoordinatorOf(ref), ForGatherer{id, i}, command, parts[i], terms, now);
+  }
+  return true;
+}
+
+void Gateway::BeginAt(cluster::NodeId coordinator, Origin origin, const Command& command, Args args,
+                      const Coordination::Terms& terms, Now now, const cluster::Seen* seen) {
+  if (coordinator != options_.self) {
+    return ForwardTo(coordinator, std::move(origin), command, args, terms, now);
+  }
+  const CallId id = coordination_.Begin(command, args, terms, seen, TimeOf(now));
+  origins_.emplace(id, std::move(origin));
+}
+
+// ---- at another node
+
+void Gateway::ForwardTo(cluster::NodeId coordinator, Origin origin, const Command& command,
+                        Args args, const Coordination::Terms& terms, Now now) {
+  std::vector<size_t> keys;
+  KeyIndexesOf(command, args.size(), keys);
+  const cluster::KeyRef ref{terms.database, args[keys[0]]};
+  cluster::Forward message{.sequence = next_sequence_++,
+                           .database = terms.database,
+                           .resp = static_cast<uint8_t>(terms.protocol),
+                           .levels = terms.levels};
+  const cluster::Seen* const seen =
+      terms.session == nullptr || keys.size() != 1 ? nullptr : terms.session->Find(ref);
+  if (seen != nullptr) message.session = *seen;
+  message.arguments.assign(args.begin(), args.end());
+  if (!node_.peers().Send(coordinator, message)) {
+    return Deliver(origin, ErrorReply(kCoordinatorLost, terms.protocol), false);
+  }
+  forwarded_.emplace(
+      message.sequence,
+      Forwarded{.origin = std::move(origin),
+                .to = coordinator,
+                .writes = (command.flags & kWrite) != 0,
+                // The coordinator has an answer by its deadline; its way back.
+                .deadline_us = now.monotonic_us + options_.deadline_us + options_.rpc_timeout_us,
+                .protocol = terms.protocol,
+                .session = keys.size() == 1 ? terms.session : nullptr,
+                .database = terms.database,
+                .key = std::string(ref.key)});
+}
+
+void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now) {
+  const auto found = forwarded_.find(message.sequence);
+  if (found == forwarded_.end() || found->second.to != from) return;
+  const Forwarded call = std::move(found->second);
+  forwarded_.erase(found);
+  if (call.session != nullptr) call.session->Learn({call.database, call.key}, message.seen);
+  Deliver(call.origin, std::string(message.reply), false);
+}
+
+void Gateway::LoseForwarded(uint64_t sequence) {
+  const auto found = forwarded_.find(sequence);
+  const Forwarded call = std::move(found->second);
+  forwarded_.erase(found);
+  Deliver(call.origin,
+          ErrorReply(call.writes ? kWriteOfLostCoordinator : kCoordinatorLost, call.protocol),
+          false);
+}
+
+void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, Now now) {
+  const auto protocol = message.resp == 3 ? resp::Protocol::kResp3 : resp::Protocol::kResp2;
+  const Origin origin = ForPeer{from, message.sequence};
+  const Args args(message.arguments.data(), message.arguments.size());
+  const Command* const command = args.empty() ? nullptr : FindCommand(args[0]);
+  if (command == nullptr || command->parse == nullptr || !ArityMatches(*command, args.size()) ||
+      !Validate(message.levels) || message.database >= cluster::kMaxDatabases) {
+    return Deliver(origin, ErrorReply(kNotForwardable, protocol), false);
+  }
+  const Coordination::Terms terms{.database = message.database,
+                                  .protocol = protocol,
+                                  .levels = message.levels,
+                                  .parse = parse_};
+  BeginAt(options_.self, origin, *command, args, terms, now, &message.session);
+}
+
+// ---- what comes from elsewhere
+
+void Gateway::PeerUp(cluster::NodeId peer, Now now) {
+  node_.PeerUp(peer, TimeOf(now));
+}
+
+void Gateway::PeerDown(cluster::NodeId peer, Now now) {
+  node_.PeerDown(peer, TimeOf(now));
+  std::vector<uint64_t> lost;
+  for (const auto& [sequence, call] : forwarded_) {
+    if (call.to == peer) lost.push_back(sequence);
+  }
+  for (const uint64_t sequence : lost) LoseForwarded(sequence);
+}
+
+void Gateway::OnMessage(cluster::NodeId from, const cluster::Message& message, Now now) {
+  if (!node_.peers().IsMember(from)) return;
+  node_.OnMessage(from, message, TimeOf(now));
+  if (const auto* forward = std::get_if<cluster::Forward>(&message)) {
+    OnForward(from, *forward, now);
+  } else if (const auto* reply = std::get_if<cluster::ForwardReply>(&message)) {
+    OnForwardReply(from, *reply, now);
+  }
+}
+
+void Gateway::OnTime(Now now) {
+  node_.OnTime(TimeOf(now));
+  while (!forwarded_.empty() && forwarded_.begin()->second.deadline_us <= now.monotonic_us) {
+    LoseForwarded(forwarded_.begin()->first);
+  }
+}
+
+int64_t Gateway::NextDeadline() const {
+  if (node_.NeedsTurn()) return 0;
+  const int64_t next = node_.NextDeadline();
+  return forwarded_.empty() ? next : std::min(next, forwarded_.begin()->second.deadline_us);
+}
+
+void Gateway::Committed(bool committed, bool durable, Now now) {
+  coordination_.OnCommit();
+  node_.Committed(committed, durable, TimeOf(now));
+}
+
+// ---- replies
+
+std::vector<Gateway::Reply> Gateway::TakeReplies(Now now) {
+  coordination_.Advance(TimeOf(now));
+  for (Coordination::Finished& finished : coordination_.TakeFinished()) {
+    const auto found = origins_.find(finished.id);
+    if (found == origins_.end()) continue;
+    const Origin origin = found->second;
+    origins_.erase(found);
+    Deliver(origin, std::move(finished.reply), finished.uncommitted, finished.seen.get());
+  }
+  return std::exchange(replies_, {});
+}
+
+void Gateway::Deliver(const Origin& origin, std::string bytes, bool uncommitted,
+                      const cluster::Seen* seen) {
+  if (const auto* place = std::get_if<Place>(&origin)) {
+    replies_.push_back({*place, std::move(bytes), uncommitted});
+    return;
+  }
+  if (const auto* peer = std::get_if<ForPeer>(&origin)) {
+    cluster::ForwardReply reply{.sequence = peer->sequence, .reply = bytes};
+    if (seen != nullptr) reply.seen = *seen;
+    node_.peers().Send(peer->gateway, reply);
+    return;
+  }
+  const auto& part = std::get<ForGatherer>(origin);
+  const auto found = gatherers_.find(part.gatherer);
+  if (found == gatherers_.end()) return;
+  Gatherer& gatherer = found->second;
+  gatherer.replies[part.part] = std::move(bytes);
+  gatherer.uncommitted = gatherer.uncommitted || uncommitted;
+  if (--gatherer.missing > 0) return;
+  const Gatherer whole = std::move(gatherer);
+  gatherers_.erase(found);
+  Deliver(whole.origin, Gather(*whole.command, whole.replies, whole.protocol), whole.uncommitted);
+}
+
+}  // namespace cartwheel::server

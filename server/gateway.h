@@ -1,0 +1,132 @@
+// What a node of a cluster does with the operations that its clients send it: it runs those whose
+// keys it coordinates, and passes the others on to who does ("Dynamo", section 4.5: any node
+// takes any request). And it runs what other gateways pass on to it.
+//
+// An operation whose keys have several coordinators is taken apart where its parts are independent
+// (MGET, MSET, DEL ...) and put together again; any other (RENAME, BITOP ...) is run here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cluster/node.h"
+#include "server/coordination.h"
+#include "server/now.h"
+#include "server/session.h"
+
+namespace cartwheel::server {
+
+// Of a node that has peers.
+struct ClusterOptions {
+  cluster::NodeId self = cluster::kNoNode;
+  uint64_t cluster_id = 0;
+  uint64_t boot_nonce = 0;  // new for every start
+  std::vector<cluster::Member> members;
+  cluster::Levels levels;  // of requests that ask for nothing else
+  int64_t rpc_timeout_us = 250'000;
+  int64_t deadline_us = 1'000'000;
+};
+
+class Gateway {
+ public:
+  // The place of a reply among those of a session.
+  struct Place {
+    SessionId session = 0;
+    uint64_t slot = 0;
+  };
+  struct Reply {
+    Place place;
+    std::string bytes;
+    bool uncommitted = false;  // it depends on what this turn commits
+  };
+
+  Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& statistics,
+          const ClusterOptions& options, const ParseContext& parse);
+
+  // Begins an operation for a client. True: it is an update, whose session's next request must wait
+  // for its reply.
+  bool Begin(Place place, const Command& command, Args args, const Coordination::Terms& terms,
+             Now now);
+  // The session is gone: what it has begun goes on, for nobody.
+  void Forget(const cluster::SessionContext& session);
+
+  void PeerUp(cluster::NodeId peer, Now now);
+  void PeerDown(cluster::NodeId peer, Now now);
+  void OnMessage(cluster::NodeId from, const cluster::Message& message, Now now);
+  void OnTime(Now now);
+  int64_t NextDeadline() const;
+  // What became of the turn's commit.
+  void Committed(bool committed, bool durable, Now now);
+  // Replies that have become known, in order.
+  std::vector<Reply> TakeReplies(Now now);
+
+  cluster::Node& node() { return node_; }
+  const cluster::Node& node() const { return node_; }
+  const ClusterOptions& options() const { return options_; }
+  bool uncommitted() const { return coordination_.uncommitted(); }
+  size_t calls_under_way() const { return coordination_.calls_under_way() + forwarded_.size(); }
+
+ private:
+  // Who gets the reply of a call.
+  struct ForPeer {
+    cluster::NodeId gateway;
+    uint64_t sequence;
+  };
+  struct ForGatherer {
+    uint64_t gatherer;
+    size_t part;
+  };
+  using Origin = std::variant<Place, ForPeer, ForGatherer>;
+  // An operation in parts, one a key.
+  struct Gatherer {
+    Origin origin;
+    resp::Protocol protocol;
+    const Command* command;
+    std::vector<std::string> replies;
+    size_t missing;
+    bool uncommitted = false;
+  };
+  struct Forwarded {
+    Origin origin;
+    cluster::NodeId to;
+    bool writes;
+    int64_t deadline_us;
+    resp::Protocol protocol;
+    cluster::SessionContext* session;
+    cluster::Database database;
+    std::string key;
+  };
+
+  bool Scatter(const Origin& origin, const Command& command, Args args,
+               const Coordination::Terms& terms, Now now);
+  void BeginAt(cluster::NodeId coordinator, Origin origin, const Command& command, Args args,
+               const Coordination::Terms& terms, Now now, const cluster::Seen* seen = nullptr);
+  void ForwardTo(cluster::NodeId coordinator, Origin origin, const Command& command, Args args,
+                 const Coordination::Terms& terms, Now now);
+  void OnForward(cluster::NodeId from, const cluster::Forward& message, Now now);
+  void OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now now);
+  void Deliver(const Origin& origin, std::string bytes, bool uncommitted,
+               const cluster::Seen* seen = nullptr);
+  // Nobody knows what became of it.
+  void LoseForwarded(uint64_t sequence);
+  void TakeFinished();
+
+  ClusterOptions options_;
+  ParseContext parse_;
+  cluster::Node node_;
+  Coordination coordination_;
+  std::map<CallId, Origin> origins_;
+  std::map<uint64_t, Forwarded> forwarded_;
+  std::map<uint64_t, Gatherer> gatherers_;
+  uint64_t next_gatherer_ = 1;
+  uint64_t next_sequence_ = 1;
+  std::vector<Reply> replies_;
+};
+
+cluster::Time TimeOf(Now now);
+
+}  // namespace cartwheel::server

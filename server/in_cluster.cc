@@ -1,0 +1,172 @@
+// A node that has peers: clients' operations wait for other nodes, and their replies take their
+// places among those of the session when they are known.
+#include <algorithm>
+#include <utility>
+
+#include "server/server.h"
+
+namespace cartwheel::server {
+namespace {
+
+// Requests of one session under way at one time; its next one waits.
+constexpr size_t kMostLateReplies = 1024;
+
+}  // namespace
+
+// ---- a request
+
+void Server::CallInCluster(Session& session, const Command& command, Args args, Now now) {
+  const uint64_t slot = session.next_slot++;
+  session.late.push_back({.slot = slot, .silent = session.silent(), .bytes = {}});
+  const Coordination::Terms terms{.database = session.database,
+                                  .protocol = session.protocol,
+                                  .levels = options_.cluster->levels,
+                                  .parse = {.databases = options_.config.databases,
+                                            .max_string_bytes = options_.config.proto_max_bulk_len},
+                                  .session = &session.seen};
+  const bool update = gateway_->Begin({session.id, slot}, command, args, terms, now);
+  if (update || session.late.size() >= kMostLateReplies) {
+    session.waits_for_late = true;
+    if (!session.in_exec) ReplyLater(session, INT64_MAX, "");
+  }
+}
+
+// What has been written to the output from `begin` on belongs behind the replies that are waited
+// for.
+void Server::PlaceBehindLate(Session& session, size_t begin) {
+  if (session.output.size() <= begin) return;
+  session.late.push_back({.slot = session.next_slot++,
+                          .known = true,
+                          .turn = HasUncommitted() ? turn_ : 0,
+                          .bytes = session.output.substr(begin)});
+  session.output.resize(begin);
+}
+
+// Those that are known, up to the first that is not.
+void Server::SendKnownReplies(Session& session) {
+  while (!session.late.empty() && session.late.front().known) {
+    Session::LateReply& reply = session.late.front();
+    if (!reply.silent) {
+      const size_t begin = session.output.size();
+      session.output += reply.bytes;
+      session.data_replies.push_back(
+          {begin, session.output.size(), reply.turn == turn_, /*continued=*/false});
+    }
+    session.late.pop_front();
+    Touch(session);
+  }
+  if (!session.late.empty()) return;
+  if (session.input_ended && !session.held_back()) session.close_behind_late = true;
+  if (std::exchange(session.close_behind_late, false)) session.close_after_reply = true;
+}
+
+void Server::TakeLateReplies(Now now) {
+  if (gateway_ == nullptr) return;
+  auto replies = gateway_->TakeReplies(now);
+  for (Gateway::Reply& reply : replies) {
+    const auto session = sessions_.find(reply.place.session);
+    if (session == sessions_.end()) continue;
+    GiveLateReply(*session->second, reply.place.slot, std::move(reply.bytes), reply.uncommitted,
+                  now);
+  }
+}
+
+void Server::GiveLateReply(Session& session, uint64_t slot, std::string bytes, bool uncommitted,
+                           Now now) {
+  if (session.late.empty() || slot < session.late.front().slot) return;
+  const size_t index = slot - session.late.front().slot;
+  if (index >= session.late.size()) return;
+  Session::LateReply& reply = session.late[index];
+  if (bytes.starts_with('-')) {
+    statistics_.CountError(std::string_view(bytes).substr(1, bytes.find('\r') - 1));
+  }
+  reply.known = true;
+  reply.turn = uncommitted ? turn_ : 0;
+  reply.bytes = std::move(bytes);
+  SendKnownReplies(session);
+  if (!session.waits_for_late || !session.late.empty()) return;
+  session.waits_for_late = false;
+  session.waiting_until_us = now.monotonic_us;
+  next_wake_us_ = now.monotonic_us;
+}
+
+// The turn's commit failed: what depended on it and waits behind other replies fails too.
+void Server::FailLateReplies(const std::string& text) {
+  if (gateway_ == nullptr) return;
+  for (const auto& [id, session] : sessions_) {
+    for (Session::LateReply& reply : session->late) {
+      if (std::exchange(reply.turn, 0) != turn_) continue;
+      reply.bytes.clear();
+      resp::ReplyWriter(reply.bytes, session->protocol).Error(text);
+    }
+  }
+}
+
+// ---- EXEC
+
+void Server::RunExec(Session& session, std::vector<Session::QueuedCommand> queue, size_t begin,
+                     Now now) {
+  if (!session.late.empty()) PlaceBehindLate(session, begin);
+  session.exec_length = queue.size();
+  session.exec_rest.assign(std::make_move_iterator(queue.begin()),
+                           std::make_move_iterator(queue.end()));
+  RunRestOfExec(session, now);
+}
+
+// Until one has to wait: then the rest follows with its reply.
+void Server::RunRestOfExec(Session& session, Now now) {
+  session.in_exec = true;
+  std::vector<std::string_view> args;
+  while (!session.exec_rest.empty() && !session.waits_for_late) {
+    const Session::QueuedCommand queued = std::move(session.exec_rest.front());
+    session.exec_rest.pop_front();
+    args.assign(queued.args.begin(), queued.args.end());
+    Call(session, *queued.command, args, now);
+  }
+  session.in_exec = false;
+  if (session.waits_for_late) ReplyLater(session, INT64_MAX, "");
+}
+
+// ---- peers, and the end of a turn
+
+void Server::FinishTurnInCluster(bool committed, Now now) {
+  ++turn_;
+  if (gateway_ == nullptr) return;
+  const bool durable =
+      !options_.config.memory_only() && options_.config.appendfsync == storage::Durability::kAlways;
+  gateway_->Committed(committed, durable, now);
+  TakeLateReplies(now);
+}
+
+void Server::PeerUp(cluster::NodeId peer, Now now) {
+  if (gateway_ == nullptr) return;
+  gateway_->PeerUp(peer, now);
+  TakeLateReplies(now);
+}
+
+void Server::PeerDown(cluster::NodeId peer, Now now) {
+  if (gateway_ == nullptr) return;
+  gateway_->PeerDown(peer, now);
+  TakeLateReplies(now);
+}
+
+void Server::ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now) {
+  if (gateway_ == nullptr) return;
+  gateway_->OnMessage(peer, message, now);
+  TakeLateReplies(now);
+}
+
+void Server::PeerBacklog(cluster::NodeId peer, size_t unsent_bytes) {
+  if (gateway_ != nullptr) gateway_->node().peers().SetBacklog(peer, unsent_bytes);
+}
+
+std::span<const cluster::NodeId> Server::touched_peers() const {
+  return gateway_ == nullptr ? std::span<const cluster::NodeId>()
+                             : gateway_->node().peers().touched();
+}
+
+std::string Server::TakePeerOutput(cluster::NodeId peer) {
+  return gateway_ == nullptr ? std::string() : gateway_->node().peers().TakeOutput(peer);
+}
+
+}  // namespace cartwheel::server

@@ -1,0 +1,134 @@
+// Several real Servers that are members of one cluster, over memory engines, in one thread and
+// virtual time. Links deliver in order and at once, unless they are cut.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cluster/frame.h"
+#include "cluster/message_codec.h"
+#include "tests/server/server_tester.h"
+
+namespace cartwheel::server {
+
+class ClusterTester {
+ public:
+  explicit ClusterTester(size_t nodes, const cluster::Levels& levels = {}) {
+    ClusterOptions options;
+    options.cluster_id = 1;
+    options.levels = levels;
+    for (size_t i = 0; i < nodes; ++i) options.members.push_back({.node = IdOf(i), .zone = ""});
+    for (size_t i = 0; i < nodes; ++i) {
+      options.self = IdOf(i);
+      servers_.push_back(std::make_unique<ServerTester>(ServerTester::InMemory(), options));
+    }
+    for (size_t a = 0; a < nodes; ++a) {
+      for (size_t b = a + 1; b < nodes; ++b) Heal(a, b);
+    }
+    Settle();
+  }
+
+  static cluster::NodeId IdOf(size_t node) { return cluster::NodeId{node + 1}; }
+  ServerTester& at(size_t node) { return *servers_[node]; }
+
+  // The link breaks, for both.
+  void Cut(size_t a, size_t b) {
+    if (!links_.erase(std::minmax(a, b))) return;
+    at(a).server().PeerDown(IdOf(b), at(a).now());
+    at(b).server().PeerDown(IdOf(a), at(b).now());
+    Settle();
+  }
+  void Heal(size_t a, size_t b) {
+    if (!links_.insert(std::minmax(a, b)).second) return;
+    at(a).server().PeerUp(IdOf(b), at(a).now());
+    at(b).server().PeerUp(IdOf(a), at(b).now());
+  }
+  void CutOff(size_t node) {
+    for (size_t other = 0; other < servers_.size(); ++other) {
+      if (other != node) Cut(node, other);
+    }
+  }
+  void HealAll() {
+    for (size_t a = 0; a < servers_.size(); ++a) {
+      for (size_t b = a + 1; b < servers_.size(); ++b) Heal(a, b);
+    }
+    Settle();
+  }
+  // It keeps its links, says nothing and hears nothing, as a process that is stopped.
+  void Freeze(size_t node) { frozen_.insert(node); }
+  void Thaw(size_t node) {
+    frozen_.erase(node);
+    Settle();
+  }
+
+  // Until nobody has anything to say.
+  void Settle() {
+    for (bool busy = true; busy;) {
+      busy = false;
+      for (size_t from = 0; from < servers_.size(); ++from) {
+        if (frozen_.contains(from)) continue;
+        at(from).EndTurn();
+        for (auto& [to, bytes] : at(from).TakePeerOutput()) {
+          busy = Deliver(from, static_cast<size_t>(to) - 1, bytes) || busy;
+        }
+      }
+    }
+  }
+
+  // All clocks go on, with turns and messages on the way.
+  void Advance(int64_t microseconds) {
+    constexpr int64_t kStepUs = 5'000;
+    for (int64_t passed = 0; passed < microseconds; passed += kStepUs) {
+      for (size_t node = 0; node < servers_.size(); ++node) {
+        if (!frozen_.contains(node)) at(node).Advance(kStepUs);
+      }
+      Settle();
+    }
+  }
+
+  // One command and its reply, however long that takes.
+  std::string Run(size_t node, std::string_view client, std::string_view line) {
+    EXPECT_EQ(at(node).Take(client), "") << "unread replies before " << line;
+    at(node).Receive(client, std::string(line) + "\r\n");
+    Settle();
+    std::string bytes = at(node).Take(client);
+    for (int i = 0; bytes.empty() && i < 1000; ++i) {
+      Advance(5'000);
+      bytes = at(node).Take(client);
+    }
+    const auto replies = resp::ReadReplies(bytes);
+    EXPECT_TRUE(replies && replies->size() == 1) << line << " was answered " << bytes;
+    return replies && !replies->empty() ? resp::ToString(replies->front()) : "";
+  }
+  std::string Run(size_t node, std::string_view line) { return Run(node, "client", line); }
+
+ private:
+  bool Deliver(size_t from, size_t to, std::string_view bytes) {
+    if (!links_.contains(std::minmax(from, to))) return false;
+    if (frozen_.contains(to)) return false;
+    cluster::FrameReader reader;
+    while (!bytes.empty()) {
+      const auto status = reader.Parse(bytes);
+      EXPECT_EQ(status, cluster::FrameReader::Status::kComplete) << reader.error();
+      if (status != cluster::FrameReader::Status::kComplete) return false;
+      const auto message = cluster::DecodeMessage(reader.frame());
+      EXPECT_TRUE(message.has_value()) << message.error();
+      if (!message) return false;
+      at(to).server().ReceiveFromPeer(IdOf(from), *message, at(to).now());
+      bytes.remove_prefix(reader.consumed());
+    }
+    return true;
+  }
+
+  std::vector<std::unique_ptr<ServerTester>> servers_;
+  std::set<std::pair<size_t, size_t>> links_;
+  std::set<size_t> frozen_;
+};
+
+}  // namespace cartwheel::server

@@ -1,0 +1,201 @@
+// What clients of a cluster see of it. Nodes are numbered from 0; with three of them and N=3 each
+// holds every key.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/server/cluster_tester.h"
+
+namespace cartwheel::server {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// What a node's own replica holds.
+std::string Stored(ClusterTester& cluster, size_t node, std::string_view key) {
+  ServerTester& tester = cluster.at(node);
+  const auto value = tester.server().store().Read({0, key}, tester.now().unix_ms());
+  return value && *value ? std::string((*value)->bytes) : "(none)";
+}
+
+TEST(InCluster, AnyNodeAnswersWhatAnyOtherTook) {
+  ClusterTester cluster(3);
+  EXPECT_EQ(cluster.Run(0, "SET k one"), "OK");
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(cluster.Run(node, "GET k"), "\"one\"");
+  EXPECT_EQ(cluster.Run(1, "SET k two"), "OK");
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(cluster.Run(node, "GET k"), "\"two\"");
+  EXPECT_EQ(cluster.Run(2, "DEL k"), "(integer) 1");
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(cluster.Run(node, "GET k"), "(nil)");
+  EXPECT_EQ(cluster.Run(2, "DEL k"), "(integer) 0");
+}
+
+TEST(InCluster, EveryOwnerStoresAWrite) {
+  ClusterTester cluster(3);
+  cluster.Run(0, "SET k v");
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(Stored(cluster, node, "k"), "v");
+}
+
+TEST(InCluster, KeysOfOtherNodesAreServedToo) {
+  ClusterTester cluster(5);
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    EXPECT_EQ(cluster.Run(i % 5, "SET " + key + " " + key), "OK");
+    EXPECT_EQ(cluster.Run((i + 2) % 5, "GET " + key), "\"" + key + "\"");
+    size_t copies = 0;
+    for (size_t node = 0; node < 5; ++node) copies += Stored(cluster, node, key) == key ? 1 : 0;
+    EXPECT_EQ(copies, 3U);
+  }
+}
+
+TEST(InCluster, ManyKeysAreTakenApartAndPutTogether) {
+  ClusterTester cluster(5);
+  EXPECT_EQ(cluster.Run(0, "MSET a 1 b 2 c 3 d 4 e 5"), "OK");
+  EXPECT_EQ(cluster.Run(1, "MGET a b nothing c d e"),
+            "1) \"1\"\n2) \"2\"\n3) (nil)\n4) \"3\"\n5) \"4\"\n6) \"5\"");
+  EXPECT_EQ(cluster.Run(2, "EXISTS a b nothing e"), "(integer) 3");
+  EXPECT_EQ(cluster.Run(3, "DEL a b nothing"), "(integer) 2");
+  EXPECT_EQ(cluster.Run(4, "RENAME c f"), "OK");
+  EXPECT_EQ(cluster.Run(0, "MGET a c f"), "1) (nil)\n2) (nil)\n3) \"3\"");
+}
+
+TEST(InCluster, APipelineIsAnsweredInOrder) {
+  ClusterTester cluster(3);
+  ServerTester& node = cluster.at(0);
+  node.Receive("c", "SET k a\r\nAPPEND k b\r\nGET k\r\nPING\r\nINCR n\r\nSET k c\r\nGET k\r\n");
+  cluster.Advance(20'000);
+  EXPECT_EQ(node.Take("c"), "+OK\r\n:2\r\n$2\r\nab\r\n+PONG\r\n:1\r\n+OK\r\n$1\r\nc\r\n");
+}
+
+TEST(InCluster, ATransactionIsAnsweredAsOne) {
+  ClusterTester cluster(3);
+  ServerTester& node = cluster.at(0);
+  node.Receive("c", "SET k a\r\nMULTI\r\nAPPEND k b\r\nPING\r\nGET k\r\nEXEC\r\nGET k\r\n");
+  cluster.Advance(20'000);
+  EXPECT_EQ(node.Take("c"),
+            "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:2\r\n+PONG\r\n$2\r\nab\r\n"
+            "$2\r\nab\r\n");
+}
+
+TEST(InCluster, OneNodeAwayChangesNothingForClients) {
+  ClusterTester cluster(3);
+  cluster.Run(0, "SET k old");
+  cluster.CutOff(2);
+  EXPECT_EQ(cluster.Run(0, "SET k new"), "OK");
+  EXPECT_EQ(cluster.Run(1, "GET k"), "\"new\"");
+  EXPECT_EQ(cluster.Run(1, "APPEND k er"), "(integer) 5");
+}
+
+// Dynamo, section 4.6.
+TEST(InCluster, WhatANodeMissedIsHandedToItWithoutARead) {
+  ClusterTester cluster(3);
+  cluster.CutOff(2);
+  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
+  EXPECT_EQ(cluster.Run(1, "SET other w"), "OK");
+  cluster.Advance(2'000'000);
+  EXPECT_EQ(Stored(cluster, 2, "k"), "(none)");
+  cluster.HealAll();
+  cluster.Advance(2'000'000);
+  EXPECT_EQ(Stored(cluster, 2, "k"), "v");
+  EXPECT_EQ(Stored(cluster, 2, "other"), "w");
+  for (size_t node = 0; node < 3; ++node) {
+    EXPECT_TRUE(cluster.at(node).server().gateway()->node().hints().Targets().empty());
+  }
+}
+
+TEST(InCluster, OthersStandInForOwnersThatAreAway) {
+  ClusterTester cluster(5);
+  const auto& ring = cluster.at(0).server().gateway()->node().ring();
+  const auto owners = ring.OwnersOf(cluster::PartitionOf(cluster::SlotOf("k")));
+  const size_t first = static_cast<size_t>(owners[0]) - 1;
+  cluster.CutOff(static_cast<size_t>(owners[1]) - 1);
+  cluster.CutOff(static_cast<size_t>(owners[2]) - 1);
+  EXPECT_EQ(cluster.Run(first, "SET k v"), "OK");
+  cluster.Advance(500'000);
+  size_t copies = 0;
+  for (size_t node = 0; node < 5; ++node) copies += Stored(cluster, node, "k") == "v" ? 1 : 0;
+  EXPECT_EQ(copies, 3U) << "the first N healthy nodes hold it";
+  cluster.HealAll();
+  cluster.Advance(3'000'000);
+  for (size_t node = 0; node < 5; ++node) {
+    const bool owns = std::ranges::find(owners, ClusterTester::IdOf(node)) != owners.end();
+    EXPECT_EQ(Stored(cluster, node, "k"), owns ? "v" : "(none)") << node;
+  }
+}
+
+TEST(InCluster, BothSidesOfAPartitionTakeWritesWhenOneIsEnough) {
+  ClusterTester cluster(3, {.n = 3, .r = 1, .w = 1});
+  cluster.CutOff(0);
+  EXPECT_EQ(cluster.Run(0, "SET k left"), "OK");
+  cluster.Advance(10'000);
+  EXPECT_EQ(cluster.Run(1, "SET k right"), "OK");
+  cluster.HealAll();
+  cluster.Advance(3'000'000);
+  for (size_t node = 0; node < 3; ++node) {
+    const auto container = cluster.at(node).server().store().ReadContainer({0, "k"});
+    ASSERT_TRUE(container.has_value());
+    EXPECT_EQ((*container)->versions.size(), 2U) << "neither is lost";
+    EXPECT_EQ(cluster.Run(node, "GET k"), "\"right\"") << "the later one is shown";
+  }
+}
+
+TEST(InCluster, TooFewReplicasAreToldAsSuch) {
+  ClusterTester cluster(3);
+  cluster.Run(0, "SET k v");
+  cluster.CutOff(0);
+  EXPECT_THAT(cluster.Run(0, "SET k w"), StartsWith("(error) NOREPLICAS W=2"));
+  EXPECT_THAT(cluster.Run(0, "GET k"), StartsWith("(error) CLUSTERDOWN R=2"));
+  cluster.HealAll();
+  cluster.Advance(2'000'000);
+  EXPECT_EQ(cluster.Run(0, "GET k"), "\"v\"") << "what was refused never happened";
+}
+
+TEST(InCluster, AWriteThatOthersDoNotAnswerIsUncertain) {
+  ClusterTester cluster(3);
+  cluster.Freeze(1);
+  cluster.Freeze(2);
+  EXPECT_THAT(cluster.Run(0, "SET k v"), StartsWith("(error) UNCERTAIN acked=1 need=2"));
+}
+
+TEST(InCluster, IncrementsOfAllNodesAddUp) {
+  ClusterTester cluster(3, {.n = 3, .r = 1, .w = 1});
+  cluster.CutOff(0);
+  for (int i = 0; i < 10; ++i) {
+    cluster.Run(0, "INCR n");
+    cluster.Run(1, "INCRBY n 10");
+  }
+  cluster.HealAll();
+  cluster.Advance(3'000'000);
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(cluster.Run(node, "GET n"), "\"110\"");
+}
+
+TEST(InCluster, UpdatesThroughOneNodeNeverOverwriteEachOther) {
+  ClusterTester cluster(3);
+  std::string requests;
+  for (int i = 0; i < 5; ++i) requests += "APPEND k x\r\n";
+  for (const std::string client : {"a", "b", "c", "d"}) cluster.at(0).Receive(client, requests);
+  cluster.Advance(200'000);
+  EXPECT_EQ(cluster.Run(1, "STRLEN k"), "(integer) 20");
+}
+
+TEST(InCluster, AReadRepairsAReplicaThatLacksSomething) {
+  ClusterTester cluster(3, {.n = 3, .r = 3, .w = 1});
+  cluster.CutOff(2);
+  cluster.Run(0, "SET k v");
+  cluster.Heal(1, 2);  // the hint is at node 0, which it cannot reach
+  cluster.Settle();
+  EXPECT_EQ(Stored(cluster, 2, "k"), "(none)");
+  cluster.HealAll();
+  EXPECT_EQ(cluster.Run(1, "GET k"), "\"v\"");
+  EXPECT_EQ(Stored(cluster, 2, "k"), "v");
+}
+
+TEST(InCluster, AFailedCommitIsNeitherAcknowledgedNorSent) {
+  ClusterTester cluster(3);
+  cluster.at(0).engine().FailCommits(storage::Error::Kind::kNoSpace);
+  EXPECT_THAT(cluster.Run(0, "SET k v"), StartsWith("(error) MISCONF"));
+  cluster.Advance(2'000'000);
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(Stored(cluster, node, "k"), "(none)");
+}
+
+}  // namespace
+}  // namespace cartwheel::server
