@@ -110,7 +110,7 @@ LinkEvent Link::Fail(std::string reason) {
 }
 
 std::optional<LinkEvent> Link::OnTime(int64_t now_us) {
-  if (now_us < NextDeadline()) return std::nullopt;
+  if (state_ != State::kHandshake || now_us < deadline_us_) return std::nullopt;
   return Fail("it did not say Hello in time");
 }
 

@@ -118,7 +118,7 @@ void UvPeerLink::OnTimer() {
   switch (state_) {
     case State::kIdle: Resolve(); break;
     case State::kConnecting: OnAttemptTime(loop_.now().monotonic_us); break;
-    case State::kEstablished: Fail(broken_); break;
+    case State::kEstablished: Fail(std::exchange(broken_, {})); break;
     case State::kResolving:
     case State::kStopped: break;
   }
@@ -149,13 +149,12 @@ void UvPeerLink::Wait(uint64_t milliseconds) {
 
 void UvPeerLink::Fail(const std::string& reason) {
   const bool was_established = state_ == State::kEstablished;
-  const std::string why = reason;  // it may be broken_
   if (socket_ != nullptr) std::exchange(socket_, nullptr)->Close();
   link_.reset();
   broken_.clear();
   state_ = State::kIdle;
   Wait(static_cast<uint64_t>(backoff_.NextDelayMs()));
-  peers_.OnOutgoingLost(*this, was_established, why);
+  peers_.OnOutgoingLost(*this, was_established, reason);
 }
 
 void UvPeerLink::Stop() {
