@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "server/cluster_config.h"
 #include "server/config.h"
 #include "server/config_reader.h"
 #include "server/config_text.h"
@@ -135,7 +136,10 @@ Result ReadSources(const Words& words, ConfigReader& reader, Config& config) {
     if (option.size() == 1 && option[0] == "save") option.emplace_back();
     if (Result result = reader.ReadOption(option, "command line: --"); !result) return result;
   }
-  return reader.Finish();
+  if (Result result = reader.Finish(); !result) return result;
+  // What no option says alone.
+  if (auto cluster = ClusterConfigOf(config); !cluster) return std::unexpected(cluster.error());
+  return {};
 }
 
 }  // namespace

@@ -71,6 +71,18 @@ struct Config {
   uint64_t maxstorage = 0;            // 0: no limit
   EvictionPolicy maxstorage_policy = EvictionPolicy::kNoEviction;
 
+  // The cluster (cluster_config.h).
+  std::vector<std::string> cluster_nodes;  // ID=HOST:PORT each; none: a node alone
+  int64_t cluster_self = 0;                // an id of those; 0: not given
+  std::string cluster_name = "cartwheel";
+  std::string cluster_bind;  // "": the host of the own entry
+  uint64_t cluster_link_sendbuf_limit = 256UL << 20;
+  int dyn_n = 3;
+  int dyn_r = 2;
+  int dyn_w = 2;
+  int64_t dyn_rpc_timeout = 250;  // milliseconds
+  int64_t dyn_deadline = 1000;    // milliseconds
+
   // Logging and observation.
   std::string logfile;  // "": standard output
   LogLevel loglevel = LogLevel::kNotice;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "server/cluster_config.h"
 #include "server/config_text.h"
 #include "server/text.h"
 
@@ -71,6 +72,16 @@ std::string_view YesNo(bool value) {
   return value ? "yes" : "no";
 }
 
+std::string DescribeText(const TextField& field) {
+  switch (field.rule) {
+    case TextField::Rule::kAny: break;
+    case TextField::Rule::kPath:
+    case TextField::Rule::kRequiredPath: return "a path";
+    case TextField::Rule::kAddress: return "an address";
+  }
+  return "text";
+}
+
 template <class E>
 std::vector<std::string_view> ChoiceNames(const ChoiceField<E>& field) {
   std::vector<std::string_view> names;
@@ -123,8 +134,9 @@ struct Parser {
   }
 
   Result operator()(const TextField& field) const {
-    const bool is_path = field.rule != TextField::Rule::kAny;
-    if (is_path && value.contains('\0')) return IllFormed("a path cannot hold a NUL byte");
+    if (field.rule != TextField::Rule::kAny && value.contains('\0')) {
+      return IllFormed(DescribeText(field) + " cannot hold a NUL byte");
+    }
     if (field.rule == TextField::Rule::kRequiredPath && value.empty()) {
       return IllFormed("the path must not be empty");
     }
@@ -185,6 +197,14 @@ struct Parser {
     if (words.size() > kMaxBindAddresses) return IllFormed("Too many bind addresses specified.");
     if (value.contains('\0')) return IllFormed("an address cannot hold a NUL byte");
     config.bind.assign(words.begin(), words.end());
+    return {};
+  }
+
+  Result operator()(MembersField) const {
+    const std::vector<std::string_view> views = SpaceSeparated(value);
+    std::vector<std::string> words(views.begin(), views.end());
+    if (auto members = ParseMembers(words); !members) return IllFormed(members.error());
+    config.cluster_nodes = std::move(words);
     return {};
   }
 
@@ -285,6 +305,9 @@ struct Formatter {
     return std::string(YesNo(config.appendonly && !config.memory_only()));
   }
   std::string operator()(BindField) const { return fmt::format("{}", fmt::join(config.bind, " ")); }
+  std::string operator()(MembersField) const {
+    return fmt::format("{}", fmt::join(config.cluster_nodes, " "));
+  }
   std::string operator()(SaveField) const { return config.save; }
   std::string operator()(OutputLimitField) const {
     std::vector<std::string> classes;
@@ -315,9 +338,7 @@ struct Describer {
     return field.min == 0 ? "a size" : fmt::format("a size, {} or more", field.min);
   }
   std::string operator()(const PermissionField&) const { return "octal, 0 to 777"; }
-  std::string operator()(const TextField& field) const {
-    return field.rule == TextField::Rule::kAny ? "text" : "a path";
-  }
+  std::string operator()(const TextField& field) const { return DescribeText(field); }
   template <class E>
   std::string operator()(const ChoiceField<E>& field) const {
     return fmt::format("{}", fmt::join(ChoiceNames(field), ", "));
@@ -333,6 +354,9 @@ struct Describer {
   std::string operator()(AppendOnlyField) const { return "yes, no"; }
   std::string operator()(BindField) const {
     return fmt::format("up to {} addresses", kMaxBindAddresses);
+  }
+  std::string operator()(MembersField) const {
+    return fmt::format("up to {} of ID=HOST:PORT", kMaxMembers);
   }
   std::string operator()(SaveField) const { return "pairs of seconds and changes, or \"\""; }
   std::string operator()(OutputLimitField) const {
@@ -372,7 +396,8 @@ std::optional<uint64_t> ParseMemory(std::string_view text) {
 }
 
 bool TakesSeveralWords(const Field& field) {
-  return std::holds_alternative<BindField>(field) || std::holds_alternative<SaveField>(field) ||
+  return std::holds_alternative<BindField>(field) || std::holds_alternative<MembersField>(field) ||
+         std::holds_alternative<SaveField>(field) ||
          std::holds_alternative<OutputLimitField>(field) ||
          std::holds_alternative<PercentilesField>(field);
 }

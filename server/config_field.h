@@ -41,9 +41,9 @@ struct PermissionField {
   int Config::* member;
 };
 
-// kPath and kRequiredPath refuse the NUL byte, where the operating system would cut the name.
+// All but kAny refuse the NUL byte, where the operating system would cut the name.
 struct TextField {
-  enum class Rule : uint8_t { kAny, kPath, kRequiredPath };
+  enum class Rule : uint8_t { kAny, kPath, kRequiredPath, kAddress };
   std::string Config::* member;
   Rule rule;
 };
@@ -72,15 +72,16 @@ struct EvictionField {
 struct MaxMemoryField {};    // bytes, whose default depends on where data live
 struct AppendOnlyField {};   // appendonly, which remembers whether it was given
 struct BindField {};         // at most kMaxBindAddresses words
+struct MembersField {};      // cluster-nodes: at most kMaxMembers words (cluster_config.h)
 struct SaveField {};         // pairs of seconds and changes
 struct OutputLimitField {};  // client class, hard, soft, soft seconds; other classes keep theirs
 struct PercentilesField {};  // numbers from 0 to 100
 
-using Field =
-    std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
-                 MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
-                 ChoiceField<storage::Durability>, FixedField, EvictionField, MaxMemoryField,
-                 AppendOnlyField, BindField, SaveField, OutputLimitField, PercentilesField>;
+using Field = std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
+                           MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
+                           ChoiceField<storage::Durability>, FixedField, EvictionField,
+                           MaxMemoryField, AppendOnlyField, BindField, MembersField, SaveField,
+                           OutputLimitField, PercentilesField>;
 
 inline constexpr size_t kMaxBindAddresses = 16;  // Redis's limit
 

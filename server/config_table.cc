@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/frame.h"
+#include "cluster/levels.h"
 #include "server/text.h"
 
 namespace cartwheel::server {
@@ -25,6 +27,7 @@ constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 constexpr uint64_t kMaxMemory = std::numeric_limits<uint64_t>::max();
 constexpr uint64_t kMaxSize = std::numeric_limits<int64_t>::max();  // of a request, as Redis bounds
 constexpr uint64_t kMiB = 1 << 20;
+constexpr int64_t kMaxMs = 3'600'000;       // an hour: whoever waits longer has gone
 constexpr uint64_t kMaxValue = 512 * kMiB;  // what the store takes (storage/engine.h)
 
 constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLogLevels = {
@@ -112,6 +115,34 @@ constexpr Option kOptions[] = {
      "At maxstorage: commands that need room are refused (noeviction), or make it by deleting the "
      "keys that expire next (volatile-ttl) or any keys (allkeys-random)."},
 
+    {"cluster-nodes", kCluster, kAtStart, MembersField{},
+     "Every member of the cluster, this node among them: its id, and the host and port on which it "
+     "listens for the others. A name may be unknown yet and is looked up at each attempt to "
+     "connect. Empty: a node alone. Who reaches these ports can read and write everything: keep "
+     "them in a private network."},
+    {"cluster-self", kCluster, kAtStart, Int64{&Config::cluster_self, 0, kMaxInt64},
+     "The id of this node among cluster-nodes; 0 without them."},
+    {"cluster-name", kCluster, kAtStart, TextField{&Config::cluster_name, kAny},
+     "Nodes whose names differ never talk to each other."},
+    {"cluster-bind", kCluster, kAtStart, TextField{&Config::cluster_bind, kAddress},
+     "Address to listen on for the other members, * for all; empty: the host of this node in "
+     "cluster-nodes."},
+    {"cluster-link-sendbuf-limit", kCluster, kAtStart,
+     MemoryField{&Config::cluster_link_sendbuf_limit, cluster::kMaxFrameBytes, kMaxSize},
+     "Bytes that wait to be sent to one member. Over it they are dropped with the connection, "
+     "which "
+     "is then made anew."},
+    {"dyn-n", kCluster, kAtStart, Int{&Config::dyn_n, 1, cluster::kMaxCopies},
+     "N: nodes that hold each key, or all members if they are fewer."},
+    {"dyn-r", kCluster, kAtStart, Int{&Config::dyn_r, 1, cluster::kMaxCopies},
+     "R: of those N, how many answer a read before the client gets its reply."},
+    {"dyn-w", kCluster, kAtStart, Int{&Config::dyn_w, 1, cluster::kMaxCopies},
+     "W: of those N, how many have stored a write before it is acknowledged."},
+    {"dyn-rpc-timeout", kCluster, kAtStart, Int64{&Config::dyn_rpc_timeout, 1, kMaxMs},
+     "Milliseconds that one member is waited for before another one stands in."},
+    {"dyn-deadline", kCluster, kAtStart, Int64{&Config::dyn_deadline, 1, kMaxMs},
+     "Milliseconds after which a request is answered, be it with an error."},
+
     {"logfile", kLogging, kAtStart, TextField{&Config::logfile, kPath},
      "File to append the log to; empty for standard output."},
     {"loglevel", kLogging, kAnyTime, ChoiceField<LogLevel>{&Config::loglevel, kLogLevels},
@@ -182,7 +213,6 @@ constexpr std::string_view kIgnored[] = {
     "cluster-announce-port",
     "cluster-announce-tls-port",
     "cluster-config-file",
-    "cluster-link-sendbuf-limit",
     "cluster-migration-barrier",
     "cluster-node-timeout",
     "cluster-port",

@@ -11,6 +11,7 @@
 
 #include "cluster/local_store.h"
 #include "server/check_data.h"
+#include "server/cluster_config.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/persistence_watch.h"
@@ -105,7 +106,9 @@ int Serve(CommandLine command_line) {
   IgnoreHarmlessSignals();
   Config& config = command_line.config;
   if (auto opened = OpenLog(config); !opened) return Fail(opened.error());
-  const int clients_that_fit = RaiseFileLimit(config.maxclients);
+  const auto cluster_config = ClusterConfigOf(config);
+  if (!cluster_config) return Fail(cluster_config.error());
+  const int clients_that_fit = RaiseFileLimit(config.maxclients, cluster_config->members.size());
   if (clients_that_fit < config.maxclients) {
     LogWarning("the limit of open files leaves room for " + std::to_string(clients_that_fit) +
                " clients, not for 'maxclients' " + std::to_string(config.maxclients));
@@ -127,6 +130,12 @@ int Serve(CommandLine command_line) {
                 std::move(*store), ReadClocks());
   UvLoop loop(server);
   if (auto listening = loop.Listen(); !listening) return Fail(listening.error());
+  if (!cluster_config->alone()) {
+    const uint64_t boot_nonce = NewSeed();
+    if (auto joined = loop.JoinCluster(*cluster_config, boot_nonce, NewSeed()); !joined) {
+      return Fail(joined.error());
+    }
+  }
   PidFile pid_file(config.pidfile);
   LogStart(command_line, server);
   loop.Run();

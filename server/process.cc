@@ -15,8 +15,10 @@
 namespace cartwheel::server {
 namespace {
 
-// Files the process needs besides clients: listeners, log, store, event loop.
-constexpr rlim_t kReservedFiles = 64;
+// Files the process needs besides clients and links: listeners, log, store, event loop, connections
+// whose other end has not said who it is.
+constexpr rlim_t kReservedFiles = 128;
+constexpr rlim_t kFilesPerMember = 2;
 
 template <size_t N>
 std::array<unsigned char, N> RandomBytes() {
@@ -51,16 +53,17 @@ void IgnoreHarmlessSignals() {
   for (int number : {SIGPIPE, SIGHUP, SIGXFSZ}) signal(number, SIG_IGN);
 }
 
-int RaiseFileLimit(int maxclients) {
+int RaiseFileLimit(int maxclients, size_t members) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return maxclients;
-  const rlim_t wanted = static_cast<rlim_t>(maxclients) + kReservedFiles;
+  const rlim_t reserved = kReservedFiles + kFilesPerMember * members;
+  const rlim_t wanted = static_cast<rlim_t>(maxclients) + reserved;
   if (limit.rlim_cur >= wanted) return maxclients;
   rlimit raised{.rlim_cur = wanted, .rlim_max = std::max(limit.rlim_max, wanted)};
   if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return maxclients;
   raised = {.rlim_cur = std::min(wanted, limit.rlim_max), .rlim_max = limit.rlim_max};
   if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-  const rlim_t fit = limit.rlim_cur > kReservedFiles ? limit.rlim_cur - kReservedFiles : 1;
+  const rlim_t fit = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 1;
   return static_cast<int>(std::min<rlim_t>(fit, static_cast<rlim_t>(maxclients)));
 }
 

@@ -2,6 +2,7 @@
 // pid file, to be left alone by some signals.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -15,8 +16,9 @@ uint64_t NewSeed();
 // was closed is nothing: none of them ends the process.
 void IgnoreHarmlessSignals();
 
-// Raises the limit of open files so that `maxclients` fit. Returns how many clients do fit.
-int RaiseFileLimit(int maxclients);
+// Raises the limit of open files so that `maxclients` fit beside the two links with each member of
+// the cluster. Returns how many clients do fit.
+int RaiseFileLimit(int maxclients, size_t members);
 
 // Removed again when it goes out of scope. A pid file that cannot be written is worth a warning, no
 // more.

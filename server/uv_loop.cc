@@ -5,6 +5,7 @@
 
 #include "server/log.h"
 #include "server/uv_connection.h"
+#include "server/uv_peers.h"
 
 namespace cartwheel::server {
 namespace {
@@ -86,6 +87,12 @@ std::expected<void, std::string> UvLoop::Listen() {
   return {};
 }
 
+std::expected<void, std::string> UvLoop::JoinCluster(const ClusterConfig& config,
+                                                     uint64_t boot_nonce, uint64_t seed) {
+  peers_ = std::make_unique<UvPeers>(*this, config, boot_nonce, seed);
+  return peers_->Start();
+}
+
 void UvLoop::Run() {
   // Before the loop waits for sockets, for what a timer or a finished write brought about.
   uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) {
@@ -106,6 +113,8 @@ void UvLoop::OnTimer() {
 void UvLoop::EndTurn() {
   const Now turn_time = now();
   server_.EndTurn(turn_time);
+  // First, as clients wait for what the peers answer.
+  if (peers_) peers_->Flush();
   std::vector<UvConnection*> flushed;
   for (Session* session : server_.touched()) {
     flushed.push_back(static_cast<UvConnection*>(session->transport));
@@ -134,6 +143,7 @@ void UvLoop::BeginShutdown() {
   if (shutting_down_) return;
   shutting_down_ = true;
   listeners_.clear();
+  if (peers_) peers_->Stop();
   for (UvConnection* connection : std::set<UvConnection*>(connections_)) connection->Finish();
   uv_timer_start(
       &shutdown_timer_,
@@ -157,6 +167,7 @@ void UvLoop::CloseHandles() {
   };
   ForceShutdown();
   listeners_.clear();
+  if (peers_) peers_->Stop();
   close(reinterpret_cast<uv_handle_t*>(&prepare_));
   close(reinterpret_cast<uv_handle_t*>(&check_));
   close(reinterpret_cast<uv_handle_t*>(&timer_));

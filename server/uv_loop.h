@@ -1,5 +1,5 @@
 // The driver: libuv's loop around a Server. One loop iteration is one turn: sockets are read, the
-// turn ends in a commit, then every touched session's replies are sent.
+// turn ends in a commit, then every touched session's replies are sent, and what is for the peers.
 #pragma once
 
 #include <array>
@@ -12,12 +12,14 @@
 
 #include <uv.h>
 
+#include "server/cluster_config.h"
 #include "server/server.h"
 #include "server/uv_listener.h"
 
 namespace cartwheel::server {
 
 class UvConnection;
+class UvPeers;
 
 class UvLoop {
  public:
@@ -28,6 +30,10 @@ class UvLoop {
 
   // Listens as the configuration says. The error names the address and what to do.
   std::expected<void, std::string> Listen();
+  // Listens for the other members of the cluster and begins to dial them; `boot_nonce` is of this
+  // start. The error says why it cannot.
+  std::expected<void, std::string> JoinCluster(const ClusterConfig& config, uint64_t boot_nonce,
+                                               uint64_t seed);
   // Serves until a shutdown is requested and every reply has been sent, or has had two seconds to
   // leave.
   void Run();
@@ -58,6 +64,7 @@ class UvLoop {
   std::array<uv_signal_t, 2> signals_{};
   std::vector<UvListener::Owner> listeners_;
   std::set<UvConnection*> connections_;
+  std::unique_ptr<UvPeers> peers_;  // null: a node alone
   std::array<char, 128UL << 10> read_buffer_;
   Now now_;
   bool turn_running_ = false;

@@ -45,7 +45,8 @@ void ConfigSet(CommandContext& context) {
     return;
   }
   const int wanted = server.config().maxclients;
-  const int fit = wanted > before.maxclients ? RaiseFileLimit(wanted) : wanted;
+  const size_t members = before.cluster_nodes.size();
+  const int fit = wanted > before.maxclients ? RaiseFileLimit(wanted, members) : wanted;
   if (fit < wanted) {
     server.config() = before;
     context.reply.Error(

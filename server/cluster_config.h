@@ -1,0 +1,61 @@
+// The cluster as the configuration has it: who the members are, which of them this node is, and
+// what a request asks of them unless it says otherwise.
+//
+// Members are in the order of their ids, each id and each address once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/levels.h"
+#include "cluster/node_id.h"
+
+namespace cartwheel::server {
+
+struct Config;
+
+// Each node keeps two connections to every other.
+inline constexpr size_t kMaxMembers = 512;
+
+struct ClusterMember {
+  cluster::NodeId id = cluster::kNoNode;
+  std::string host;  // a name or an address, IPv6 without brackets
+  int port = 0;      // on which it listens for the other members
+  std::string zone{};
+
+  // HOST:PORT, as in the configuration.
+  std::string Address() const;
+  bool operator==(const ClusterMember&) const = default;
+};
+
+struct ClusterConfig {
+  cluster::NodeId self = cluster::kNoNode;
+  uint64_t cluster_id = 0;
+  std::vector<ClusterMember> members;  // this node among them; empty: a node alone
+  std::string bind;                    // where it listens for them: a name or an address, or *
+  cluster::Levels levels;
+  int64_t rpc_timeout_us = 0;
+  int64_t deadline_us = 0;          // of a request
+  uint64_t link_sendbuf_limit = 0;  // bytes that a peer has not taken yet
+
+  bool alone() const { return members.empty(); }
+  // Of an id that is a member's.
+  const ClusterMember& member(cluster::NodeId id) const;
+};
+
+// The words of `cluster-nodes`, ID=HOST:PORT each, sorted by id. The error says what is wrong with
+// which word.
+std::expected<std::vector<ClusterMember>, std::string> ParseMembers(
+    const std::vector<std::string>& words);
+
+// What the options say together. The error begins with the name of the option that is wrong.
+std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config);
+
+// What tells one cluster's nodes from another's.
+uint64_t ClusterIdOf(std::string_view name);
+
+}  // namespace cartwheel::server

@@ -1,0 +1,314 @@
+// Nodes that find each other over real connections, and whom they refuse.
+#include <algorithm>
+#include <arpa/inet.h>
+#include <csignal>
+#include <memory>
+#include <netinet/in.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/link.h"
+#include "cluster/message_codec.h"
+#include "server/cluster_config.h"
+#include "tests/process/client.h"
+#include "tests/process/server_process.h"
+
+namespace cartwheel {
+namespace {
+
+using cluster::NodeId;
+using testing::HasSubstr;
+
+std::string Address(int port) {
+  return "127.0.0.1:" + std::to_string(port);
+}
+
+size_t Count(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+// How often the server said that it is linked with the node.
+size_t Linked(ServerProcess& server, int id) {
+  const std::string log = server.log();
+  size_t count = 0;
+  for (size_t at = 0; (at = log.find("node " + std::to_string(id) + " (", at)) != std::string::npos;
+       ++at) {
+    if (log.substr(at, log.find('\n', at) - at).ends_with(") is linked")) ++count;
+  }
+  return count;
+}
+
+bool Says(ServerProcess& server, const std::string& text) {
+  return Eventually([&] { return server.log().find(text) != std::string::npos; });
+}
+
+// Members 1 to n on free ports of the loopback.
+class TestCluster {
+ public:
+  explicit TestCluster(size_t size) {
+    for (size_t i = 0; i < size; ++i) {
+      ports_.push_back(FreePort());
+      nodes_ += (i == 0 ? "" : " ") + std::to_string(i + 1) + "=" + Address(ports_.back());
+    }
+  }
+
+  int port(int id) const { return ports_[static_cast<size_t>(id - 1)]; }
+  std::vector<std::string> Options(int id) const {
+    return {"--cluster-nodes", nodes_, "--cluster-self", std::to_string(id)};
+  }
+  std::unique_ptr<ServerProcess> Start(int id) const {
+    return std::make_unique<ServerProcess>(Options(id));
+  }
+
+ private:
+  std::vector<int> ports_;
+  std::string nodes_;
+};
+
+TEST(Links, ThreeNodesFindEachOtherInAnyOrder) {
+  const TestCluster cluster(3);
+  std::vector<std::unique_ptr<ServerProcess>> servers;
+  for (const int id : {3, 1, 2}) servers.push_back(cluster.Start(id));
+  EXPECT_THAT(servers[1]->log(),
+              HasSubstr("this is node 1 (" + Address(cluster.port(1)) + ") of 3 in the cluster"));
+  ASSERT_TRUE(Eventually([&] {
+    return Linked(*servers[0], 1) == 1 && Linked(*servers[0], 2) == 1 &&
+           Linked(*servers[1], 2) == 1 && Linked(*servers[1], 3) == 1 &&
+           Linked(*servers[2], 1) == 1 && Linked(*servers[2], 3) == 1;
+  })) << servers[0]->log()
+      << servers[1]->log() << servers[2]->log();
+  EXPECT_EQ(Client(servers[0]->port()).Call({"PING"}), "PONG");
+  for (const auto& server : servers) EXPECT_EQ(server->Stop(SIGTERM), 0);
+}
+
+TEST(Links, ANodeThatWasKilledIsFoundAgain) {
+  const TestCluster cluster(2);
+  const auto first = cluster.Start(1);
+  const auto second = cluster.Start(2);
+  ASSERT_TRUE(Eventually([&] { return Linked(*first, 2) == 1 && Linked(*second, 1) == 1; }));
+  for (size_t round = 1; round <= 3; ++round) {
+    second->Kill();
+    ASSERT_TRUE(Eventually([&] { return Count(first->log(), "is not linked any more") == round; }))
+        << first->log();
+    second->Start();
+    ASSERT_TRUE(Eventually([&] {
+      return Linked(*first, 2) == round + 1 && Linked(*second, 1) == 1;
+    })) << first->log()
+        << second->log();
+  }
+  EXPECT_EQ(Count(first->log(), "runs twice"), 0) << first->log();
+}
+
+TEST(Links, AnotherClusterIsRefusedWithOneLine) {
+  const TestCluster cluster(1);
+  const auto server = cluster.Start(1);
+  ServerProcess foreign({"--cluster-nodes",
+                         "1=" + Address(cluster.port(1)) + " 2=" + Address(FreePort()),
+                         "--cluster-self", "2", "--cluster-name", "other"});
+  ASSERT_TRUE(Says(*server,
+                   "cluster connection from 127.0.0.1 refused: node 2 is of another "
+                   "cluster, its cluster-name differs from ours"));
+  ASSERT_TRUE(Says(foreign, "cannot be linked yet: node 1 is of another cluster"));
+  // It tries again all the time.
+  EXPECT_FALSE(Eventually([&] { return Count(server->log(), "refused") > 1; },
+                          std::chrono::milliseconds(1000)));
+  EXPECT_EQ(Count(foreign.log(), "cannot be linked"), 1) << foreign.log();
+}
+
+TEST(Links, GarbageClosesItsConnectionAndNothingElse) {
+  const TestCluster cluster(2);
+  const auto first = cluster.Start(1);
+  const auto second = cluster.Start(2);
+  ASSERT_TRUE(Eventually([&] { return Linked(*first, 2) == 1 && Linked(*second, 1) == 1; }));
+  for (const std::string garbage : {"GET / HTTP/1.1\r\n\r\n", "*1\r\n$4\r\nPING\r\n"}) {
+    BareSocket stranger(cluster.port(1));
+    ASSERT_TRUE(stranger.Send(garbage));
+    EXPECT_EQ(stranger.ReadAll(), "");
+  }
+  EXPECT_THAT(first->log(), HasSubstr("refused: it sent a frame of 542393680 bytes, over the "));
+  EXPECT_EQ(Count(first->log(), "is not linked any more"), 0);
+  EXPECT_EQ(Count(second->log(), "is not linked any more"), 0);
+}
+
+TEST(Links, WhoSaysNothingIsClosed) {
+  const TestCluster cluster(1);
+  const auto server = cluster.Start(1);
+  BareSocket stranger(cluster.port(1));
+  EXPECT_EQ(stranger.ReadAll(), "");
+  EXPECT_TRUE(Says(*server, "refused: it did not say Hello in time"));
+}
+
+TEST(Links, APortInUseAndANodeThatIsNotThereAreNamed) {
+  const TestCluster cluster(2);
+  const auto first = cluster.Start(1);
+  EXPECT_TRUE(Says(*first, "node 2 (" + Address(cluster.port(2)) +
+                               ") cannot be linked yet: connection refused"));
+  const TemporaryDirectory directory;
+  std::vector<std::string> options = cluster.Options(1);
+  options.insert(options.end(),
+                 {"--port", std::to_string(FreePort()), "--dir", directory / "data"});
+  const FailedStart start = RunToEnd(options);
+  EXPECT_EQ(start.exit_code, 1);
+  EXPECT_THAT(start.errors, HasSubstr("cannot listen for the cluster on " +
+                                      Address(cluster.port(1)) + ": address already in use"));
+}
+
+TEST(Links, ANameIsWaitedForAndABadListIsRefused) {
+  ServerProcess server({"--cluster-nodes",
+                        "1=" + Address(FreePort()) + " 2=no-such-host.invalid:7000",
+                        "--cluster-self", "1"});
+  EXPECT_TRUE(Says(server,
+                   "node 2 (no-such-host.invalid:7000) cannot be linked yet: cannot look "
+                   "up its name"));
+  EXPECT_THAT(RunToEnd({"--check-config", "--cluster-nodes", "1=a:1"}).errors,
+              HasSubstr("cluster-self: say which"));
+}
+
+// Node 2, played by the test: it listens, dials and speaks as a node does.
+class FakeNode {
+ public:
+  FakeNode(const TestCluster& cluster, uint64_t boot_nonce)
+      : port_(cluster.port(1)),
+        hello_{.cluster_id = server::ClusterIdOf("cartwheel"),
+               .node = NodeId{2},
+               .boot_nonce = boot_nonce} {
+    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int yes = 1;
+    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(cluster.port(2)));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval timeout{.tv_sec = kPatience.count(), .tv_usec = 0};
+    setsockopt(listener_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(listener_, 8), 0);
+  }
+  ~FakeNode() {
+    close(listener_);
+    if (accepted_ >= 0) close(accepted_);
+  }
+  FakeNode(const FakeNode&) = delete;
+  FakeNode& operator=(const FakeNode&) = delete;
+
+  // The server's connection to us; says Hello on it.
+  void Accept() {
+    accepted_ = accept(listener_, nullptr, nullptr);
+    ASSERT_GE(accepted_, 0);
+    const timeval timeout{.tv_sec = kPatience.count(), .tv_usec = 0};
+    setsockopt(accepted_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    ReadAccepted(hello_bytes());
+    const std::string hello = cluster::HelloFrame(hello_);
+    EXPECT_EQ(send(accepted_, hello.data(), hello.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(hello.size()));
+  }
+  // Our connection to the server, with the Hellos said.
+  std::unique_ptr<BareSocket> Dial() const {
+    auto dialled = std::make_unique<BareSocket>(port_);
+    EXPECT_TRUE(dialled->Send(cluster::HelloFrame(hello_)));
+    EXPECT_EQ(dialled->Read(hello_bytes()).size(), hello_bytes());
+    return dialled;
+  }
+  std::string ReadAccepted(size_t bytes) const {
+    std::string all(bytes, '\0');
+    size_t got = 0;
+    while (got < bytes) {
+      const ssize_t more = recv(accepted_, all.data() + got, bytes - got, 0);
+      if (more <= 0) break;
+      got += static_cast<size_t>(more);
+    }
+    return all.substr(0, got);
+  }
+  const cluster::Hello& hello() const { return hello_; }
+  size_t hello_bytes() const { return cluster::HelloFrame(hello_).size(); }
+
+ private:
+  int port_;
+  cluster::Hello hello_;
+  int listener_ = -1;
+  int accepted_ = -1;
+};
+
+std::string Pings(uint64_t from, uint64_t count) {
+  std::string frames;
+  for (uint64_t i = 0; i < count; ++i) cluster::AppendFrame(cluster::Ping{from + i}, frames);
+  return frames;
+}
+std::string Pongs(uint64_t from, uint64_t count) {
+  std::string frames;
+  for (uint64_t i = 0; i < count; ++i) cluster::AppendFrame(cluster::Pong{from + i}, frames);
+  return frames;
+}
+
+TEST(Links, WhatIsSaidBeforeThePeerCanBeAnsweredWaits) {
+  const TestCluster cluster(2);
+  const auto server = cluster.Start(1);
+  FakeNode node(cluster, 7);
+  const auto ours = node.Dial();
+  // More than is held for it, so that the rest waits in the network.
+  constexpr uint64_t kPings = 200'000;
+  ASSERT_TRUE(ours->Send(Pings(0, kPings / 2)));
+  ASSERT_NO_FATAL_FAILURE(node.Accept());
+  ASSERT_TRUE(ours->Send(Pings(kPings / 2, kPings / 2)));
+  const std::string expected = Pongs(0, kPings);
+  EXPECT_TRUE(node.ReadAccepted(expected.size()) == expected);
+  EXPECT_EQ(Linked(*server, 2), 1);
+}
+
+TEST(Links, APeerThatDoesNotReadIsDroppedAtTheLimit) {
+  const TestCluster cluster(2);
+  std::vector<std::string> options = cluster.Options(1);
+  options.insert(options.end(), {"--cluster-link-sendbuf-limit", "64mb"});
+  ServerProcess server(options);
+  FakeNode node(cluster, 7);
+  const auto ours = node.Dial();
+  ASSERT_NO_FATAL_FAILURE(node.Accept());
+  ASSERT_TRUE(Eventually([&] { return Linked(server, 2) == 1; }));
+  const std::string pings = Pings(0, 50'000);
+  const auto dropped = [&] {
+    return server.log().find("it does not take what is sent to it") != std::string::npos;
+  };
+  for (size_t sent = 0; !dropped() && sent < 512UL << 20; sent += pings.size()) {
+    ASSERT_TRUE(ours->Send(pings));
+  }
+  EXPECT_TRUE(dropped()) << server.log();
+  EXPECT_LT(server.run().resident_bytes(), 400UL << 20);
+  EXPECT_EQ(Client(server.port()).Call({"PING"}), "PONG");
+  // It is dialled anew, and all is as before. What it said meanwhile was held, then waits.
+  ASSERT_NO_FATAL_FAILURE(node.Accept());
+  EXPECT_TRUE(Eventually([&] { return Linked(server, 2) == 2; }));
+}
+
+TEST(Links, ASecondConnectionReplacesTheFirstAndAnotherStartDoesNot) {
+  const TestCluster cluster(2);
+  const auto server = cluster.Start(1);
+  FakeNode node(cluster, 7);
+  const auto first = node.Dial();
+  ASSERT_NO_FATAL_FAILURE(node.Accept());
+  ASSERT_TRUE(Eventually([&] { return Linked(*server, 2) == 1; }));
+  const auto second = node.Dial();
+  EXPECT_EQ(first->ReadAll(), "");
+  ASSERT_TRUE(Says(*server, "is not linked any more: it has dialled anew"));
+  ASSERT_TRUE(Eventually([&] { return Linked(*server, 2) == 2; }));
+  ASSERT_TRUE(second->Send(Pings(5, 1)));
+  EXPECT_TRUE(node.ReadAccepted(Pongs(5, 1).size()) == Pongs(5, 1));
+
+  cluster::Hello copy = node.hello();
+  copy.boot_nonce = 8;
+  BareSocket clone(cluster.port(1));
+  ASSERT_TRUE(clone.Send(cluster::HelloFrame(copy)));
+  EXPECT_EQ(clone.ReadAll(), "");
+  EXPECT_TRUE(Says(*server, "refused: node 2 runs twice"));
+  ASSERT_TRUE(second->Send(Pings(6, 1)));
+  EXPECT_TRUE(node.ReadAccepted(Pongs(6, 1).size()) == Pongs(6, 1));
+}
+
+}  // namespace
+}  // namespace cartwheel
