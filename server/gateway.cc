@@ -30,6 +30,20 @@ std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
 
 }  // namespace
 
+ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce) {
+  ClusterOptions options;
+  options.self = config.self;
+  options.cluster_id = config.cluster_id;
+  options.boot_nonce = boot_nonce;
+  options.levels = config.levels;
+  options.rpc_timeout_us = config.rpc_timeout_us;
+  options.deadline_us = config.deadline_us;
+  for (const ClusterMember& member : config.members) {
+    options.members.push_back({.node = member.id, .zone = member.zone});
+  }
+  return options;
+}
+
 cluster::Time TimeOf(Now now) {
   return {.unix_ms = now.unix_ms(), .monotonic_us = now.monotonic_us};
 }

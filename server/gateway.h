@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cluster/node.h"
+#include "server/cluster_config.h"
 #include "server/coordination.h"
 #include "server/now.h"
 #include "server/session.h"
@@ -30,6 +31,8 @@ struct ClusterOptions {
   int64_t rpc_timeout_us = 250'000;
   int64_t deadline_us = 1'000'000;
 };
+
+ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce);
 
 class Gateway {
  public:

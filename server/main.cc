@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -121,17 +122,20 @@ int Serve(CommandLine command_line) {
                  .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0});
   if (!store) return Fail(store.error().message);
   for (const std::string& line : store->damage()) LogWarning("damaged: " + line);
+  const uint64_t boot_nonce = NewSeed();
+  std::optional<ClusterOptions> cluster_options;
+  if (!cluster_config->alone()) cluster_options = OptionsOf(*cluster_config, boot_nonce);
   Server server({.config = config,
                  .run_id = NewRunId(),
                  .executable = ExecutablePath(),
                  .pid = getpid(),
                  .seed = NewSeed(),
+                 .cluster = std::move(cluster_options),
                  .stopwatch_us = StopwatchMicros},
                 std::move(*store), ReadClocks());
   UvLoop loop(server);
   if (auto listening = loop.Listen(); !listening) return Fail(listening.error());
   if (!cluster_config->alone()) {
-    const uint64_t boot_nonce = NewSeed();
     if (auto joined = loop.JoinCluster(*cluster_config, boot_nonce, NewSeed()); !joined) {
       return Fail(joined.error());
     }

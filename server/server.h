@@ -77,17 +77,6 @@ class Server {
   // SIGTERM and SIGINT.
   void RequestShutdown(std::string_view why);
 
-  // STUB, as far as the line that ends it: peers_stub.cc.
-  void PeerUp(cluster::NodeId peer, Now now);    // our link to it is up
-  void PeerDown(cluster::NodeId peer, Now now);  // it broke, or theirs to us did
-  void ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now);
-  // After EndTurn: peers with output, each once; the shell takes the bytes away with
-  // TakePeerOutput.
-  std::span<const cluster::NodeId> touched_peers() const;
-  std::string TakePeerOutput(cluster::NodeId peer);
-  // What the socket has not taken yet.
-  void PeerBacklog(cluster::NodeId peer, size_t unsent_bytes);
-  // End of the stub.
 
   // --- The end of a turn
   // -------------------------------------------------------------------------------------
@@ -277,8 +266,6 @@ class Server {
   OperationRequest request_;                            // scratch, reused
   std::vector<size_t> key_indexes_;                     // scratch, reused
   std::vector<std::string_view> keys_ahead_;            // scratch, reused
-  std::map<cluster::NodeId, std::string> peer_output_;  // STUB
-  std::vector<cluster::NodeId> touched_peers_;          // STUB
   Rate ops_rate_;
   Rate input_rate_;
   Rate output_rate_;
