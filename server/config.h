@@ -71,6 +71,10 @@ struct Config {
   uint64_t maxstorage = 0;            // 0: no limit
   EvictionPolicy maxstorage_policy = EvictionPolicy::kNoEviction;
 
+  // The cluster.
+  std::string cluster_secret;  // "": a secret of this node's own, kept with its data
+  uint64_t dyn_conflicts_max_len = 128;
+
   // Logging and observation.
   std::string logfile;  // "": standard output
   LogLevel loglevel = LogLevel::kNotice;

@@ -13,6 +13,7 @@ namespace {
 constexpr std::pair<ConfigSection, std::string_view> kSections[] = {
     {ConfigSection::kNetwork, "Network"},
     {ConfigSection::kStorage, "Storage"},
+    {ConfigSection::kCluster, "Versions and the cluster"},
     {ConfigSection::kLogging, "Logging and observation"},
     {ConfigSection::kCompatibility, "One value only, for compatibility"},
 };

@@ -112,6 +112,15 @@ constexpr Option kOptions[] = {
      "At maxstorage: commands that need room are refused (noeviction), or make it by deleting the "
      "keys that expire next (volatile-ttl) or any keys (allkeys-random)."},
 
+    {"cluster-secret", kCluster, kAtStart, TextField{&Config::cluster_secret, kAny},
+     "Text that all members of a cluster share, long and random: the context tokens of each are "
+     "then "
+     "honoured by the others. Empty: the node draws a secret of its own at its first start and "
+     "keeps "
+     "it with its data."},
+    {"dyn-conflicts-max-len", kCluster, kAnyTime,
+     UInt64{&Config::dyn_conflicts_max_len, 0, kMaxInt64}, "Entries that DYN.CONFLICTS keeps."},
+
     {"logfile", kLogging, kAtStart, TextField{&Config::logfile, kPath},
      "File to append the log to; empty for standard output."},
     {"loglevel", kLogging, kAnyTime, ChoiceField<LogLevel>{&Config::loglevel, kLogLevels},

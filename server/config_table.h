@@ -14,7 +14,7 @@
 
 namespace cartwheel::server {
 
-enum class ConfigSection : uint8_t { kNetwork, kStorage, kLogging, kCompatibility };
+enum class ConfigSection : uint8_t { kNetwork, kStorage, kCluster, kLogging, kCompatibility };
 enum class Change : uint8_t { kAtStart, kAnyTime };  // kAnyTime: CONFIG SET takes it
 
 struct Option {

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cluster/levels.h"
 #include "cluster/value.h"
 #include "resp/reply_writer.h"
 #include "resp/request_parser.h"
@@ -112,6 +114,7 @@ class Session {
   struct QueuedCommand {
     const Command* command;
     std::vector<std::string> args;
+    std::optional<cluster::Levels> levels;  // its own, by DYN.QUORUM
   };
   bool in_transaction = false;
   bool in_exec = false;             // its queued commands are running: nothing may wait
@@ -126,6 +129,11 @@ class Session {
   std::set<std::string, std::less<>> channels;
   std::set<std::string, std::less<>> patterns;
   std::set<std::string, std::less<>> shard_channels;
+
+  // DYN.QUORUM: how many replicas its requests wait for, ...
+  cluster::Levels levels;
+  // ... and the one that runs or is queued now, if it has levels of its own.
+  std::optional<cluster::Levels> command_levels;
 
   bool touched = false;       // has something for the driver this turn
   void* transport = nullptr;  // the driver's own handle of this connection; never looked at here

@@ -79,6 +79,8 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"maxmemory", {"0", "1", "18446744073709551615"}},
     {"maxstorage", {"1", "18446744073709551615"}},
     {"maxstorage-policy", {"volatile-ttl", "allkeys-random"}},
+    {"cluster-secret", {"a long and random text"}},
+    {"dyn-conflicts-max-len", {"0", "9223372036854775807"}},
     {"logfile", {"/var/log/x.log"}},
     {"loglevel", {"debug", "verbose", "warning"}},
     {"slowlog-log-slower-than", {"-1", "0", "9223372036854775807"}},
