@@ -28,7 +28,7 @@ TEST(Identity, IsDrawnOnceAndKept) {
   EXPECT_EQ(first->secret[0], 9);
   EXPECT_EQ(first->secret[15], 24);
   ASSERT_TRUE(engine->Commit().has_value());
-  EXPECT_EQ(LoadIdentity(*engine, Random(99)), first);
+  EXPECT_EQ(LoadIdentity(*engine, Random(99)).value(), *first);
 }
 
 TEST(Identity, EveryFlippedBitAndEveryPrefixIsDamage) {
@@ -69,8 +69,8 @@ TEST(Identity, OfASharedSecretIsTheSameEverywhere) {
   EXPECT_NE(DeriveIdentity("a long text"), DeriveIdentity("a long texu"));
   // For ever: tokens live in session stores.
   const Identity known = DeriveIdentity("a long text");
-  EXPECT_EQ(known.cluster_id, 0U);
-  EXPECT_EQ(known.secret[0], 0);
+  EXPECT_EQ(known.cluster_id, 16420285992413789335U);
+  EXPECT_EQ(known.secret[0], 0x97);
 }
 
 }  // namespace

@@ -162,15 +162,15 @@ TEST(SeenAfterWrite, IncludesWhatWasSeenBeforeAndTheWrite) {
 }
 
 TEST(SeenAfterWrite, HasAToken) {
-  constexpr std::array<uint8_t, 16> kSecret = {1};
-  constexpr TokenKey kTokenKey{.cluster_id = 42, .secret = kSecret};
-  constexpr KeyRef kRef{3, "a key"};
+  const std::array<uint8_t, 16> secret = {1};
+  const TokenKey token_key{.cluster_id = 42, .secret = secret};
+  const KeyRef ref{3, "a key"};
   for (uint64_t seed = 0; seed < 400; ++seed) {
     Random random(seed);
     const RandomContainers containers(seed, 30);
     const Written written = RandomWrite(random, containers);
     const Seen seen = SeenAfterWrite(written.after, written.before, written.dot);
-    EXPECT_EQ(ReadContextToken(kTokenKey, kRef, MakeContextToken(kTokenKey, kRef, seen)), seen)
+    EXPECT_EQ(ReadContextToken(token_key, ref, MakeContextToken(token_key, ref, seen)), seen)
         << seed;
   }
 }

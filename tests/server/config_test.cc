@@ -189,7 +189,7 @@ TEST(Config, MemorySizesTakeRedissUnitsInAnyCase) {
 }
 
 TEST(Config, GetMatchesGlobsInTableOrderAndOnce) {
-  EXPECT_THAT(Get({}, {"slowlog-*", "tcp-keep*", "*-max-len"}),
+  EXPECT_THAT(Get({}, {"slowlog-*", "tcp-keep*", "*log-max-len"}),
               ElementsAre(Pair("tcp-keepalive", "300"), Pair("slowlog-log-slower-than", "10000"),
                           Pair("slowlog-max-len", "128")));
   EXPECT_THAT(Get({}, {"DATA*"}), ElementsAre(Pair("databases", "16")));

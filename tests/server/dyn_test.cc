@@ -29,8 +29,8 @@ class DynTest : public ::testing::Test {
   }
   std::vector<std::string> Siblings(std::string_view key) {
     std::vector<std::string> values;
-    for (const resp::Reply& value :
-         redis_.Send("reader", Line("DYN.GET", key)).elements[1].elements) {
+    const resp::Reply reply = redis_.Send("reader", Line("DYN.GET", key));
+    for (const resp::Reply& value : reply.elements[1].elements) {
       values.push_back(value.text);
     }
     return values;
@@ -41,9 +41,9 @@ class DynTest : public ::testing::Test {
   // The context of the reply, "" after an error.
   std::string Set(std::string_view key, std::string_view value, std::string_view context = "",
                   std::string_view client = "alice") {
-    std::string line = Line("DYN.SET", key) + " " + std::string(value);
-    if (!context.empty()) line += " CONTEXT " + std::string(context);
-    const resp::Reply reply = redis_.Send(client, line);
+    std::vector<std::string> args = {"DYN.SET", std::string(key), std::string(value)};
+    if (!context.empty()) args.insert(args.end(), {"CONTEXT", std::string(context)});
+    const resp::Reply reply = redis_.SendArgs(client, args);
     if (reply.elements.size() != 2) return "";
     EXPECT_EQ(reply.elements[0].text, "OK");
     return reply.elements[1].text;
