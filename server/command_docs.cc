@@ -21,10 +21,10 @@ constexpr std::string_view kIntroduction =
     "differs. A command that is missing is answered with Redis's error for an unknown command. "
     "The third\n"
     "column is the Redis version that brought the command, empty for commands of our own. A time "
-    "after the year 10889 is refused "
-    "like one\n"
-    "that Redis cannot represent; `redis-compat/comparison/differences.py` lists the smallest "
-    "differences.\n";
+    "after the\n"
+    "year 10889 is refused like one that Redis cannot represent; "
+    "`redis-compat/comparison/differences.py` lists\n"
+    "the smallest differences.\n";
 
 struct Group {
   std::string_view name;  // as COMMAND DOCS
