@@ -111,9 +111,16 @@ std::expected<const Container*, ContainerFault> LocalStore::ReadContainer(const 
   return &container_;
 }
 
+size_t LocalStore::RecordBytes(const KeyRef& ref) {
+  EncodeStoreKey(ref, store_key_);
+  const auto record = engine_->Get(Keyspace::kData, store_key_);
+  return record ? record->size() : 0;
+}
+
 // What the store holds under store_key_; container_ is it. Valid until the next write to the
 // engine.
 LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
+  siblings_found_.clear();
   const auto record = engine_->Get(Keyspace::kData, store_key_);
   if (!record) {
     container_.clear();
@@ -127,6 +134,7 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
     stored.fault = decoded.error();
     return stored;
   }
+  if (container_.versions.size() > 1) ListHeads(container_, now_ms, siblings_found_);
   const auto value = ShownValue(container_, now_ms, text_);
   stored.state = value ? Stored::State::kLive : Stored::State::kExpired;
   stored.gone_at = GoneAt(container_);

@@ -25,6 +25,7 @@
 #include "cluster/hlc.h"
 #include "cluster/ownership.h"
 #include "cluster/refusal.h"
+#include "cluster/siblings.h"
 #include "cluster/value.h"
 #include "cluster/vnodes.h"
 #include "storage/engine.h"
@@ -68,13 +69,18 @@ class LocalStore {
   // until the next call of anything else.
   std::expected<const Container*, ContainerFault> ReadContainer(const KeyRef& ref);
 
+  // What the last Read or Write found under its key, before the change: the siblings there, the one
+  // that is shown first. Empty when there were fewer than two versions. Valid until the next call.
+  std::span<const SiblingHead> siblings_found() const { return siblings_found_; }
+  // What a key's record takes; 0: it has none.
+  size_t RecordBytes(const KeyRef& ref);
+
   // Applies a change at `now_ms`: it supersedes what its writer has `seen`, or, with nullptr, all
   // that is here. True when the key's visible state changed. kExpire of an absent or damaged key
   // does nothing. A put over a damaged record replaces it, and so does kAdd; kDelete removes it. An
   // expiry that has passed is stored all the same: the key is then gone until it is reaped. The
   // change's bytes may be those that the last Read returned.
   bool Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen = nullptr);
-
   void SetOwnership(const Ownership& ownership) { ownership_ = ownership; }
   std::expected<bool, Refusal> Apply(const KeyRef& ref, const Container& copy,
                                      std::span<const Dot> dots, int64_t now_ms);
@@ -173,10 +179,12 @@ class LocalStore {
   HybridClock clock_;
   DatabaseCounts counts_;
   DatabaseCounts committed_counts_;
-  std::string store_key_;          // scratch, reused: of the key at hand
-  std::string record_;             // scratch, reused
-  std::string text_;               // scratch, reused
-  Container container_;            // scratch, reused: what Find found
+  std::string store_key_;  // scratch, reused: of the key at hand
+  std::string record_;     // scratch, reused
+  std::string text_;       // scratch, reused
+  Container container_;    // scratch, reused: what Find found
+  std::vector<SiblingHead> siblings_found_;
+  Dot minted_;
   std::deque<std::string> texts_;  // of the counters that were read since the last Commit
   // Scratch of Prefetch, reused.
   std::vector<std::string> prefetched_keys_;

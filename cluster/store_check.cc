@@ -7,6 +7,7 @@
 
 #include "cluster/any_record.h"
 #include "cluster/expiry_index.h"
+#include "cluster/identity.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
 #include "cluster/vnodes.h"
@@ -113,6 +114,10 @@ void StoreCheck::VisitEntry(std::string_view bytes) {
 }
 
 void StoreCheck::VisitMeta(std::string_view key, std::string_view value) {
+  if (key == kIdentityKey && !DecodeIdentity(value)) {
+    ++damaged_;
+    return Say("damaged: the identity that context tokens are bound to");
+  }
   if (key != kCountsKey) return;
   has_counts_ = true;
   const auto counts = DecodeCounts(value);

@@ -14,7 +14,9 @@ namespace {
 bool IsSecret(const Command& command, Args args, size_t index) {
   if (command.handler == Auth) return index > 0;
   if (command.handler == ConfigSet) {
-    return index > 2 && index % 2 == 1 && EqualsIgnoreCase(args[index - 1], "requirepass");
+    return index > 2 && index % 2 == 1 &&
+           (EqualsIgnoreCase(args[index - 1], "requirepass") ||
+            EqualsIgnoreCase(args[index - 1], "cluster-secret"));
   }
   if (command.handler != Hello) return false;
   for (size_t i = 1; i < index; ++i) {

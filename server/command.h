@@ -94,7 +94,7 @@ struct Command {
                                      // only. COMMAND alone is a container with a handler, for the
                                      // call without a subcommand.
   std::string_view group;            // "string", "generic", ...: as COMMAND DOCS
-  std::string_view since;            // Redis version
+  std::string_view since = {};       // Redis version; empty: our own
   std::string_view complexity = "O(1)";
   std::string_view syntax = {};  // the arguments: "key value [NX | XX] [GET] [EX seconds | ...]"
   std::string_view summary;      // our own words

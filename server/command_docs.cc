@@ -20,10 +20,11 @@ constexpr std::string_view kIntroduction =
     "says what\n"
     "differs. A command that is missing is answered with Redis's error for an unknown command. "
     "The third\n"
-    "column is the Redis version that brought the command. A time after the year 10889 is refused "
-    "like one\n"
-    "that Redis cannot represent; `redis-compat/comparison/differences.py` lists the smallest "
-    "differences.\n";
+    "column is the Redis version that brought the command, empty for commands of our own. A time "
+    "after the\n"
+    "year 10889 is refused like one that Redis cannot represent; "
+    "`redis-compat/comparison/differences.py` lists\n"
+    "the smallest differences.\n";
 
 struct Group {
   std::string_view name;  // as COMMAND DOCS
@@ -34,6 +35,7 @@ constexpr Group kGroups[] = {
     {"string", "Strings"},
     {"bitmap", "Bitmaps"},
     {"generic", "Keys"},
+    {"dynamo", "Siblings, contexts and quorums"},
     {"transactions", "Transactions"},
     {"pubsub", "Publish/subscribe"},
     {"connection", "Connections"},

@@ -5,6 +5,7 @@
 #include "server/rows/bitmap_rows.h"
 #include "server/rows/cluster_rows.h"
 #include "server/rows/connection_rows.h"
+#include "server/rows/dyn_rows.h"
 #include "server/rows/generic_rows.h"
 #include "server/rows/observe_rows.h"
 #include "server/rows/pubsub_rows.h"
@@ -26,7 +27,7 @@ constexpr auto Concatenate(const Command (&... groups)[kSizes]) {
 
 constexpr auto kRows =
     Concatenate(kStringRows, kBitmapRows, kGenericRows, kTransactionRows, kPubSubRows,
-                kConnectionRows, kClusterRows, kScriptingRows, kServerRows, kObserveRows);
+                kConnectionRows, kClusterRows, kScriptingRows, kServerRows, kObserveRows, kDynRows);
 
 constexpr bool IsSubcommandOf(std::string_view name, std::string_view container) {
   return name.size() > container.size() && name.starts_with(container) &&

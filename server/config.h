@@ -82,6 +82,8 @@ struct Config {
   int dyn_w = 2;
   int64_t dyn_rpc_timeout = 250;  // milliseconds
   int64_t dyn_deadline = 1000;    // milliseconds
+  std::string cluster_secret;     // "": a secret of this node's own, kept with its data
+  uint64_t dyn_conflicts_max_len = 128;
 
   // Logging and observation.
   std::string logfile;  // "": standard output

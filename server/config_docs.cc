@@ -13,7 +13,7 @@ namespace {
 constexpr std::pair<ConfigSection, std::string_view> kSections[] = {
     {ConfigSection::kNetwork, "Network"},
     {ConfigSection::kStorage, "Storage"},
-    {ConfigSection::kCluster, "Cluster"},
+    {ConfigSection::kCluster, "Cluster and versions"},
     {ConfigSection::kLogging, "Logging and observation"},
     {ConfigSection::kCompatibility, "One value only, for compatibility"},
 };

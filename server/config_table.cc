@@ -142,6 +142,14 @@ constexpr Option kOptions[] = {
      "Milliseconds that one member is waited for before another one stands in."},
     {"dyn-deadline", kCluster, kAtStart, Int64{&Config::dyn_deadline, 1, kMaxMs},
      "Milliseconds after which a request is answered, be it with an error."},
+    {"cluster-secret", kCluster, kAtStart, TextField{&Config::cluster_secret, kAny},
+     "Text that all members of a cluster share, long and random: the context tokens of each are "
+     "then "
+     "honoured by the others. Empty: the node draws a secret of its own at its first start and "
+     "keeps "
+     "it with its data."},
+    {"dyn-conflicts-max-len", kCluster, kAnyTime,
+     UInt64{&Config::dyn_conflicts_max_len, 0, kMaxInt64}, "Entries that DYN.CONFLICTS keeps."},
 
     {"logfile", kLogging, kAtStart, TextField{&Config::logfile, kPath},
      "File to append the log to; empty for standard output."},

@@ -6,6 +6,7 @@
 #include "resp/lookahead.h"
 #include "server/errors.h"
 #include "server/handlers.h"
+#include "server/quorum_request.h"
 #include "server/server.h"
 #include "server/text.h"
 
@@ -132,6 +133,11 @@ Server::Outcome Server::Dispatch(Session& session, Args args, Now now) {
 
 Server::Outcome Server::Route(Session& session, Args args, Now now) {
   const Command* command = FindCommand(args[0]);
+  if (command != nullptr && command->handler == DynQuorum && !session.command_levels) {
+    const auto request = ParseQuorumRequest(args, session.levels);
+    // All else, and what is wrong with it, is the handler's to say.
+    if (request && !request->command.empty()) return RouteWithLevels(session, *request, now);
+  }
   const bool subcommand = command != nullptr && IsContainer(*command) && args.size() > 1;
   if (subcommand) command = FindSubcommand(*command, args[1]);
   session.last_command = command;
@@ -156,6 +162,14 @@ Server::Outcome Server::Route(Session& session, Args args, Now now) {
     RunCommand(session, *command, args, now);
   }
   return Outcome::kDone;
+}
+
+// The command behind DYN.QUORUM, in every respect as if it stood alone.
+Server::Outcome Server::RouteWithLevels(Session& session, const QuorumRequest& request, Now now) {
+  session.command_levels = request.levels;
+  const Outcome outcome = Route(session, request.command, now);
+  session.command_levels.reset();
+  return outcome;
 }
 
 // The error that keeps the command from running, or empty. The order is Redis's.
@@ -202,7 +216,8 @@ void Server::Enqueue(Session& session, const Command& command, Args args) {
   // What is known to fail is not kept.
   if (!session.transaction_failed && !session.watched_key_changed) {
     for (std::string_view arg : args) session.queued_bytes += arg.size();
-    session.queue.push_back({&command, std::vector<std::string>(args.begin(), args.end())});
+    session.queue.push_back(
+        {&command, std::vector<std::string>(args.begin(), args.end()), session.command_levels});
   }
   const size_t begin = session.output.size();
   if (!session.silent()) session.output.append("+QUEUED\r\n");

@@ -10,6 +10,20 @@ namespace {
 
 constexpr size_t kShownOfKey = 128;
 
+std::string DamagedRecord(const cluster::KeyRef& ref, cluster::ContainerFault fault) {
+  return std::string(kDamagedRecord)
+      .append(cluster::Describe(fault))
+      .append(" (key ")
+      .append(QuoteWord(ref.key.substr(0, kShownOfKey)))
+      .append(")");
+}
+
+// Whether the change takes the place of every value that is there.
+bool Supersedes(const cluster::Change& change) {
+  return change.kind() == cluster::Change::Kind::kPut ||
+         change.kind() == cluster::Change::Kind::kDelete;
+}
+
 }  // namespace
 
 bool Executor::ReadValues(const OperationRequest& request, Access access, int64_t now_ms,
@@ -17,19 +31,31 @@ bool Executor::ReadValues(const OperationRequest& request, Access access, int64_
   for (const cluster::KeyRef& ref : request.keys) {
     auto value = store_.Read(ref, now_ms);
     if (!value) {
-      reply.Error(std::string(kDamagedRecord)
-                      .append(cluster::Describe(value.error()))
-                      .append(" (key ")
-                      .append(QuoteWord(ref.key.substr(0, kShownOfKey)))
-                      .append(")"));
+      reply.Error(DamagedRecord(ref, value.error()));
       return false;
     }
-    if (access == Access::kRead) {
-      ++(value->has_value() ? statistics_.keyspace_hits : statistics_.keyspace_misses);
-    }
+    if (access == Access::kRead) NoteRead(ref, value->has_value(), now_ms);
     values_.push_back(*value);
   }
   return true;
+}
+
+void Executor::NoteRead(const cluster::KeyRef& ref, bool found, int64_t now_ms) {
+  if (!found) {
+    ++statistics_.keyspace_misses;
+    return;
+  }
+  ++statistics_.keyspace_hits;
+  statistics_.CountSiblings(store_.siblings_found().size());
+  NoteConflicts(ConflictKind::kHidden, ref, now_ms);
+}
+
+// Of what the last read or write of the store found.
+void Executor::NoteConflicts(ConflictKind kind, const cluster::KeyRef& ref, int64_t now_ms) {
+  const auto siblings = store_.siblings_found();
+  if (siblings.size() < 2) return;
+  statistics_.conflicts_noted +=
+      conflicts_.Note(kind, ref, siblings, now_ms, config_.dyn_conflicts_max_len);
 }
 
 void Executor::Execute(const OperationRequest& request, int64_t now_ms, size_t max_string_bytes,
@@ -53,7 +79,24 @@ void Executor::Execute(const OperationRequest& request, int64_t now_ms, size_t m
     if (changes_[i].kind() == cluster::Change::Kind::kNone) continue;
     uncommitted_ = true;
     if (store_.Write(request.keys[i], changes_[i], now_ms)) watches_.Touch(request.keys[i]);
+    if (Supersedes(changes_[i])) {
+      NoteConflicts(ConflictKind::kSuperseded, request.keys[i], now_ms);
+    }
   }
+}
+
+const cluster::Container* Executor::ReadContainer(const cluster::KeyRef& ref,
+                                                  resp::ReplyWriter& reply) {
+  const auto container = store_.ReadContainer(ref);
+  if (container) return *container;
+  reply.Error(DamagedRecord(ref, container.error()));
+  return nullptr;
+}
+
+void Executor::WriteSeen(const cluster::KeyRef& ref, const cluster::Change& change,
+                         const cluster::Seen& seen, int64_t now_ms) {
+  uncommitted_ = true;
+  if (store_.Write(ref, change, now_ms, &seen)) watches_.Touch(ref);
 }
 
 }  // namespace cartwheel::server

@@ -111,6 +111,18 @@ void Discard(CommandContext& context);
 void Watch(CommandContext& context);
 void Unwatch(CommandContext& context);
 
+// commands/dyn.cc
+void DynGet(CommandContext& context);
+void DynSet(CommandContext& context);
+void DynDel(CommandContext& context);
+
+// commands/dyn_show.cc
+void DynKeyInfo(CommandContext& context);
+void DynConflictsGet(CommandContext& context);
+void DynConflictsLen(CommandContext& context);
+void DynConflictsReset(CommandContext& context);
+void DynQuorum(CommandContext& context);
+
 // commands/pubsub.cc
 void Subscribe(CommandContext& context);
 void Unsubscribe(CommandContext& context);

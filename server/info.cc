@@ -296,6 +296,18 @@ void AddStorage(InfoContext& info) {
   text.Add("last_commit_error", info.server.commit_error());
 }
 
+void AddDynamo(InfoContext& info) {
+  InfoText& text = info.text;
+  const Statistics& statistics = info.server.statistics();
+  text.Section("Dynamo");
+  text.Add("siblings_shown_1", statistics.siblings_shown[0]);
+  text.Add("siblings_shown_2", statistics.siblings_shown[1]);
+  text.Add("siblings_shown_3_or_more", statistics.siblings_shown[2]);
+  text.Add("conflicts_noted", statistics.conflicts_noted);
+  text.Add("siblings_limit_refused", statistics.siblings_limit_refused);
+  text.Add("dyn_contexts_refused", statistics.dyn_contexts_refused);
+}
+
 struct Section {
   std::string_view name;
   void (*add)(InfoContext& info);
@@ -317,6 +329,7 @@ constexpr Section kSections[] = {
     {"cluster", AddCluster, true},
     {"keyspace", AddKeyspace, true},
     {"storage", AddStorage, true},
+    {"dynamo", AddDynamo, true},
 };
 
 bool IsWanted(const Section& section, std::span<const std::string_view> wanted) {

@@ -1,5 +1,5 @@
 // The text of INFO: Redis 7.0's sections and fields, in its order, wherever the meaning exists
-// here; then a section of our own about the store.
+// here; then sections of our own.
 #pragma once
 
 #include <span>

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "cluster/identity.h"
 #include "cluster/local_store.h"
 #include "server/check_data.h"
 #include "server/cluster_config.h"
@@ -103,6 +104,17 @@ void LogStart(const CommandLine& command_line, Server& server) {
   LogNotice(HowToConnect(config));
 }
 
+storage::Result<cluster::Identity> OpenIdentity(const Config& config, storage::Engine& engine) {
+  if (!config.cluster_secret.empty()) return cluster::DeriveIdentity(config.cluster_secret);
+  auto identity = cluster::LoadIdentity(engine, NewIdentityBytes());
+  if (!identity) return identity;
+  // Serving matters more: without it the tokens given out now are refused after a restart, no more.
+  if (const auto stored = engine.Commit(); !stored) {
+    LogWarning("the identity of this node could not be stored: " + stored.error().message);
+  }
+  return identity;
+}
+
 int Serve(CommandLine command_line) {
   IgnoreHarmlessSignals();
   Config& config = command_line.config;
@@ -117,6 +129,8 @@ int Serve(CommandLine command_line) {
   }
   auto engine = OpenEngine(config);
   if (!engine) return Fail(engine.error().message);
+  const auto identity = OpenIdentity(config, **engine);
+  if (!identity) return Fail(identity.error().message);
   auto store = cluster::LocalStore::Open(
       **engine, {.actor_seed = NewSeed(),
                  .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0});
@@ -131,7 +145,8 @@ int Serve(CommandLine command_line) {
                  .pid = getpid(),
                  .seed = NewSeed(),
                  .cluster = std::move(cluster_options),
-                 .stopwatch_us = StopwatchMicros},
+                 .stopwatch_us = StopwatchMicros,
+                 .identity = *identity},
                 std::move(*store), ReadClocks());
   UvLoop loop(server);
   if (auto listening = loop.Listen(); !listening) return Fail(listening.error());

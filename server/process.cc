@@ -43,6 +43,10 @@ std::string NewRunId() {
   return id;
 }
 
+std::array<uint8_t, cluster::kIdentityRandomBytes> NewIdentityBytes() {
+  return RandomBytes<cluster::kIdentityRandomBytes>();
+}
+
 uint64_t NewSeed() {
   uint64_t seed = 0;
   for (unsigned char byte : RandomBytes<8>()) seed = seed << 8 | byte;

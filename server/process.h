@@ -2,15 +2,19 @@
 // pid file, to be left alone by some signals.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+
+#include "cluster/identity.h"
 
 namespace cartwheel::server {
 
 // From the kernel's entropy.
 std::string NewRunId();  // 40 hex digits
 uint64_t NewSeed();
+std::array<uint8_t, cluster::kIdentityRandomBytes> NewIdentityBytes();
 
 // A reader that went away or a file at its size limit is an error of the write, and a terminal that
 // was closed is nothing: none of them ends the process.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/config_text.h"
 #include "server/errors.h"
 #include "server/log.h"
 
@@ -15,6 +16,8 @@ constexpr int64_t kInspectionPeriodUs = 100'000;
 constexpr size_t kReclaimBatch = 1000;
 constexpr int64_t kReclaimPauseUs = 10'000;
 constexpr int64_t kCommitWarningPeriodUs = 1'000'000;
+constexpr int64_t kSiblingsWarningPeriodUs = 1'000'000;
+constexpr size_t kKeyBytesInLog = 128;
 // A few milliseconds' worth of keys deleted to make room.
 constexpr size_t kEvictionsPerTurn = 2000;
 
@@ -31,7 +34,7 @@ constexpr std::string_view kProtectedMode =
 Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
     : options_(std::move(options)),
       store_(std::move(store)),
-      executor_(store_, watches_, statistics_),
+      executor_(store_, watches_, statistics_, conflicts_, options_.config),
       started_at_(now),
       last_commit_at_(now),
       random_state_(options_.seed),
@@ -282,6 +285,15 @@ void Server::SetMonitoring(Session& session, bool on) {
   if (session.monitoring == on) return;
   session.monitoring = on;
   on ? ++monitor_count_ : --monitor_count_;
+}
+
+void Server::WarnOfSiblings(const cluster::KeyRef& ref, size_t siblings, Now now) {
+  if (now.monotonic_us < next_siblings_warning_us_) return;
+  next_siblings_warning_us_ = now.monotonic_us + kSiblingsWarningPeriodUs;
+  LogWarning("key " + QuoteWord(ref.key.substr(0, kKeyBytesInLog)) + " of database " +
+             std::to_string(ref.database) + " has " + std::to_string(siblings) +
+             " concurrent values: whoever writes it should read them with DYN.GET and give its "
+             "CONTEXT to DYN.SET");
 }
 
 // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).

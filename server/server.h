@@ -18,10 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/identity.h"
 #include "cluster/local_store.h"
 #include "cluster/message.h"
 #include "cluster/node_id.h"
 #include "server/config.h"
+#include "server/conflict_log.h"
 #include "server/executor.h"
 #include "server/gateway.h"
 #include "server/latency_monitor.h"
@@ -35,6 +37,8 @@
 
 namespace cartwheel::server {
 
+struct QuorumRequest;
+
 struct ServerOptions {
   Config config;
   std::string run_id;      // 40 hex digits, new for every start
@@ -45,6 +49,7 @@ struct ServerOptions {
   std::optional<ClusterOptions> cluster;
   // Microseconds of a monotonic clock, read around each command for SLOWLOG and command statistics.
   int64_t (*stopwatch_us)() = nullptr;
+  cluster::Identity identity = {};  // what the context tokens of clients are bound to
 };
 
 class Server {
@@ -108,6 +113,7 @@ class Server {
   WatchTable& watches() { return watches_; }
   Statistics& statistics() { return statistics_; }
   SlowLog& slow_log() { return slow_log_; }
+  ConflictLog& conflicts() { return conflicts_; }
   LatencyMonitor& latency_monitor() { return latency_monitor_; }
   const std::map<SessionId, std::unique_ptr<Session>>& sessions() const { return sessions_; }
   Now started_at() const { return started_at_; }
@@ -136,6 +142,8 @@ class Server {
   void StartSave(Now now);
   // SAVE: the same at the end of the turn, while everybody waits; then the session gets its reply.
   void SaveAfterTurn(Session& session, Session::AfterSave then);
+  // A key has got many siblings: tells the operator, at most once a second.
+  void WarnOfSiblings(const cluster::KeyRef& ref, size_t siblings, Now now);
   // Drops the queue and the watched keys.
   void ResetTransaction(Session& session);
 
@@ -163,6 +171,7 @@ class Server {
   size_t PrefetchKeys(const Session& session, std::string_view input);
   Outcome Dispatch(Session& session, Args args, Now now);
   Outcome Route(Session& session, Args args, Now now);
+  Outcome RouteWithLevels(Session& session, const QuorumRequest& request, Now now);
   std::string WhyNot(const Session& session, const Command& command, Args args, Now now);
   bool OutOfMemoryFor(const Session& session, const Command& command);
   void Enqueue(Session& session, const Command& command, Args args);
@@ -227,6 +236,7 @@ class Server {
   PubSub pub_sub_;
   SlowLog slow_log_;
   LatencyMonitor latency_monitor_;
+  ConflictLog conflicts_;
   Executor executor_;
   std::unique_ptr<Gateway> gateway_;  // nullptr: no cluster
   PersistenceWatch persistence_watch_;
@@ -260,6 +270,7 @@ class Server {
   std::string eviction_hand_;  // store key at which the eviction of any keys goes on
   int64_t next_full_flush_us_ = 0;
   int64_t last_full_warning_us_ = INT64_MIN;
+  int64_t next_siblings_warning_us_ = INT64_MIN;
   bool shutdown_requested_ = false;
   // Where one command ended the next one begins: a reading of the clock each, not two.
   int64_t stopwatch_read_us_ = 0;

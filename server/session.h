@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cluster/levels.h"
 #include "cluster/session_context.h"
 #include "cluster/value.h"
 #include "resp/reply_writer.h"
@@ -99,6 +101,7 @@ class Session {
   struct QueuedCommand {
     const Command* command;
     std::vector<std::string> args;
+    std::optional<cluster::Levels> levels;  // its own, by DYN.QUORUM
   };
   // Replies that other nodes are waited for, and those of later requests behind them, in order.
   // Empty on a node without peers.
@@ -145,6 +148,11 @@ class Session {
   std::set<std::string, std::less<>> channels;
   std::set<std::string, std::less<>> patterns;
   std::set<std::string, std::less<>> shard_channels;
+
+  // DYN.QUORUM: how many replicas its requests wait for, ...
+  cluster::Levels levels;
+  // ... and the one that runs or is queued now, if it has levels of its own.
+  std::optional<cluster::Levels> command_levels;
 
   bool touched = false;       // has something for the driver this turn
   void* transport = nullptr;  // the driver's own handle of this connection; never looked at here

@@ -1,6 +1,7 @@
 // Counters behind INFO; CONFIG RESETSTAT clears them. Names follow INFO's fields.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -33,6 +34,11 @@ struct Statistics {
   uint64_t evicted_keys = 0;
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
+  uint64_t dyn_contexts_refused = 0;
+  uint64_t siblings_limit_refused = 0;
+  uint64_t conflicts_noted = 0;
+  std::array<uint64_t, 3>
+      siblings_shown{};  // reads of a key that had one, two, three or more of them
   uint64_t client_query_buffer_limit_disconnections = 0;
   uint64_t client_output_buffer_limit_disconnections = 0;
   uint64_t total_reads_processed = 0;   // Receive calls
@@ -45,6 +51,10 @@ struct Statistics {
   static constexpr size_t kMaxErrorCodes = 128;
 
   void CountError(std::string_view reply);  // the text after '-'
+  // A read of a key that has `siblings` of them: 0 and 1 are the same, as plain reads see it.
+  void CountSiblings(size_t siblings) {
+    ++siblings_shown[std::clamp<size_t>(siblings, 1, siblings_shown.size()) - 1];
+  }
 };
 
 // A rate over the last 16 samples of 100 ms, as Redis's instantaneous_* fields.

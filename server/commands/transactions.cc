@@ -2,6 +2,7 @@
 //
 // A turn's changes are one commit, so a transaction that ran is stored whole or not at all.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,11 +29,14 @@ void RunQueue(CommandContext& context, std::vector<Session::QueuedCommand> queue
   session.in_exec = true;
   session.exec_length = queue.size();
   context.reply.Array(queue.size());
+  const std::optional<cluster::Levels> levels = session.command_levels;  // of EXEC, for all
   std::vector<std::string_view> args;
   for (const Session::QueuedCommand& queued : queue) {
+    session.command_levels = queued.levels ? queued.levels : levels;
     args.assign(queued.args.begin(), queued.args.end());
     context.server.Call(session, *queued.command, args, context.now);
   }
+  session.command_levels = levels;
   session.in_exec = false;
 }
 

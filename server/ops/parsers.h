@@ -30,6 +30,12 @@ ParseResult ParseDecrBy(Args args, const ParseContext& context, OperationRequest
 ParseResult ParseIncrByFloat(Args args, const ParseContext& context, OperationRequest& request);
 ParseResult ParseLcs(Args args, const ParseContext& context, OperationRequest& request);
 
+// The options of a command that sets a value: [EX seconds | PX milliseconds | EXAT
+// unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]. `command_name` stands in "invalid
+// expire time".
+std::expected<ExpiryOption, std::string> ParseSetExpiry(Args options,
+                                                        std::string_view command_name);
+
 // keys_parse.cc
 ParseResult ParseDel(Args args, const ParseContext& context, OperationRequest& request);
 ParseResult ParseExists(Args args, const ParseContext& context,

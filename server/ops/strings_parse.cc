@@ -130,6 +130,15 @@ ParseResult ParseSet(Args args, const ParseContext&, OperationRequest& request) 
   return {};
 }
 
+std::expected<ExpiryOption, std::string> ParseSetExpiry(Args options,
+                                                        std::string_view command_name) {
+  Options taken;
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (!TakeExpiry(options, ExpiryOption::Kind::kPersist, i, taken)) return Refuse(kSyntaxError);
+  }
+  return ParseExpiry(taken, command_name);
+}
+
 ParseResult ParseSetEx(Args args, const ParseContext&, OperationRequest& request) {
   return ParseSetWithTime(args, 1000, "setex", request);
 }

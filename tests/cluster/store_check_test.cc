@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/identity.h"
 #include "cluster/local_store.h"
 #include "cluster/store_key.h"
 #include "storage/memory_engine.h"
@@ -164,6 +165,15 @@ TEST_F(StoreCheckTest, SaysThatCountsAreMissingOrUnreadable) {
   EXPECT_THAT(Check().lines(), ElementsAre("damaged: the counts of keys cannot be read"));
   engine_->Delete(Keyspace::kMeta, "counts");
   EXPECT_THAT(Check().lines(), ElementsAre("damaged: the counts of keys are missing"));
+}
+
+TEST_F(StoreCheckTest, SaysThatTheIdentityIsDamaged) {
+  engine_->Put(Keyspace::kMeta, kIdentityKey, EncodeIdentity({.cluster_id = 1, .secret = {2}}));
+  EXPECT_TRUE(Check().sound());
+  engine_->Put(Keyspace::kMeta, kIdentityKey, "nonsense");
+  const StoreCheck check = Check();
+  EXPECT_FALSE(check.sound());
+  EXPECT_THAT(check.lines(), ElementsAre("damaged: the identity that context tokens are bound to"));
 }
 
 TEST_F(StoreCheckTest, FindsAKeyInAnotherKeysPlace) {

@@ -57,6 +57,24 @@ TEST(Restart, KeepsWhatFlushAllAndDeletesRemovedAway) {
   EXPECT_EQ(Client(server.port()).Call({"KEYS", "*"}), "[stays]");
 }
 
+// A client may bring what it read days ago, to this node or, with a shared secret, to another one.
+TEST(Restart, ContextsOutliveIt) {
+  ServerProcess server;
+  Client before(server.port());
+  const std::string reply = before.Call({"DYN.SET", "cart", "milk"});
+  ASSERT_THAT(reply, testing::StartsWith("[OK, "));
+  const std::string context = reply.substr(5, reply.size() - 6);
+  server.Kill();
+  server.Start();
+  Client after(server.port());
+  EXPECT_THAT(after.Call({"DYN.SET", "cart", "bread", "CONTEXT", context}),
+              testing::StartsWith("[OK, "));
+  EXPECT_THAT(after.Call({"DYN.GET", "cart"}), testing::EndsWith(", [bread]]"));
+  ServerProcess other;
+  EXPECT_THAT(Client(other.port()).Call({"DYN.SET", "cart", "bread", "CONTEXT", context}),
+              HasSubstr("BADCTX"));
+}
+
 TEST(Restart, WithoutSaveNothingIsKeptAndItSaysSo) {
   ServerProcess server({"--save", ""});
   EXPECT_THAT(server.log(), HasSubstr("data live in memory only (save \"\")"));

@@ -89,6 +89,8 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"dyn-w", {"1", "7"}},
     {"dyn-rpc-timeout", {"1", "3600000"}},
     {"dyn-deadline", {"1", "3600000"}},
+    {"cluster-secret", {"a long and random text"}},
+    {"dyn-conflicts-max-len", {"0", "9223372036854775807"}},
     {"logfile", {"/var/log/x.log"}},
     {"loglevel", {"debug", "verbose", "warning"}},
     {"slowlog-log-slower-than", {"-1", "0", "9223372036854775807"}},
@@ -197,7 +199,7 @@ TEST(Config, MemorySizesTakeRedissUnitsInAnyCase) {
 }
 
 TEST(Config, GetMatchesGlobsInTableOrderAndOnce) {
-  EXPECT_THAT(Get({}, {"slowlog-*", "tcp-keep*", "*-max-len"}),
+  EXPECT_THAT(Get({}, {"slowlog-*", "tcp-keep*", "*log-max-len"}),
               ElementsAre(Pair("tcp-keepalive", "300"), Pair("slowlog-log-slower-than", "10000"),
                           Pair("slowlog-max-len", "128")));
   EXPECT_THAT(Get({}, {"DATA*"}), ElementsAre(Pair("databases", "16")));

@@ -30,7 +30,7 @@ TEST(Info, DefaultHasRedisSectionsInOrder) {
   ServerTester redis;
   const auto expected =
       ElementsAre("Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU",
-                  "Modules", "Errorstats", "Cluster", "Keyspace", "Storage");
+                  "Modules", "Errorstats", "Cluster", "Keyspace", "Storage", "Dynamo");
   EXPECT_THAT(Titles(InfoOf(redis)), expected);
   EXPECT_THAT(Titles(InfoOf(redis, "default")), expected);
 }
@@ -39,7 +39,7 @@ TEST(Info, EverythingAddsStatisticsOfCommands) {
   ServerTester redis;
   const auto expected = ElementsAre("Server", "Clients", "Memory", "Persistence", "Stats",
                                     "Replication", "CPU", "Modules", "Commandstats", "Errorstats",
-                                    "Latencystats", "Cluster", "Keyspace", "Storage");
+                                    "Latencystats", "Cluster", "Keyspace", "Storage", "Dynamo");
   EXPECT_THAT(Titles(InfoOf(redis, "everything")), expected);
   EXPECT_THAT(Titles(InfoOf(redis, "ALL foo")), expected);
 }
