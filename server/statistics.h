@@ -51,6 +51,11 @@ struct Statistics {
   static constexpr size_t kMaxErrorCodes = 128;
 
   void CountError(std::string_view reply);  // the text after '-'
+  // An error reply of a DYN command.
+  void CountDynRefusal(std::string_view error) {
+    if (error.starts_with("BADCTX")) ++dyn_contexts_refused;
+    if (error.starts_with("SIBLINGSLIMIT")) ++siblings_limit_refused;
+  }
   // A read of a key that has `siblings` of them: 0 and 1 are the same, as plain reads see it.
   void CountSiblings(size_t siblings) {
     ++siblings_shown[std::clamp<size_t>(siblings, 1, siblings_shown.size()) - 1];
