@@ -148,7 +148,6 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
 // ---- writing
 
 bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen) {
-  minted_.clear();
   if (change.kind() == Change::Kind::kNone) return false;
   EncodeStoreKey(ref, store_key_);
   const Slot slot = SlotIn(store_key_);
@@ -167,57 +166,21 @@ bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, 
     case Change::Kind::kAdd:
       if (stored.state != Stored::State::kLive) DiscardAll(container_);
       AdoptVersions(slot);
-      Increment(container_, MintDot(PartitionOf(slot)), change.delta());
+      Increment(container_, vnodes_.Mint(PartitionOf(slot)), change.delta());
       Store(slot, ref.database, stored);
       return true;
     case Change::Kind::kDelete:
       Supersede(seen);
-      if (container_.IsDeleted() && ownership_.alone) {
+      if (container_.IsDeleted()) {
         Remove(ref.database, stored);
       } else {
-        NoteDeletion(container_, MintDot(PartitionOf(slot)));
+        NoteDeletion(container_, vnodes_.Mint(PartitionOf(slot)));
         Store(slot, ref.database, stored);
       }
       return stored.IsShown();
     case Change::Kind::kNone: break;
   }
   return false;
-}
-
-Dot LocalStore::MintDot(Partition p) {
-  minted_.push_back(vnodes_.Mint(p));
-  return minted_.back();
-}
-ActorId LocalStore::ActorOf(Partition partition) {
-  if (vnodes_.Of(partition).actor == ActorId{}) vnodes_.Mint(partition);
-  return vnodes_.Of(partition).actor;
-}
-bool LocalStore::HasReceived(Partition partition, Dot dot) {
-  return vnodes_.Of(partition).received.Has(dot);
-}
-void LocalStore::Drop(const KeyRef& ref) {
-  EncodeStoreKey(ref, store_key_);
-  Remove(ref.database, Find(SlotIn(store_key_), 0));
-}
-std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Container& copy,
-                                               std::span<const Dot> dots, int64_t now_ms) {
-  EncodeStoreKey(ref, store_key_);
-  const Slot slot = SlotIn(store_key_);
-  const Stored stored = Find(slot, now_ms);
-  if (stored.state == Stored::State::kDamaged) return std::unexpected(Refusal::kFailed);
-  const Partition p = PartitionOf(slot);
-  const bool owned = ownership_.owned[p];
-  auto both = owned ? ApplyCopy(stored.state == Stored::State::kAbsent ? nullptr : &container_,
-                                copy, vnodes_.Of(p).received, Floor(), {})
-                    : Sync(container_, copy);
-  for (const Version& v : copy.versions) clock_.Observe(v.hlc, now_ms);
-  if (both) {
-    container_ = *both;
-    Store(slot, ref.database, stored);
-  }
-  if (owned)
-    for (const Dot d : dots) vnodes_.Receive(p, d);
-  return true;
 }
 
 void LocalStore::Supersede(const Seen* seen) {
@@ -230,9 +193,9 @@ void LocalStore::Supersede(const Seen* seen) {
 
 void LocalStore::PutValue(Slot slot, const Change& change, int64_t now_ms) {
   AdoptVersions(slot);
-  const Dot dot = MintDot(PartitionOf(slot));
-  Put(container_, {.dot = dot,
-                   .value_dot = dot,
+  minted_ = vnodes_.Mint(PartitionOf(slot));
+  Put(container_, {.dot = minted_,
+                   .value_dot = minted_,
                    .hlc = clock_.Next(now_ms),
                    .type = change.type(),
                    .expire_at = change.expire_at(),
@@ -243,7 +206,7 @@ void LocalStore::PutValue(Slot slot, const Change& change, int64_t now_ms) {
 // cannot undo a concurrent write of a value.
 void LocalStore::MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms) {
   AdoptVersions(slot);
-  const Dot dot = MintDot(PartitionOf(slot));
+  const Dot dot = vnodes_.Mint(PartitionOf(slot));
   Version moved;
   if (const Version* winner = Winner(container_, now_ms); winner != nullptr) {
     moved = *winner;
@@ -262,7 +225,7 @@ void LocalStore::MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_m
 void LocalStore::AdoptVersions(Slot slot) {
   if (container_.versions.size() != 1 || container_.versions[0].dot != Dot{}) return;
   Version version = container_.versions[0];
-  version.dot = version.value_dot = MintDot(PartitionOf(slot));
+  version.dot = version.value_dot = vnodes_.Mint(PartitionOf(slot));
   container_.versions.clear();
   Put(container_, version);
 }

@@ -20,11 +20,8 @@
 #include "cluster/container.h"
 #include "cluster/container_codec.h"
 #include "cluster/counts.h"
-#include "cluster/dot_list.h"
 #include "cluster/expiry_index.h"
 #include "cluster/hlc.h"
-#include "cluster/ownership.h"
-#include "cluster/refusal.h"
 #include "cluster/siblings.h"
 #include "cluster/value.h"
 #include "cluster/vnodes.h"
@@ -81,14 +78,8 @@ class LocalStore {
   // expiry that has passed is stored all the same: the key is then gone until it is reaped. The
   // change's bytes may be those that the last Read returned.
   bool Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen = nullptr);
-  void SetOwnership(const Ownership& ownership) { ownership_ = ownership; }
-  std::expected<bool, Refusal> Apply(const KeyRef& ref, const Container& copy,
-                                     std::span<const Dot> dots, int64_t now_ms);
-  ActorId ActorOf(Partition partition);
-  bool HasReceived(Partition partition, Dot dot);
-  bool IsComplete(Partition) { return true; }
-  const DotList& minted() const { return minted_; }
-  void Drop(const KeyRef& ref);
+  // The dot of the last Write that put a value.
+  Dot minted() const { return minted_; }
 
   // Deletes every key of one database. At once when no other database holds any; else two seeks and
   // one range per slot that it has keys in (16384 at most), and, when keys of it expire, a reading
@@ -158,7 +149,6 @@ class LocalStore {
   LocalStore(storage::Engine& engine, const DatabaseCounts& counts, const Options& options);
 
   Stored Find(Slot slot, int64_t now_ms);
-  Dot MintDot(Partition p);
   void Supersede(const Seen* seen);
   void PutValue(Slot slot, const Change& change, int64_t now_ms);
   void MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms);
@@ -170,8 +160,6 @@ class LocalStore {
   std::optional<Evicted> Evict(std::string_view store_key, int64_t now_ms);
   std::optional<Evicted> TakeByEntry(std::string_view bytes, int64_t now_ms);
 
-  Ownership ownership_;
-  DotList minted_;
   storage::Engine* engine_;
   ExpiryIndex expiry_index_;
   std::vector<std::string> damage_;
