@@ -24,7 +24,7 @@ size_t BytesOf(const Container& container) {
 
 void HintDelivery::OnTime(int64_t now_us) {
   next_us_ = INT64_MAX;
-  for (const NodeId node : hints_.Targets()) {
+  for (const auto& [node, waiting] : store_.hints().waiting()) {
     if (!peers_.IsHealthy(node)) continue;  // Wake comes with its link
     SendTo(node, targets_[node], now_us);
   }
@@ -37,7 +37,7 @@ void HintDelivery::SendTo(NodeId node, Target& target, int64_t now_us) {
   }
   if (now_us < target.not_before_us) return Wake(target.not_before_us);
   while (target.under_way < options_.max_under_way && target.bytes < options_.max_bytes_under_way) {
-    const std::vector<Hint> hints = hints_.Next(node, target.after, kHintsPerLook);
+    const std::vector<Hint> hints = store_.hints().Next(node, target.after, kHintsPerLook);
     if (hints.empty()) break;
     if (target.under_way == 0) target.last_answer_us = now_us;
     for (const Hint& hint : hints) {
@@ -45,7 +45,7 @@ void HintDelivery::SendTo(NodeId node, Target& target, int64_t now_us) {
       const RequestId id{kIdBit | next_id_++};
       const auto bytes = Send(node, hint, id);
       if (!bytes) {
-        Finish({.target = node, .hint = hint, .bytes = 0, .sent_again = false});
+        store_.HintDelivered(hint);
         continue;
       }
       under_way_.emplace(id, UnderWay{node, hint, *bytes, false});
@@ -56,7 +56,7 @@ void HintDelivery::SendTo(NodeId node, Target& target, int64_t now_us) {
   if (target.under_way > 0) return Wake(target.last_answer_us + options_.timeout_us);
   // All that there was has been gone through; what was refused, or came since, is next.
   target.after.clear();
-  if (hints_.CountOf(node) > 0) Wake(now_us + options_.retry_us);
+  if (store_.hints().waiting().contains(node)) Wake(now_us + options_.retry_us);
 }
 
 // nullopt: there is nothing to bring.
@@ -101,23 +101,12 @@ bool HintDelivery::Answered(NodeId from, const ReplicateReply& reply, int64_t no
   --target.under_way;
   target.bytes -= over.bytes;
   if (reply.refusal == Refusal::kNone) {
-    Finish(over);
+    store_.HintDelivered(over.hint);
   } else if (reply.refusal != Refusal::kWrongActor) {
     target.not_before_us = now_us + options_.retry_us;
   }
   SendTo(from, target, now_us);
   return true;
-}
-
-void HintDelivery::Finish(const UnderWay& delivery) {
-  hints_.Done(delivery.target, delivery.hint);
-  const auto parts = DecodeStoreKey(delivery.hint.store_key);
-  if (!parts || ring_.Owns(self_, PartitionOf(parts->slot))) return;
-  // Kept for others only, and maybe for no one any more.
-  const auto owners = ring_.OwnersOf(PartitionOf(parts->slot));
-  if (!hints_.HasAny(delivery.hint.store_key, owners)) {
-    store_.Drop({parts->database, parts->key});
-  }
 }
 
 }  // namespace cartwheel::cluster

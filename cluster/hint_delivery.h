@@ -14,7 +14,6 @@
 #include "cluster/message.h"
 #include "cluster/node_id.h"
 #include "cluster/peers.h"
-#include "cluster/ring.h"
 #include "cluster/time.h"
 
 namespace cartwheel::cluster {
@@ -32,9 +31,8 @@ class HintDelivery {
   static bool IsDelivery(RequestId id) { return (static_cast<uint64_t>(id) & kIdBit) != 0; }
 
   // All outlive it.
-  HintDelivery(LocalStore& store, Hints& hints, Peers& peers, const Ring& ring, NodeId self,
-               const Options& options)
-      : store_(store), hints_(hints), peers_(peers), ring_(ring), self_(self), options_(options) {}
+  HintDelivery(LocalStore& store, Peers& peers, const Options& options)
+      : store_(store), peers_(peers), options_(options) {}
 
   // Sends what there is room for. Changes the store, for hints that have nothing to bring.
   void OnTime(int64_t now_us);
@@ -64,13 +62,9 @@ class HintDelivery {
 
   void SendTo(NodeId node, Target& target, int64_t now_us);
   std::optional<size_t> Send(NodeId node, const Hint& hint, RequestId id);
-  void Finish(const UnderWay& delivery);
 
   LocalStore& store_;
-  Hints& hints_;
   Peers& peers_;
-  const Ring& ring_;
-  const NodeId self_;
   Options options_;
   std::map<NodeId, Target> targets_;
   std::map<RequestId, UnderWay> under_way_;

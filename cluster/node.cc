@@ -26,8 +26,7 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       ring_(std::move(ring)),
       options_(options),
       peers_(options.self, ring_.members(), options.peers),
-      hints_(store.engine()),
-      delivery_(store_, hints_, peers_, ring_, options.self, options.hints) {}
+      delivery_(store_, peers_, options.hints) {}
 
 // ---- who is asked
 
@@ -62,11 +61,11 @@ Node::Candidates Node::CandidatesForRead(Partition partition) const {
   return candidates;
 }
 
-Ownership Node::OwnershipOf() const {
+Ownership OwnershipOf(const Ring& ring, NodeId self) {
   Ownership ownership;
-  ownership.alone = ring_.members().size() == 1;
+  ownership.alone = ring.members().size() == 1;
   for (Partition partition = 0; partition < kPartitions; ++partition) {
-    ownership.owned[partition] = ring_.Owns(options_.self, partition);
+    ownership.owned[partition] = ring.Owns(self, partition);
   }
   return ownership;
 }
@@ -125,9 +124,7 @@ void Node::Written(RequestId id, const DotList& dots, Time now) {
   if (owner == kNoNode) return;
   // It stands in: its own copy is one that the owner is to have.
   request->sloppy = true;
-  std::string store_key;
-  EncodeStoreKey(request->ref(), store_key);
-  hints_.Add(owner, store_key, dots, now.unix_ms);
+  store_.AddHint(owner, request->ref(), dots, now.unix_ms);
   delivery_.Wake(now.monotonic_us);
 }
 
@@ -244,9 +241,7 @@ void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
         }
       } else if (const auto* hint = std::get_if<WriteQuorum::StoreHint>(&output)) {
         request.sloppy = true;
-        std::string store_key;
-        EncodeStoreKey(request.ref(), store_key);
-        hints_.Add(hint->owner, store_key, request.dots, now.unix_ms);
+        store_.AddHint(hint->owner, request.ref(), request.dots, now.unix_ms);
         delivery_.Wake(now.monotonic_us);
         staged_after_commit_ = staged_after_commit_ || committed_;
       } else {
@@ -304,9 +299,7 @@ Refusal Node::ApplyCopy(const Replicate& message, Time now) {
   const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
   if (!applied) return applied.error();
   if (message.hint_for != kNoNode) {
-    std::string store_key;
-    EncodeStoreKey(message.ref, store_key);
-    hints_.Add(message.hint_for, store_key, message.dots, now.unix_ms);
+    store_.AddHint(message.hint_for, message.ref, message.dots, now.unix_ms);
     delivery_.Wake(now.monotonic_us);
   }
   return Refusal::kNone;

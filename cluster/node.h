@@ -36,6 +36,9 @@
 
 namespace cartwheel::cluster {
 
+// What the store of a member has to know of the ring.
+Ownership OwnershipOf(const Ring& ring, NodeId self);
+
 class Node {
  public:
   struct Options {
@@ -68,9 +71,7 @@ class Node {
   const Ring& ring() const { return ring_; }
   Peers& peers() { return peers_; }
   const Peers& peers() const { return peers_; }
-  Hints& hints() { return hints_; }
-  // What the store has to know of the ring.
-  Ownership OwnershipOf() const;
+  Hints& hints() { return store_.hints(); }
 
   // The first healthy owner of the key, this node before others; this node, too, when no owner can
   // be reached: it stands in for one.
@@ -188,7 +189,6 @@ class Node {
   Ring ring_;
   Options options_;
   Peers peers_;
-  Hints hints_;
   HintDelivery delivery_;
   std::map<RequestId, std::unique_ptr<Request>> by_id_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;

@@ -10,6 +10,7 @@ std::string_view Describe(Refusal refusal) {
     case Refusal::kRebuilding: return "rebuilding its data";
     case Refusal::kBusy: return "too much queued";
     case Refusal::kFailed: return "its disk failed or its record is damaged";
+    case Refusal::kClockAhead: return "the copy's clock is ahead of its own";
   }
   return "unknown";
 }

@@ -13,8 +13,9 @@ enum class Refusal : uint8_t {
   kRebuilding = 3,  // it takes no hints before it has rebuilt its own data
   kBusy = 4,        // a queue has reached its limit
   kFailed = 5,      // its disk failed, or what it has of the key is damaged
+  kClockAhead = 6,  // the copy is of a time that its clock will not reach soon
 };
-inline constexpr Refusal kLastRefusal = Refusal::kFailed;
+inline constexpr Refusal kLastRefusal = Refusal::kClockAhead;
 
 // A few words for the log.
 std::string_view Describe(Refusal refusal);

@@ -7,6 +7,7 @@
 
 #include "cluster/any_record.h"
 #include "cluster/expiry_index.h"
+#include "cluster/hints.h"
 #include "cluster/identity.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
@@ -89,6 +90,7 @@ void StoreCheck::Visit(Keyspace keyspace, std::string_view key, std::string_view
     case Keyspace::kData: return VisitRecord(key, value);
     case Keyspace::kExpiry: return VisitEntry(key);
     case Keyspace::kMeta: return VisitMeta(key, value);
+    case Keyspace::kHints: return VisitHint(key, value);
   }
 }
 
@@ -98,8 +100,8 @@ void StoreCheck::VisitRecord(std::string_view key, std::string_view value) {
     ++foreign_;
     return Say("damaged: " + Place(key) + ": not where this key belongs");
   }
-  ++found_[parts->database].keys;
   const auto gone_at = GoneAtOf(key, value);
+  if (!gone_at || !container_.IsDeleted()) ++found_[parts->database].keys;
   if (!gone_at) {
     ++damaged_;
     return Say("damaged: " + Place(key) + ": " + std::string(Describe(gone_at.error())));
@@ -123,6 +125,13 @@ void StoreCheck::VisitMeta(std::string_view key, std::string_view value) {
   const auto counts = DecodeCounts(value);
   counts_readable_ = counts.has_value();
   if (counts) stored_ = *counts;
+}
+
+void StoreCheck::VisitHint(std::string_view key, std::string_view value) {
+  ++hints_;
+  if (DecodeHint(key, value)) return;
+  ++damaged_;
+  Say("damaged: what another node is owed, " + Shown(key));
 }
 
 void StoreCheck::Compare() {

@@ -39,6 +39,8 @@ class StoreCheck {
 
   const DatabaseCounts& found() const { return found_; }
   uint64_t damaged_records() const { return damaged_; }
+  // Keys that other nodes are owed, each as often as it is to one.
+  uint64_t hints() const { return hints_; }
   // Records whose expiry is not in the index: they expire, but are not reclaimed by themselves.
   uint64_t unindexed_records() const { return unindexed_.size(); }
   // Entries without their record. Damaged records leave them, and they go when their time comes.
@@ -52,11 +54,13 @@ class StoreCheck {
   uint64_t lines_left_out() const { return lines_left_out_; }
 
  private:
+  // container_ is the record.
   std::expected<ExpireAt, ContainerFault> GoneAtOf(std::string_view store_key,
                                                    std::string_view record);
   void VisitRecord(std::string_view key, std::string_view value);
   void VisitEntry(std::string_view entry);
   void VisitMeta(std::string_view key, std::string_view value);
+  void VisitHint(std::string_view key, std::string_view value);
   void Say(std::string line);
 
   std::array<ActorTable, kPartitions> actors_;
@@ -67,6 +71,7 @@ class StoreCheck {
   DatabaseCounts stored_{};
   bool counts_agree_ = true;
   uint64_t damaged_ = 0;
+  uint64_t hints_ = 0;
   uint64_t foreign_ = 0;  // what is no key of ours
   // Hashes of expiry and store key; sorted after the first pass.
   std::vector<uint64_t> expected_;  // of records

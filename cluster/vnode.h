@@ -28,6 +28,9 @@ struct Vnode {
   ActorId actor{};
   // The number of the actor's last write.
   uint64_t counter = 0;
+  // Writes that this replica had acknowledged may be missing here: it is not to be believed alone
+  // until it has compared all it has with other owners.
+  bool rebuilding = false;
   // Of every actor, its own included.
   ReceivedDots received;
   FlushMap flushed;

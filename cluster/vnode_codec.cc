@@ -10,7 +10,10 @@
 namespace cartwheel::cluster {
 namespace {
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kVnodeFormat = 2;
+constexpr uint8_t kFormatWithoutFlags = 1;
+constexpr uint8_t kActorsFormat = 1;
+constexpr uint8_t kRebuilding = 1;
 constexpr size_t kActorBytes = 8;
 
 void AppendVarint(uint64_t number, std::string& out) {
@@ -30,11 +33,13 @@ void Seal(std::string_view key, std::string& out) {
   out.append(bytes, kChecksumBytes);
 }
 
-// What the checksum covers, behind the format; nullopt when either is wrong.
+uint8_t FormatOf(std::string_view bytes) {
+  return bytes.empty() ? 0 : static_cast<uint8_t>(bytes[0]);
+}
+
+// What the checksum covers, behind the format; nullopt when it is wrong.
 std::optional<std::string_view> Unseal(std::string_view key, std::string_view bytes) {
-  if (bytes.size() <= kChecksumBytes || static_cast<uint8_t>(bytes[0]) != kFormat) {
-    return std::nullopt;
-  }
+  if (bytes.size() <= kChecksumBytes) return std::nullopt;
   const std::string_view covered = bytes.substr(0, bytes.size() - kChecksumBytes);
   const uint64_t stored = LoadLittle<kChecksumBytes>(covered.data() + covered.size());
   if (stored != RecordChecksum(key, covered)) return std::nullopt;
@@ -67,10 +72,17 @@ bool TakeFlushed(std::string_view& in, FlushMap& flushed) {
   return true;
 }
 
+bool TakeFlags(std::string_view& in, Vnode& vnode) {
+  if (in.empty() || static_cast<uint8_t>(in[0]) > kRebuilding) return false;
+  vnode.rebuilding = in[0] == kRebuilding;
+  in.remove_prefix(1);
+  return true;
+}
+
 }  // namespace
 
 void EncodeVnode(std::string_view key, const Vnode& vnode, std::string& out) {
-  out.assign(1, static_cast<char>(kFormat));
+  out.assign(1, static_cast<char>(kVnodeFormat));
   AppendActor(vnode.actor, out);
   AppendVarint(vnode.counter, out);
   vnode.actors.EncodeTo(out);
@@ -80,27 +92,32 @@ void EncodeVnode(std::string_view key, const Vnode& vnode, std::string& out) {
     AppendActor(actor, out);
     AppendVarint(number, out);
   }
+  out.push_back(static_cast<char>(vnode.rebuilding ? kRebuilding : 0));
   Seal(key, out);
 }
 
 void EncodeActors(std::string_view key, const ActorTable& actors, std::string& out) {
-  out.assign(1, static_cast<char>(kFormat));
+  out.assign(1, static_cast<char>(kActorsFormat));
   actors.EncodeTo(out);
   Seal(key, out);
 }
 
 bool DecodeVnode(std::string_view key, std::string_view bytes, Vnode& out) {
+  const uint8_t format = FormatOf(bytes);
+  if (format != kVnodeFormat && format != kFormatWithoutFlags) return false;
   auto in = Unseal(key, bytes);
   Vnode vnode;
   const bool good = in && TakeActor(*in, vnode.actor) && TakeNumber(*in, vnode.counter) &&
                     ActorTable::TakeFrom(*in, vnode.actors) &&
                     ReceivedDots::TakeFrom(*in, vnode.received) &&
-                    TakeFlushed(*in, vnode.flushed) && in->empty();
+                    TakeFlushed(*in, vnode.flushed) &&
+                    (format == kFormatWithoutFlags || TakeFlags(*in, vnode)) && in->empty();
   if (good) out = std::move(vnode);
   return good;
 }
 
 bool DecodeActors(std::string_view key, std::string_view bytes, ActorTable& out) {
+  if (FormatOf(bytes) != kActorsFormat) return false;
   auto in = Unseal(key, bytes);
   ActorTable actors;
   const bool good = in && ActorTable::TakeFrom(*in, actors) && in->empty();

@@ -1,9 +1,10 @@
 // The stored forms of a vnode and of its actor table, each sealed with a checksum seeded with the
 // key it is stored under.
 //
-//   vnode:  u8 format, u64 actor, varint counter, actor table, received dots,
-//           varint number of flushed actors, of each: u64 id, varint number, u32 checksum
-//   actors: u8 format, actor table, u32 checksum
+//   vnode:  u8 format 2, u64 actor, varint counter, actor table, received dots,
+//           varint number of flushed actors, of each: u64 id, varint number,
+//           u8 flags (1 rebuilding; format 1 had none), u32 checksum
+//   actors: u8 format 1, actor table, u32 checksum
 //
 // The table is stored twice, with the vnode and by itself, because a partition whose table is lost
 // has no readable record left.

@@ -23,7 +23,8 @@ constexpr std::string_view kVnodePrefix = "vnode";
 constexpr uint64_t kMostJournalBytes = 1 << 20;
 
 constexpr uint64_t kOwnBit = 1 << 15;
-static_assert(kPartitions <= kOwnBit);
+constexpr uint64_t kRebuildingBit = 1 << 14;
+static_assert(kPartitions <= kRebuildingBit);
 
 std::string KeyOf(std::string_view prefix, Partition partition) {
   std::string key(prefix);
@@ -61,7 +62,12 @@ Vnodes Vnodes::Load(storage::Engine& engine, uint64_t actor_seed,
   const std::vector<Partition> damaged = vnodes.LoadVnodes(damage);
   vnodes.LoadActors(damage);
   const bool journal_is_good = vnodes.LoadJournal();
-  for (const Partition partition : damaged) vnodes.Rotate(partition);
+  for (const Partition partition : damaged) {
+    vnodes.Rotate(partition);
+    vnodes.At(partition).period = kFirstPeriod;
+  }
+  // So that the next start does not find the same damage.
+  vnodes.vnodes_due_ = !damaged.empty() || !journal_is_good;
   if (!journal_is_good) {
     damage.emplace_back("the journal of write numbers: all partitions go on under new actors");
     vnodes.RotateAll();
@@ -128,7 +134,7 @@ bool Vnodes::Replay(std::string_view key, std::string_view bytes) {
     if (end - at < 2) return false;
     const uint64_t head = LoadBig<2>(at);
     const bool own = (head & kOwnBit) != 0;
-    const auto partition = static_cast<Partition>(head & ~kOwnBit);
+    const auto partition = static_cast<Partition>(head & ~(kOwnBit | kRebuildingBit));
     uint64_t actor_number = 0;
     uint64_t number = 0;
     at = TakeVarint(at + 2, end, actor_number);
@@ -141,6 +147,7 @@ bool Vnodes::Replay(std::string_view key, std::string_view bytes) {
     if (own) {
       held.vnode.actor = *actor;
       held.vnode.counter = number;
+      held.vnode.rebuilding = (head & kRebuildingBit) != 0;
       // Without the gaps that failed commits left: nobody has those numbers.
       held.vnode.received.RaiseBase(*actor, number);
     } else {
@@ -187,19 +194,24 @@ ActorId Vnodes::NewActor() {
 Dot Vnodes::Mint(Partition partition) {
   Vnode& vnode = At(partition).vnode;
   if (vnode.actor == ActorId{}) vnode.actor = NewActor();
-  const Dot dot{vnode.actor, ++vnode.counter};
-  Note(partition, dot, true);
-  return dot;
+  ++vnode.counter;
+  NoteOwn(partition);
+  return {vnode.actor, vnode.counter};
 }
 
 void Vnodes::Receive(Partition partition, Dot dot) {
   received_.push_back({partition, dot});
-  Note(partition, dot, false);
+  Note(partition, dot, 0);
 }
 
-void Vnodes::Note(Partition partition, Dot dot, bool own) {
+void Vnodes::NoteOwn(Partition partition) {
+  const Vnode& vnode = At(partition).vnode;
+  Note(partition, {vnode.actor, vnode.counter}, kOwnBit | (vnode.rebuilding ? kRebuildingBit : 0));
+}
+
+void Vnodes::Note(Partition partition, Dot dot, uint64_t flags) {
   char bytes[2 + 2 * kMaxVarintBytes];
-  StoreBig<2>(partition | (own ? kOwnBit : 0), bytes);
+  StoreBig<2>(partition | flags, bytes);
   Held& held = At(partition);
   char* end = PutVarint(held.vnode.actors.NumberOf(dot.actor), bytes + 2);
   end = PutVarint(dot.number, end);
@@ -211,22 +223,53 @@ void Vnodes::Note(Partition partition, Dot dot, bool own) {
 void Vnodes::Rotate(Partition partition) {
   Vnode& vnode = At(partition).vnode;
   if (vnode.counter > 0) vnode.received.RaiseBase(vnode.actor, vnode.counter);
-  vnode.actor = ActorId{};
+  vnode.actor = NewActor();
   vnode.counter = 0;
+  vnode.rebuilding = true;
+  Restate(partition);
 }
 
 void Vnodes::RotateAll() {
-  for (Partition partition = 0; partition < kPartitions; ++partition) {
-    if (held_[partition] != nullptr) Rotate(partition);
+  for (Partition partition = 0; partition < kPartitions; ++partition) Rotate(partition);
+}
+
+void Vnodes::MarkComplete(Partition partition) {
+  if (!IsRebuilding(partition)) return;
+  At(partition).vnode.rebuilding = false;
+  Restate(partition);
+}
+
+void Vnodes::MarkAllComplete() {
+  for (Partition partition = 0; partition < kPartitions; ++partition) MarkComplete(partition);
+}
+
+ActorId Vnodes::ActorOf(Partition partition) {
+  Vnode& vnode = At(partition).vnode;
+  if (vnode.actor == ActorId{}) {
+    vnode.actor = NewActor();
+    Restate(partition);
   }
+  return vnode.actor;
+}
+
+bool Vnodes::IsBehind(Partition partition, Dot dot) const {
+  const Held* const held = held_[partition].get();
+  return held != nullptr && dot.actor == held->vnode.actor && dot.number > held->vnode.counter;
+}
+
+bool Vnodes::IsBehind(Partition partition, const Context& context) const {
+  const Held* const held = held_[partition].get();
+  return held != nullptr && context.Highest(held->vnode.actor) > held->vnode.counter;
 }
 
 // ---- its end
 
 void Vnodes::Stage() {
+  // Behind the turn's writes, since the last word on a vnode holds.
+  for (const Partition partition : restated_) NoteOwn(partition);
   StageActors();
   if (entry_.empty()) return;
-  if (journal_bytes_ + entry_.size() > kMostJournalBytes) StageVnodes();
+  if (vnodes_due_ || journal_bytes_ + entry_.size() > kMostJournalBytes) StageVnodes();
   const std::string key = EntryKey(next_entry_);
   char checksum[kChecksumBytes];
   StoreLittle<kChecksumBytes>(RecordChecksum(key, entry_), checksum);
@@ -258,7 +301,9 @@ void Vnodes::StageVnodes() {
 
 void Vnodes::Settle(bool committed) {
   if (committed) {
+    restated_.clear();  // after a failure they are noted with the next commit
     if (vnodes_staged_) {
+      vnodes_due_ = false;
       journal_bytes_ = 0;
       ++period_;
     }

@@ -7,8 +7,10 @@
 //
 //   "vnode" u16 partition    vnode_codec.h
 //   "actors" u16 partition   vnode_codec.h
-//   "dots" u64 number        of each write: u16 partition (top bit: by the vnode itself), varint
-//                            actor number, varint number; u32 checksum seeded with the key
+//   "dots" u64 number        of each write: u16 partition (top bit: by the vnode itself; the next:
+//                            which rebuilds), varint actor number, varint number; u32 checksum
+//                            seeded with the key. Of an own one the vnode is known as it was then:
+//                            so a change without a write is noted as its last write once more.
 #pragma once
 
 #include <array>
@@ -32,10 +34,24 @@ class Vnodes {
   static Vnodes Load(storage::Engine& engine, uint64_t actor_seed,
                      std::vector<std::string>& damage);
 
-  // A new incarnation: when committed writes may have been lost, their dots must not be given
-  // again.
+  // A new incarnation, which rebuilds: when committed writes may have been lost, their dots must
+  // not be given again. It holds from here on, and is stored with the next commit that succeeds.
   void Rotate(Partition partition);
+  // Those that never wrote too: what was lost may be all that they had.
   void RotateAll();
+  // It has all that it ever acknowledged.
+  void MarkComplete(Partition partition);
+  void MarkAllComplete();
+  bool IsRebuilding(Partition partition) const {
+    return held_[partition] != nullptr && held_[partition]->vnode.rebuilding;
+  }
+  // The present incarnation; of a vnode that had none yet a new one.
+  ActorId ActorOf(Partition partition);
+  // Whether the dot is one that the present incarnation is still to give. Somebody else knows it:
+  // then this replica's data went back in time.
+  bool IsBehind(Partition partition, Dot dot) const;
+  // The same of any dot that the context covers.
+  bool IsBehind(Partition partition, const Context& context) const;
 
   const Vnode& Of(Partition partition);
   // For whoever reads records, or writes one and adds actors: then NoteActors comes after.
@@ -71,7 +87,9 @@ class Vnodes {
 
   Held& At(Partition partition);
   ActorId NewActor();
-  void Note(Partition partition, Dot dot, bool own);
+  void Restate(Partition partition) { restated_.push_back(partition); }
+  void Note(Partition partition, Dot dot, uint64_t flags);
+  void NoteOwn(Partition partition);
   void StageActors();
   void StageVnodes();
   void LoadActors(std::vector<std::string>& damage);
@@ -82,13 +100,15 @@ class Vnodes {
   storage::Engine* engine_;
   uint64_t actor_state_;
   std::array<std::unique_ptr<Held>, kPartitions> held_;  // nullptr: never written here
-  std::vector<Partition> grown_;    // whose tables have actors that are not stored; may repeat
-  std::vector<Received> received_;  // of the turn
-  std::string entry_;               // of the turn
+  std::vector<Partition> restated_;  // changed without a write, and not stored; may repeat
+  std::vector<Partition> grown_;     // whose tables have actors that are not stored; may repeat
+  std::vector<Received> received_;   // of the turn
+  std::string entry_;                // of the turn
   std::string scratch_;
   uint64_t next_entry_ = 0;
   uint64_t journal_bytes_ = 0;
   uint64_t period_ = kFirstPeriod;  // grows when the vnodes take the journal's place
+  bool vnodes_due_ = false;         // in the next commit, however short the journal is
   bool vnodes_staged_ = false;
 };
 

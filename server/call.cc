@@ -69,7 +69,9 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
   const size_t begin = session.output.size();
   const int64_t started_us = stopwatch_read_us_;
   const size_t late = session.late.size();
-  if (command.parse != nullptr) {
+  if (gateway_ != nullptr && IsCoordinated(command)) {
+    CallInCluster(session, command, args, now);
+  } else if (command.parse != nullptr) {
     CallOperation(session, command, args, now);
   } else {
     CommandContext context{*this, session, command, args, now, session.writer()};
@@ -88,7 +90,6 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
 }
 
 void Server::CallOperation(Session& session, const Command& command, Args args, Now now) {
-  if (gateway_ != nullptr) return CallInCluster(session, command, args, now);
   KeyIndexesOf(command, args.size(), key_indexes_);
   request_.keys.clear();
   for (size_t index : key_indexes_) request_.keys.push_back({session.database, args[index]});

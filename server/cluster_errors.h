@@ -23,6 +23,8 @@ inline constexpr std::string_view kCoordinatorLost =
     "CLUSTERDOWN the node that serves this key was lost before it answered; nothing was changed";
 inline constexpr std::string_view kWriteOfLostCoordinator =
     "UNCERTAIN acked=0 need=1 the node that serves this key was lost before it answered";
+inline constexpr std::string_view kNothingWritten =
+    "ERR the context names what was never written here; get a new one with DYN.GET";
 inline constexpr std::string_view kNotForwardable =
     "ERR another node passed on what this one cannot run; are all of the same version?";
 

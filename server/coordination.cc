@@ -6,8 +6,8 @@
 #include "cluster/frame.h"
 #include "cluster/shown_value.h"
 #include "server/cluster_errors.h"
-#include "server/config_text.h"
-#include "server/errors.h"
+#include "server/damaged_record.h"
+#include "server/handlers.h"
 
 namespace cartwheel::server {
 namespace {
@@ -22,6 +22,11 @@ bool CountsLocally(const Operation& operation) {
   return std::holds_alternative<IncrByOp>(operation);
 }
 
+std::string DescribeRefused(const std::variant<WriteOutcome, cluster::Node::Busy>& refusal) {
+  const auto* const outcome = std::get_if<WriteOutcome>(&refusal);
+  return outcome == nullptr ? std::string(kTooManyRequests) : DescribeFailedWrite(*outcome);
+}
+
 size_t BytesOf(Args args) {
   size_t bytes = 0;
   for (const std::string_view arg : args) bytes += arg.size();
@@ -29,6 +34,11 @@ size_t BytesOf(Args args) {
 }
 
 }  // namespace
+
+bool IsCoordinated(const Command& command) {
+  return command.parse != nullptr || command.handler == DynGet || command.handler == DynSet ||
+         command.handler == DynDel;
+}
 
 // ---- beginning
 
@@ -39,8 +49,7 @@ CallId Coordination::Begin(const Command& command, Args args, const Terms& terms
   if (seen != nullptr) call.seen = std::make_unique<cluster::Seen>(*seen);
   if (BytesOf(args) > kMaxReplicatedBytes) {
     Fail(call, kTooLongToReplicate);
-  } else if (Parse(call)) {
-    call.access = AccessOf(call.request.operation);
+  } else if (Parse(call, now)) {
     if (call.access == Access::kBlindWrite || CountsLocally(call.request.operation)) {
       BeginWrites(call, now);
     } else {
@@ -60,14 +69,31 @@ Coordination::Call& Coordination::Add(const Command& command, Args args, const T
   return *calls_.emplace(call->id, std::move(call)).first->second;
 }
 
-bool Coordination::Parse(Call& call) {
+bool Coordination::Parse(Call& call, cluster::Time now) {
   KeyIndexesOf(*call.command, call.args.size(), key_indexes_);
   for (const size_t index : key_indexes_) {
     call.request.keys.push_back({call.terms.database, call.args[index]});
   }
+  if (call.command->parse == nullptr) return ParseDynCall(call, now);
   const auto parsed = call.command->parse(call.args, call.terms.parse, call.request);
-  if (!parsed) Fail(call, parsed.error());
-  return parsed.has_value();
+  if (!parsed) {
+    Fail(call, parsed.error());
+    return false;
+  }
+  call.access = AccessOf(call.request.operation);
+  return true;
+}
+
+bool Coordination::ParseDynCall(Call& call, cluster::Time now) {
+  auto parsed = ParseDyn(call.command->name, call.args, TermsOf(call, now));
+  if (!parsed) {
+    statistics_.CountDynRefusal(parsed.error());
+    Fail(call, parsed.error());
+    return false;
+  }
+  call.dyn = *std::move(parsed);
+  call.access = AccessOf(*call.dyn);
+  return true;
 }
 
 bool Coordination::LastWasUpdate() const {
@@ -119,6 +145,7 @@ void Coordination::OnReadsDone(Call& call, cluster::Time now) {
     if (ReadOwnValues(call, now)) BeginWrites(call, now);
     return;
   }
+  if (call.dyn) return FinishDynRead(call, now);
   FillValues(call, now);
   for (const auto& value : values_) {
     ++(value ? statistics_.keyspace_hits : statistics_.keyspace_misses);
@@ -159,16 +186,13 @@ bool Coordination::ReadOwnValues(Call& call, cluster::Time now) {
 
 // Reads this node's replica, decides and writes, in one step.
 void Coordination::BeginWrites(Call& call, cluster::Time now) {
+  if (call.dyn) return WriteDyn(call, now);
   values_.clear();
   if (call.access != Access::kBlindWrite) {
     for (const cluster::KeyRef& ref : call.request.keys) {
       const auto value = store_.Read(ref, now.unix_ms);
       if (!value) {
-        return Fail(call, std::string(kDamagedRecord)
-                              .append(cluster::Describe(value.error()))
-                              .append(" (key ")
-                              .append(QuoteWord(ref.key.substr(0, 128)))
-                              .append(")"));
+        return Fail(call, DamagedRecord(ref, value.error()));
       }
       values_.push_back(*value);
     }
@@ -204,8 +228,7 @@ bool Coordination::BeginQuorums(Call& call, cluster::Time now,
       continue;
     }
     for (const cluster::RequestId id : ids) node_.Abandon(id);
-    const auto* const refused = std::get_if<WriteOutcome>(&begun.error());
-    Fail(call, refused == nullptr ? std::string(kTooManyRequests) : DescribeFailedWrite(*refused));
+    Fail(call, DescribeRefused(begun.error()));
     return false;
   }
   return true;
@@ -249,6 +272,56 @@ bool Coordination::Write(const Call& call, size_t key, cluster::Time now) {
 const cluster::Seen* Coordination::SeenBy(const Call& call, size_t key) const {
   if (call.terms.session != nullptr) return call.terms.session->Find(call.request.keys[key]);
   return call.request.keys.size() == 1 ? call.seen.get() : nullptr;
+}
+
+// ---- commands that know of siblings
+
+DynTerms Coordination::TermsOf(const Call& call, cluster::Time now) const {
+  return {.ref = call.request.keys[0],
+          .token_key = token_key_,
+          .now_ms = now.unix_ms,
+          .max_string_bytes = call.terms.parse.max_string_bytes};
+}
+
+void Coordination::FinishDynRead(Call& call, cluster::Time now) {
+  resp::ReplyWriter reply(call.reply, call.terms.protocol);
+  const size_t shown =
+      ReplyDyn(*call.dyn, call.merged[0].get(), std::nullopt, TermsOf(call, now), reply);
+  ++(shown == 0 ? statistics_.keyspace_misses : statistics_.keyspace_hits);
+  if (shown > 0) statistics_.CountSiblings(shown);
+  Finish(call);
+}
+
+void Coordination::WriteDyn(Call& call, cluster::Time now) {
+  const DynTerms terms = TermsOf(call, now);
+  auto own = store_.ReadContainer(terms.ref);
+  if (!own) return Fail(call, DamagedRecord(terms.ref, own.error()));
+  const auto write = DecideDyn(*call.dyn, **own, terms);
+  if (!write) {
+    statistics_.CountDynRefusal(write.error());
+    return Fail(call, write.error());
+  }
+  resp::ReplyWriter reply(call.reply, call.terms.protocol);
+  if (!*write) {
+    ReplyDyn(*call.dyn, **own, std::nullopt, terms, reply);
+    return Finish(call);
+  }
+  const auto begun = node_.BeginWrite(terms.ref, call.terms.levels, now);
+  if (!begun) return Fail(call, DescribeRefused(begun.error()));
+  if (store_.Write(terms.ref, (*write)->change, now.unix_ms, server::SeenBy(*call.dyn))) {
+    watches_.Touch(terms.ref);
+  }
+  uncommitted_ = true;
+  const cluster::DotList dots = store_.minted();
+  own = store_.ReadContainer(terms.ref);
+  if (!own || dots.empty()) {
+    node_.Abandon(*begun);
+    return Fail(call, kNothingWritten);
+  }
+  ReplyDyn(*call.dyn, **own, dots.back(), terms, reply);
+  node_.Written(*begun, dots, now);
+  parts_.emplace(*begun, Part{call.id, 0});
+  ++call.waiting;
 }
 
 void Coordination::OnWrite(Call& call, size_t key, const cluster::Node::WriteDone& done,

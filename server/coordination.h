@@ -22,12 +22,16 @@
 #include "cluster/session_context.h"
 #include "resp/reply_writer.h"
 #include "server/command.h"
+#include "server/ops/dyn.h"
 #include "server/statistics.h"
 #include "server/watch_table.h"
 
 namespace cartwheel::server {
 
 using CallId = uint64_t;
+
+// Whether nodes of a cluster run it together: operations on keys, and those that know of siblings.
+bool IsCoordinated(const Command& command);
 
 class Coordination {
  public:
@@ -51,8 +55,12 @@ class Coordination {
 
   // All outlive it.
   Coordination(cluster::Node& node, cluster::LocalStore& store, WatchTable& watches,
-               Statistics& statistics)
-      : node_(node), store_(store), watches_(watches), statistics_(statistics) {}
+               Statistics& statistics, const cluster::TokenKey& token_key)
+      : node_(node),
+        store_(store),
+        watches_(watches),
+        statistics_(statistics),
+        token_key_(token_key) {}
 
   // Begins the operation of a command whose arity fits. An ill-formed one is finished at once.
   // `seen`: by a client of another gateway, instead of terms.session; nullptr: one of this node's.
@@ -81,6 +89,7 @@ class Coordination {
     std::vector<std::string> owned;
     std::vector<std::string_view> args;  // views into `owned`
     OperationRequest request;            // borrows from `args`
+    std::optional<DynOperation> dyn;     // instead of request.operation
     Access access = Access::kRead;
     size_t waiting = 0;                           // requests of the node
     std::vector<cluster::OwnedContainer> merged;  // by key, of reads
@@ -96,11 +105,15 @@ class Coordination {
   };
 
   Call& Add(const Command& command, Args args, const Terms& terms);
-  bool Parse(Call& call);
+  bool Parse(Call& call, cluster::Time now);
+  bool ParseDynCall(Call& call, cluster::Time now);
   void BeginReads(Call& call, cluster::Time now);
   void BeginWrites(Call& call, cluster::Time now);
   bool ReadOwnValues(Call& call, cluster::Time now);
   void Apply(Call& call, cluster::Time now);
+  void WriteDyn(Call& call, cluster::Time now);
+  void FinishDynRead(Call& call, cluster::Time now);
+  DynTerms TermsOf(const Call& call, cluster::Time now) const;
   void WriteChanges(Call& call, cluster::Time now);
   bool BeginQuorums(Call& call, cluster::Time now, std::vector<cluster::RequestId>& ids);
   void OnRead(Call& call, size_t key, const cluster::Node::ReadDone& done, cluster::Time now);
@@ -117,6 +130,7 @@ class Coordination {
   cluster::LocalStore& store_;
   WatchTable& watches_;
   Statistics& statistics_;
+  const cluster::TokenKey token_key_;
   std::map<CallId, std::unique_ptr<Call>> calls_;
   std::map<cluster::RequestId, Part> parts_;
   std::vector<Finished> finished_;

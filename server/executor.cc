@@ -2,21 +2,11 @@
 
 #include <string>
 
-#include "server/config_text.h"
+#include "server/damaged_record.h"
 #include "server/errors.h"
 
 namespace cartwheel::server {
 namespace {
-
-constexpr size_t kShownOfKey = 128;
-
-std::string DamagedRecord(const cluster::KeyRef& ref, cluster::ContainerFault fault) {
-  return std::string(kDamagedRecord)
-      .append(cluster::Describe(fault))
-      .append(" (key ")
-      .append(QuoteWord(ref.key.substr(0, kShownOfKey)))
-      .append(")");
-}
 
 // Whether the change takes the place of every value that is there.
 bool Supersedes(const cluster::Change& change) {

@@ -30,6 +30,10 @@ std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
 
 }  // namespace
 
+cluster::Ownership OwnershipOf(const ClusterOptions& options) {
+  return cluster::OwnershipOf(RingOf(options), options.self);
+}
+
 ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce) {
   ClusterOptions options;
   options.self = config.self;
@@ -49,11 +53,12 @@ cluster::Time TimeOf(Now now) {
 }
 
 Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& statistics,
-                 const ClusterOptions& options, const ParseContext& parse)
+                 const ClusterOptions& options, const ParseContext& parse,
+                 const cluster::TokenKey& token_key)
     : options_(options),
       parse_(parse),
       node_(store, RingOf(options), NodeOptions(options)),
-      coordination_(node_, store, watches, statistics) {}
+      coordination_(node_, store, watches, statistics, token_key) {}
 
 // ---- a client's operation
 
@@ -164,7 +169,7 @@ void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, N
   const Origin origin = ForPeer{from, message.sequence};
   const Args args(message.arguments.data(), message.arguments.size());
   const Command* const command = args.empty() ? nullptr : FindCommand(args[0]);
-  if (command == nullptr || command->parse == nullptr || !ArityMatches(*command, args.size()) ||
+  if (command == nullptr || !IsCoordinated(*command) || !ArityMatches(*command, args.size()) ||
       !Validate(message.levels) || message.database >= cluster::kMaxDatabases) {
     return Deliver(origin, ErrorReply(kNotForwardable, protocol), false);
   }

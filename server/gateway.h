@@ -32,6 +32,8 @@ struct ClusterOptions {
   int64_t deadline_us = 1'000'000;
 };
 
+// What the store has to know of it when it is opened.
+cluster::Ownership OwnershipOf(const ClusterOptions& options);
 ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce);
 
 class Gateway {
@@ -47,8 +49,10 @@ class Gateway {
     bool uncommitted = false;  // it depends on what this turn commits
   };
 
+  // `token_key` is kept by reference to its secret.
   Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& statistics,
-          const ClusterOptions& options, const ParseContext& parse);
+          const ClusterOptions& options, const ParseContext& parse,
+          const cluster::TokenKey& token_key);
 
   // Begins an operation for a client. True: it is an update, whose session's next request must wait
   // for its reply.

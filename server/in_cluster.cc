@@ -20,7 +20,7 @@ void Server::CallInCluster(Session& session, const Command& command, Args args, 
   session.late.push_back({.slot = slot, .silent = session.silent(), .bytes = {}});
   const Coordination::Terms terms{.database = session.database,
                                   .protocol = session.protocol,
-                                  .levels = options_.cluster->levels,
+                                  .levels = session.command_levels.value_or(session.levels),
                                   .parse = {.databases = options_.config.databases,
                                             .max_string_bytes = options_.config.proto_max_bulk_len},
                                   .session = &session.seen};

@@ -106,6 +106,9 @@ void LogStart(const CommandLine& command_line, Server& server) {
 
 storage::Result<cluster::Identity> OpenIdentity(const Config& config, storage::Engine& engine) {
   if (!config.cluster_secret.empty()) return cluster::DeriveIdentity(config.cluster_secret);
+  // Members honour each other's tokens, so those of a cluster without a secret are as good as its
+  // name: proof against mistakes, not against malice.
+  if (!config.cluster_nodes.empty()) return cluster::DeriveIdentity("name " + config.cluster_name);
   auto identity = cluster::LoadIdentity(engine, NewIdentityBytes());
   if (!identity) return identity;
   // Serving matters more: without it the tokens given out now are refused after a restart, no more.
@@ -131,14 +134,18 @@ int Serve(CommandLine command_line) {
   if (!engine) return Fail(engine.error().message);
   const auto identity = OpenIdentity(config, **engine);
   if (!identity) return Fail(identity.error().message);
-  auto store = cluster::LocalStore::Open(
-      **engine, {.actor_seed = NewSeed(),
-                 .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0});
-  if (!store) return Fail(store.error().message);
-  for (const std::string& line : store->damage()) LogWarning("damaged: " + line);
   const uint64_t boot_nonce = NewSeed();
   std::optional<ClusterOptions> cluster_options;
   if (!cluster_config->alone()) cluster_options = OptionsOf(*cluster_config, boot_nonce);
+  auto store = cluster::LocalStore::Open(
+      **engine,
+      {.actor_seed = NewSeed(),
+       .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0,
+       .boot_id = config.memory_only() ? "" : BootId(),
+       .always_durable = config.appendfsync == storage::Durability::kAlways,
+       .ownership = cluster_options ? OwnershipOf(*cluster_options) : cluster::Ownership{}});
+  if (!store) return Fail(store.error().message);
+  for (const std::string& line : store->damage()) LogWarning("damaged: " + line);
   Server server({.config = config,
                  .run_id = NewRunId(),
                  .executable = ExecutablePath(),
@@ -158,6 +165,9 @@ int Serve(CommandLine command_line) {
   PidFile pid_file(config.pidfile);
   LogStart(command_line, server);
   loop.Run();
+  if (auto ended = server.store().MarkEnd(); !ended) {
+    LogWarning("the end could not be noted in the store: " + ended.error().message);
+  }
   LogNotice("bye");
   return 0;
 }

@@ -44,14 +44,16 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
   gateway_ = std::make_unique<Gateway>(
       store_, watches_, statistics_, *options_.cluster,
       ParseContext{.databases = options_.config.databases,
-                   .max_string_bytes = options_.config.proto_max_bulk_len});
-  store_.SetOwnership(gateway_->node().OwnershipOf());
+                   .max_string_bytes = options_.config.proto_max_bulk_len},
+      options_.identity.token_key());
+  store_.SetOwnership(cluster::OwnershipOf(gateway_->node().ring(), options_.cluster->self));
 }
 
 Session& Server::Connect(Peer peer, Now now) {
   const SessionId id = next_client_id_++;
   Session& session = *(sessions_[id] = std::make_unique<Session>(id, std::move(peer), now));
   session.authenticated = options_.config.requirepass.empty();
+  session.levels = default_levels();
   std::string_view refusal;
   if (sessions_.size() > static_cast<size_t>(options_.config.maxclients)) {
     refusal = "ERR max number of clients reached";

@@ -82,7 +82,6 @@ class Server {
   // SIGTERM and SIGINT.
   void RequestShutdown(std::string_view why);
 
-
   // --- The end of a turn
   // -------------------------------------------------------------------------------------
 
@@ -108,6 +107,10 @@ class Server {
   cluster::LocalStore& store() { return store_; }
   Executor& executor() { return executor_; }
   PubSub& pub_sub() { return pub_sub_; }
+  // Of a session that has asked for nothing else.
+  cluster::Levels default_levels() const {
+    return options_.cluster ? options_.cluster->levels : cluster::Levels{};
+  }
   // nullptr: no cluster.
   Gateway* gateway() { return gateway_.get(); }
   WatchTable& watches() { return watches_; }
@@ -274,9 +277,9 @@ class Server {
   bool shutdown_requested_ = false;
   // Where one command ended the next one begins: a reading of the clock each, not two.
   int64_t stopwatch_read_us_ = 0;
-  OperationRequest request_;                            // scratch, reused
-  std::vector<size_t> key_indexes_;                     // scratch, reused
-  std::vector<std::string_view> keys_ahead_;            // scratch, reused
+  OperationRequest request_;                  // scratch, reused
+  std::vector<size_t> key_indexes_;           // scratch, reused
+  std::vector<std::string_view> keys_ahead_;  // scratch, reused
   Rate ops_rate_;
   Rate input_rate_;
   Rate output_rate_;

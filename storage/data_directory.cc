@@ -17,7 +17,7 @@ namespace cartwheel::storage {
 namespace {
 
 constexpr std::string_view kFormatWord = "cartwheel-format ";
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
 
 std::unexpected<Error> Fail(Error::Kind kind, std::string message) {
   return std::unexpected(Error{kind, std::move(message)});
@@ -143,6 +143,7 @@ Result<void> DataDirectory::InspectFormat() {
   const Result<uint32_t> format = CheckFormat(format_file(), *text);
   if (!format) return std::unexpected(format.error());
   outdated_ = *format < kFormat;
+  format_ = *format;
   if (Exists(data_file())) return {};
   return Fail(Error::Kind::kCorrupt, data_file() +
                                          ": missing; restore it from a backup, or "

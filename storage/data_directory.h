@@ -1,14 +1,16 @@
 // The directory of a store: who holds it, and which format its files have.
 //
-// Format 1 was LMDB alone; format 2 has the log beside it.
+// Format 1 was LMDB alone; format 2 has the log beside it; format 3 has the keyspace of hints, and
+// vnodes that say whether they rebuild.
 //
 // cartwheel.lock carries an flock and the holder's pid; cartwheel.format one line of text. A new
 // store is made under the name cartwheel.creating and sealed by renaming that file to
 // cartwheel.format: until then a later start begins afresh, from then on a missing data file is
-// damage. A store of the format before is sealed anew before there is a log, so that versions that
-// know of none refuse it.
+// damage. A store of an earlier format is sealed anew before anything is written that versions of
+// that format do not know, so that they refuse it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "storage/engine.h"
@@ -26,8 +28,10 @@ class DataDirectory {
 
   // Holds no store yet: the caller makes the data file, durably, then seals.
   bool fresh() const { return fresh_; }
-  // Holds no store yet, or one of the format before, which Seal makes one of the present format.
+  // Holds no store yet, or one of an earlier format, which Seal makes one of the present format.
   bool NeedsSeal() const { return fresh_ || outdated_; }
+  // Of the store as it was found; 0: there was none.
+  uint32_t format() const { return format_; }
   Result<void> Seal();
 
   const std::string& path() const { return path_; }
@@ -49,6 +53,7 @@ class DataDirectory {
   UniqueFd lock_;
   bool fresh_ = false;
   bool outdated_ = false;
+  uint32_t format_ = 0;
 };
 
 }  // namespace cartwheel::storage

@@ -151,6 +151,11 @@ Result<void> DurableEngine::Commit() {
   return committed;
 }
 
+Result<void> DurableEngine::Sync() {
+  if (final_) return std::unexpected(*final_);
+  return SyncNow();
+}
+
 Result<void> DurableEngine::CommitBatch() {
   if (failed_read_) {
     failed_read_->of_read = true;

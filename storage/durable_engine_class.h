@@ -46,6 +46,7 @@ class DurableEngine : public Engine {
   void Delete(Keyspace keyspace, std::string_view key) override;
   void DeleteRange(Keyspace keyspace, std::string_view begin, std::string_view end) override;
   Result<void> Commit() override;
+  Result<void> Sync() override;
   std::unique_ptr<Reader> NewSnapshot() override;
 
   void Tick(int64_t unix_ms, int64_t monotonic_ms) override;

@@ -22,8 +22,9 @@ enum class Keyspace : uint8_t {
   kData,    // records by store key
   kExpiry,  // (expiry time, store key) of every record that expires
   kMeta,    // counts, identity
+  kHints,   // copies that other nodes are owed, by node and store key
 };
-inline constexpr size_t kKeyspaceCount = 3;
+inline constexpr size_t kKeyspaceCount = 4;
 
 struct Error {
   enum class Kind : uint8_t {
@@ -142,6 +143,8 @@ class Engine : public Reader {
   // Makes the batch durable. On an error the batch is gone and the store stands at the last
   // successful commit. An empty batch costs nothing, and still reports a failed read of this turn.
   virtual Result<void> Commit() = 0;
+  // Waits until everything committed would survive a power loss, whatever the durability.
+  virtual Result<void> Sync() { return {}; }
 
   // The last committed state, unmoved by later commits. Must not outlive the engine.
   virtual std::unique_ptr<Reader> NewSnapshot() = 0;

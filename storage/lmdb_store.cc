@@ -75,19 +75,20 @@ Result<void> LmdbStore::OpenEnv(const LmdbOptions& options, uint64_t map_bytes) 
   return {};
 }
 
-// A store of the format before has no database for the log position yet.
+// A store of an earlier format lacks the databases that came since.
 Result<void> LmdbStore::OpenKeyspaces() {
   const bool create = directory_.NeedsSeal();
   MDB_txn* begun = nullptr;
   int code = mdb_txn_begin(env(), nullptr, create ? 0 : unsigned{MDB_RDONLY}, &begun);
   if (code != 0) return std::unexpected(LmdbError(code, data_file_));
   LmdbTxn txn(begun);
-  const unsigned flags = directory_.fresh() ? MDB_CREATE : 0;
+  const uint32_t format = directory_.format();
   for (size_t i = 0; i < kKeyspaceCount && code == 0; ++i) {
-    code = mdb_dbi_open(txn.get(), kKeyspaceNames[i], flags, &dbis_[i]);
+    const uint32_t since = static_cast<Keyspace>(i) == Keyspace::kHints ? 3 : 1;
+    code = mdb_dbi_open(txn.get(), kKeyspaceNames[i], format < since ? MDB_CREATE : 0, &dbis_[i]);
   }
   if (code == 0) {
-    code = mdb_dbi_open(txn.get(), kLogName, create ? MDB_CREATE : 0, &log_dbi_);
+    code = mdb_dbi_open(txn.get(), kLogName, format < 2 ? MDB_CREATE : 0, &log_dbi_);
   }
   if (code == 0) code = ReadCovered(txn.get());
   if (code == 0) code = mdb_txn_commit(txn.release());

@@ -163,7 +163,7 @@ void Reset(CommandContext& context) {
   session.name.clear();
   session.protocol = resp::Protocol::kResp2;
   session.database = 0;
-  session.levels = {};
+  session.levels = context.server.default_levels();
   session.authenticated = context.server.config().requirepass.empty();
   session.no_touch = false;
   // A RESET behind CLIENT REPLY SKIP is the one that is skipped.

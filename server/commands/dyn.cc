@@ -1,7 +1,8 @@
-// DYN.GET, DYN.SET and DYN.DEL on a node without peers; in a cluster they are coordinated like other
-// operations.
-#include "server/handlers.h"
+// DYN.GET, DYN.SET and DYN.DEL on a node without peers; in a cluster they are coordinated like
+// other operations.
 #include "server/ops/dyn.h"
+
+#include "server/handlers.h"
 #include "server/server.h"
 
 namespace cartwheel::server {
@@ -49,8 +50,14 @@ void Run(CommandContext& context) {
 
 }  // namespace
 
-void DynGet(CommandContext& context) { Run(context); }
-void DynSet(CommandContext& context) { Run(context); }
-void DynDel(CommandContext& context) { Run(context); }
+void DynGet(CommandContext& context) {
+  Run(context);
+}
+void DynSet(CommandContext& context) {
+  Run(context);
+}
+void DynDel(CommandContext& context) {
+  Run(context);
+}
 
 }  // namespace cartwheel::server

@@ -149,7 +149,7 @@ void DynQuorum(CommandContext& context) {
   const auto request = ParseQuorumRequest(context.args, session.levels);
   if (!request) return context.reply.Error(request.error());
   if (!request->reset && !request->given) return ReplyLevels(context.reply, session.levels);
-  session.levels = request->reset ? cluster::Levels{} : request->levels;
+  session.levels = request->reset ? context.server.default_levels() : request->levels;
   context.reply.Ok();
 }
 

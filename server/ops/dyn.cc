@@ -97,9 +97,9 @@ std::optional<std::string> TooManySiblings(const cluster::Container& container,
   const bool too_many = after.values > cluster::kMaxSiblings && after.values >= before;
   const bool too_large = after.values > 1 && after.bytes + kRecordRoom > max_string_bytes;
   if (!too_many && !too_large) return std::nullopt;
-  const std::string what =
-      too_many ? std::to_string(before) + " concurrent values"
-               : "concurrent values that together would exceed proto-max-bulk-len";
+  const std::string what = too_many
+                               ? std::to_string(before) + " concurrent values"
+                               : "concurrent values that together would exceed proto-max-bulk-len";
   return "SIBLINGSLIMIT the key has " + what +
          "; read them with DYN.GET and write one value with its CONTEXT";
 }

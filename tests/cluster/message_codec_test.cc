@@ -193,7 +193,7 @@ TEST(MessageCodec, FieldsOutOfRangeAreRefused) {
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{}, 1}}}));
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, 0}}}));
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, kMaxDotNumber + 1}}}));
-  EXPECT_TRUE(refused(ReplicateReply{.refusal = Refusal{6}}));
+  EXPECT_TRUE(refused(ReplicateReply{.refusal = Refusal{7}}));
   EXPECT_FALSE(refused(Forward{.session = {}, .arguments = {"GET"}}));
   EXPECT_TRUE(refused(Forward{.session = {}, .arguments = {}}));
   EXPECT_TRUE(refused(Forward{.resp = 1, .session = {}, .arguments = {"GET"}}));

@@ -7,6 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/encoding.h"
+#include "cluster/record_checksum.h"
+#include "cluster/vnode_codec.h"
 #include "storage/faulty_engine.h"
 #include "storage/memory_engine.h"
 
@@ -194,6 +197,110 @@ TEST_F(VnodesTest, NewActorsDifferBetweenPartitionsStartsAndIncarnations) {
     vnodes.RotateAll();
     EXPECT_TRUE(actors.insert(vnodes.Mint(0).actor).second);
   }
+}
+
+TEST_F(VnodesTest, ARotationOutlivesARestartWithoutAnyWrite) {
+  Dot before;
+  ActorId rotated{};
+  {
+    Vnodes vnodes = Load(1);
+    vnodes.Mint(5);
+    before = vnodes.Mint(5);
+    vnodes.Rotate(5);
+    rotated = vnodes.ActorOf(5);
+    ASSERT_TRUE(Commit(vnodes));
+  }
+  Vnodes vnodes = Load(2);
+  EXPECT_TRUE(vnodes.IsRebuilding(5));
+  EXPECT_EQ(vnodes.Of(5).received.BaseOf(before.actor), 2);
+  EXPECT_EQ(vnodes.Mint(5), (Dot{rotated, 1}));
+}
+
+TEST_F(VnodesTest, ARotationWhoseCommitFailedIsStoredWithTheNext) {
+  ActorId rotated{};
+  {
+    Vnodes vnodes = Load(1);
+    vnodes.Mint(5);
+    ASSERT_TRUE(Commit(vnodes));
+    vnodes.Rotate(5);
+    rotated = vnodes.ActorOf(5);
+    engine_.FailCommits(storage::Error::Kind::kNoSpace);
+    ASSERT_FALSE(Commit(vnodes));
+    ASSERT_TRUE(Commit(vnodes));
+  }
+  EXPECT_EQ(Load(2).ActorOf(5), rotated);
+}
+
+TEST_F(VnodesTest, RebuildingEndsForGood) {
+  {
+    Vnodes vnodes = Load(1);
+    vnodes.RotateAll();
+    EXPECT_TRUE(vnodes.IsRebuilding(7)) << "though it never wrote";
+    vnodes.MarkComplete(7);
+    ASSERT_TRUE(Commit(vnodes));
+  }
+  Vnodes vnodes = Load(2);
+  EXPECT_FALSE(vnodes.IsRebuilding(7));
+  EXPECT_TRUE(vnodes.IsRebuilding(8));
+}
+
+TEST_F(VnodesTest, WhetherItRebuildsIsStoredWithTheVnodeToo) {
+  {
+    Vnodes vnodes = Load(1);
+    vnodes.Rotate(1);
+    FillJournal(vnodes);
+  }
+  Vnodes vnodes = Load(2);
+  EXPECT_TRUE(vnodes.IsRebuilding(1));
+  EXPECT_FALSE(vnodes.IsRebuilding(0));
+}
+
+TEST_F(VnodesTest, AnActorThatWasToldIsKept) {
+  ActorId told{};
+  {
+    Vnodes vnodes = Load(1);
+    told = vnodes.ActorOf(5);
+    EXPECT_EQ(vnodes.ActorOf(5), told);
+    ASSERT_TRUE(Commit(vnodes));
+  }
+  EXPECT_EQ(Load(2).Mint(5), (Dot{told, 1}));
+}
+
+TEST_F(VnodesTest, DamageIsFoundOnceOnly) {
+  ActorId rotated{};
+  {
+    Vnodes vnodes = Load(1);
+    FillJournal(vnodes);
+  }
+  Flip(KeysOf("vnode")[0]);
+  Flip(KeysOf("dots")[0]);
+  {
+    Vnodes vnodes = Load(2);
+    EXPECT_EQ(damage_.size(), 2);
+    rotated = vnodes.ActorOf(0);
+    ASSERT_TRUE(Commit(vnodes));
+  }
+  Vnodes vnodes = Load(3);
+  EXPECT_THAT(damage_, IsEmpty());
+  EXPECT_EQ(vnodes.ActorOf(0), rotated);
+  EXPECT_TRUE(vnodes.IsRebuilding(0));
+}
+
+TEST_F(VnodesTest, AVnodeOfTheFormatBeforeIsRead) {
+  Vnode vnode;
+  vnode.actor = kPeer;
+  vnode.counter = 5;
+  std::string bytes;
+  EncodeVnode("key", vnode, bytes);
+  bytes.resize(bytes.size() - kChecksumBytes - 1);  // without the flags
+  bytes[0] = 1;
+  char checksum[kChecksumBytes];
+  StoreLittle<kChecksumBytes>(RecordChecksum("key", bytes), checksum);
+  bytes.append(checksum, kChecksumBytes);
+  Vnode read;
+  ASSERT_TRUE(DecodeVnode("key", bytes, read));
+  EXPECT_EQ(read.counter, 5);
+  EXPECT_FALSE(read.rebuilding);
 }
 
 }  // namespace

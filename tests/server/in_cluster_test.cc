@@ -98,7 +98,7 @@ TEST(InCluster, WhatANodeMissedIsHandedToItWithoutARead) {
   EXPECT_EQ(Stored(cluster, 2, "k"), "v");
   EXPECT_EQ(Stored(cluster, 2, "other"), "w");
   for (size_t node = 0; node < 3; ++node) {
-    EXPECT_TRUE(cluster.at(node).server().gateway()->node().hints().Targets().empty());
+    EXPECT_TRUE(cluster.at(node).server().gateway()->node().hints().waiting().empty());
   }
 }
 

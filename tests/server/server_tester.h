@@ -43,16 +43,18 @@ class ServerTester {
   explicit ServerTester(Config config = InMemory(),
                         std::optional<ClusterOptions> cluster = std::nullopt)
       : engine_(storage::NewMemoryEngine()),
-        server_({.config = std::move(config),
-                 .run_id = std::string(40, 'a'),
-                 .executable = "/usr/bin/cartwheel-server",
-                 .pid = 4711,
-                 .seed = 1,
-                 .cluster = std::move(cluster),
-                 .stopwatch_us = ReadStopwatch},
-                std::move(*cluster::LocalStore::Open(
-                    engine_, {.actor_seed = cluster ? static_cast<uint64_t>(cluster->self) : 0})),
-                now_) {
+        server_(
+            {.config = std::move(config),
+             .run_id = std::string(40, 'a'),
+             .executable = "/usr/bin/cartwheel-server",
+             .pid = 4711,
+             .seed = 1,
+             .cluster = std::move(cluster),
+             .stopwatch_us = ReadStopwatch},
+            std::move(*cluster::LocalStore::Open(
+                engine_, {.actor_seed = cluster ? static_cast<uint64_t>(cluster->self) : 0,
+                          .ownership = cluster ? OwnershipOf(*cluster) : cluster::Ownership{}})),
+            now_) {
     command_takes_us = 0;
   }
 

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <lmdb.h>
 
+#include "storage/lmdb_check.h"
 #include "storage_testing.h"
 
 namespace cartwheel::storage {
@@ -129,7 +130,7 @@ TEST(DataDirectory, APathThatMayNotBeWrittenIsRefused) {
 TEST(DataDirectory, ANewerFormatIsRefused) {
   const TempDirectory directory;
   MakeStore(directory / "store");
-  WriteFile(directory / "store/cartwheel.format", "cartwheel-format 3\n");
+  WriteFile(directory / "store/cartwheel.format", "cartwheel-format 4\n");
   ExpectRefused(directory / "store", Error::Kind::kNewerFormat, "cartwheel.format");
 }
 
@@ -179,13 +180,13 @@ TEST(DataDirectory, ALogWithoutItsStoreIsNotTouched) {
   ExpectRefused(directory / "store", Error::Kind::kCorrupt, "/log-");
 }
 
-// A directory as the version before the log left it.
-void MakeStoreOfFormatOne(const std::string& path) {
+// A directory as the version before the log left it, or the one before hints.
+void MakeStoreOfFormat(int format, const std::string& path) {
   ASSERT_TRUE(fs::create_directory(path));
-  WriteFile(path + "/cartwheel.format", "cartwheel-format 1\n");
+  WriteFile(path + "/cartwheel.format", "cartwheel-format " + std::to_string(format) + "\n");
   MDB_env* env = nullptr;
   ASSERT_EQ(mdb_env_create(&env), 0);
-  ASSERT_EQ(mdb_env_set_maxdbs(env, 3), 0);
+  ASSERT_EQ(mdb_env_set_maxdbs(env, 4), 0);
   ASSERT_EQ(mdb_env_open(env, path.c_str(), MDB_NOTLS, 0600), 0);
   MDB_txn* txn = nullptr;
   ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &txn), 0);
@@ -196,24 +197,45 @@ void MakeStoreOfFormatOne(const std::string& path) {
     MDB_val value{5, const_cast<char*>("value")};
     ASSERT_EQ(mdb_put(txn, dbi, &key, &value, 0), 0);
   }
+  if (format == 2) {
+    MDB_dbi dbi = 0;
+    ASSERT_EQ(mdb_dbi_open(txn, "log", MDB_CREATE, &dbi), 0);
+  }
   ASSERT_EQ(mdb_txn_commit(txn), 0);
   mdb_env_close(env);
 }
 
-TEST(DataDirectory, AStoreOfTheFormatBeforeIsSealedAnewAndGoesOn) {
+class OldFormat : public testing::TestWithParam<int> {};
+
+TEST_P(OldFormat, IsSealedAnewAndGoesOn) {
   const TempDirectory directory;
   const std::string path = directory / "store";
-  MakeStoreOfFormatOne(path);
+  MakeStoreOfFormat(GetParam(), path);
+  EXPECT_TRUE(CheckBase(path + "/data.mdb")->damage.empty());
   {
     const auto engine = OpenOrDie(path);
-    EXPECT_EQ(ReadFile(path + "/cartwheel.format"), "cartwheel-format 2\n");
+    EXPECT_EQ(ReadFile(path + "/cartwheel.format"), "cartwheel-format 3\n");
     EXPECT_EQ(engine->Get(kData, "key"), "value");
     EXPECT_EQ(engine->Get(Keyspace::kExpiry, "key"), "value");
     engine->Put(kData, "later", "value");
+    engine->Put(Keyspace::kHints, "hint", "value");
     ASSERT_TRUE(engine->Commit().has_value());
+    ASSERT_TRUE(engine->Flush().has_value());
     EXPECT_EQ(engine->Get(Keyspace::kMeta, "key"), "value");
   }
-  EXPECT_EQ(ScanFrom(*OpenOrDie(path), kData).size(), 2U);
+  const auto engine = OpenOrDie(path);
+  EXPECT_EQ(ScanFrom(*engine, kData).size(), 2U);
+  EXPECT_EQ(engine->Get(Keyspace::kHints, "hint"), "value");
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, OldFormat, testing::Values(1, 2));
+
+TEST(DataDirectory, AStoreOfItsFormatThatLacksAKeyspaceIsCorrupt) {
+  const TempDirectory directory;
+  const std::string path = directory / "store";
+  MakeStoreOfFormat(2, path);
+  WriteFile(path + "/cartwheel.format", "cartwheel-format 3\n");
+  ExpectRefused(path, Error::Kind::kCorrupt, "data.mdb");
 }
 
 // Wherever its steps are cut off: the log's tree is there, the new format file is half written or
@@ -221,13 +243,13 @@ TEST(DataDirectory, AStoreOfTheFormatBeforeIsSealedAnewAndGoesOn) {
 TEST(DataDirectory, AnInterruptedUpgradeIsDoneAgain) {
   const TempDirectory directory;
   const std::string path = directory / "store";
-  MakeStoreOfFormatOne(path);
+  MakeStoreOfFormat(1, path);
   (void)OpenOrDie(path);
-  for (const std::string_view text : {"", "cartwheel-fo", "cartwheel-format 2\n"}) {
+  for (const std::string_view text : {"", "cartwheel-fo", "cartwheel-format 3\n"}) {
     WriteFile(path + "/cartwheel.format", "cartwheel-format 1\n");
     WriteFile(path + "/cartwheel.upgrading", text);
     EXPECT_EQ(OpenOrDie(path)->Get(kData, "key"), "value");
-    EXPECT_EQ(ReadFile(path + "/cartwheel.format"), "cartwheel-format 2\n");
+    EXPECT_EQ(ReadFile(path + "/cartwheel.format"), "cartwheel-format 3\n");
     EXPECT_FALSE(fs::exists(path + "/cartwheel.upgrading"));
   }
 }

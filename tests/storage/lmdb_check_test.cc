@@ -94,8 +94,10 @@ TEST(LmdbCheck, EveryUsedPageThatIsLostIsMissed) {
   }
   uint64_t inside_values = 0;
   WriteFile(file, sound);
-  (void)CheckBase(file, [&](Keyspace, auto, std::string_view value) {
-    if (value.size() > kPage / 2) inside_values += (value.size() + 16 + kPage - 1) / kPage - 1;
+  (void)CheckBase(file, [&](Keyspace, std::string_view key, std::string_view value) {
+    // A long key stands in the value, with the lengths of both.
+    const size_t bytes = value.size() + (key.size() > 400 ? key.size() + 16 : 0);
+    if (bytes > kPage / 2) inside_values += (bytes + 16 + kPage - 1) / kPage - 1;
   });
   EXPECT_LE(found, whole->used_pages);
   EXPECT_GE(found + inside_values, whole->used_pages);
