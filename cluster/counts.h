@@ -17,10 +17,16 @@ namespace cartwheel::cluster {
 inline constexpr uint8_t kCountsFormat = 1;
 
 struct Counts {
-  uint64_t keys = 0;     // records, expired ones that are not yet reclaimed included
+  // Records but those that are a context alone; expired ones that are not yet reclaimed included.
+  uint64_t keys = 0;
   uint64_t expires = 0;  // entries of the expiry index: the records of them that have an expiry
   bool operator==(const Counts&) const = default;
 };
+
+// A damaged record may have been counted wrongly: never wraps around.
+inline void Decrement(uint64_t& count) {
+  if (count > 0) --count;
+}
 
 using DatabaseCounts = std::array<Counts, kMaxDatabases>;
 

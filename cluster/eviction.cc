@@ -1,4 +1,4 @@
-// Deleting records that nobody asked to delete, to make room.
+// Deleting records that nobody asked to delete: those that have expired, and others to make room.
 #include <algorithm>
 #include <utility>
 
@@ -10,21 +10,94 @@ namespace cartwheel::cluster {
 
 using storage::Keyspace;
 
-// nullopt: there is none, or a damaged one, which stays.
+// ---- expiry
+
+// Before this time every node takes a value as expired, unless the node is alone: two clocks may
+// differ by the offset either way from what a third one tells them.
+int64_t LocalStore::ReapingUntil(int64_t now_ms) const {
+  return ownership_.alone ? now_ms : now_ms - 2 * HybridClock::kMaxOffsetMs;
+}
+
+std::vector<LocalStore::Reaped> LocalStore::Reap(int64_t now_ms, size_t limit) {
+  std::vector<Reaped> reaped;
+  for (const std::string& bytes : expiry_index_.Expired(reap_after_, ReapingUntil(now_ms), limit)) {
+    if (auto gone = TakeByEntry(bytes, now_ms, true)) {
+      reaped.push_back({gone->database, std::move(gone->key)});
+    }
+    if (!ownership_.alone) reap_after_ = bytes;
+  }
+  return reaped;
+}
+
+std::optional<int64_t> LocalStore::NextExpiry() {
+  // Most turns of a store without expiries end here, without a cursor.
+  const bool none = std::ranges::all_of(counts_, [](const Counts& c) { return c.expires == 0; });
+  if (none) return std::nullopt;
+  const auto earliest = expiry_index_.Earliest(reap_after_);
+  if (!earliest) return std::nullopt;
+  return *earliest + 1 - ReapingUntil(0);
+}
+
+// ---- both
+
+// Whether the record that container_ is may go by itself.
+bool LocalStore::MayTake(const StoreKeyParts& parts, bool reap) const {
+  if (ownership_.alone) return true;
+  if (reap) return !container_.counter.IsLive();
+  return !container_.IsDeleted() && ownership_.Owns(PartitionOf(parts.slot));
+}
+
+LocalStore::Evicted LocalStore::Take(const StoreKeyParts& parts, const Stored& stored,
+                                     int64_t now_ms) {
+  Evicted taken{.database = parts.database,
+                .key = std::string(parts.key),
+                .bytes = store_key_.size() + BytesOf(container_),
+                .was_shown = stored.IsShown()};
+  if (ownership_.alone) {
+    Remove(taken.database, stored);
+  } else {
+    const Slot slot = parts.slot;
+    DiscardAll(container_);
+    Store(slot, taken.database, stored, now_ms);
+  }
+  return taken;
+}
+
+// Takes the record of an entry of the expiry index. An entry that is stale is dropped.
+std::optional<LocalStore::Evicted> LocalStore::TakeByEntry(std::string_view bytes, int64_t now_ms,
+                                                           bool reap) {
+  const ExpiryEntry entry = ExpiryEntry::Decode(bytes);
+  store_key_ = entry.store_key;
+  const auto parts = DecodeStoreKey(store_key_);
+  if (!parts) {
+    expiry_index_.RemoveEntry(bytes);
+    return std::nullopt;
+  }
+  const Stored stored = Find(parts->slot, now_ms);
+  const bool readable =
+      stored.state == Stored::State::kLive || stored.state == Stored::State::kExpired;
+  if (!readable || stored.gone_at != entry.expire_at) {
+    expiry_index_.RemoveEntry(bytes);
+    Decrement(counts_[parts->database].expires);
+    return std::nullopt;
+  }
+  if (!MayTake(*parts, reap)) return std::nullopt;
+  return Take(*parts, stored, now_ms);
+}
+
+// ---- room
+
+// nullopt: there is none, one that stays, or a damaged one, which stays too.
 std::optional<LocalStore::Evicted> LocalStore::Evict(std::string_view store_key, int64_t now_ms) {
-  const auto parts = DecodeStoreKey(store_key);
-  if (!parts) return std::nullopt;
   store_key_ = store_key;
+  const auto parts = DecodeStoreKey(store_key_);
+  if (!parts) return std::nullopt;
   const Stored stored = Find(parts->slot, now_ms);
   if (stored.state == Stored::State::kAbsent || stored.state == Stored::State::kDamaged) {
     return std::nullopt;
   }
-  Evicted evicted{.database = parts->database,
-                  .key = std::string(parts->key),
-                  .bytes = store_key.size() + BytesOf(container_),
-                  .was_shown = stored.IsShown()};
-  Remove(parts->database, stored);
-  return evicted;
+  if (!MayTake(*parts, false)) return std::nullopt;
+  return Take(*parts, stored, now_ms);
 }
 
 std::vector<LocalStore::Evicted> LocalStore::EvictNextToExpire(uint64_t bytes, size_t limit,
@@ -33,14 +106,16 @@ std::vector<LocalStore::Evicted> LocalStore::EvictNextToExpire(uint64_t bytes, s
   // value may be room enough.
   constexpr size_t kAtATime = 16;
   std::vector<Evicted> evicted;
+  std::string after;  // those that stay are not met again
   uint64_t freed = 0;
   while (freed < bytes && limit > 0) {
-    const auto entries = expiry_index_.First(std::min(limit, kAtATime));
+    const auto entries = expiry_index_.First(after, std::min(limit, kAtATime));
     if (entries.empty()) break;
     limit -= entries.size();
     for (const std::string& entry : entries) {
       if (freed >= bytes) break;
-      auto gone = TakeByEntry(entry, now_ms);
+      after = entry;
+      auto gone = TakeByEntry(entry, now_ms, false);
       if (!gone) continue;
       freed += gone->bytes;
       evicted.push_back(*std::move(gone));

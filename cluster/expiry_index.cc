@@ -36,21 +36,28 @@ bool ExpiryIndex::Contains(ExpireAt expire_at, std::string_view store_key) {
   return engine_->Get(Keyspace::kExpiry, Key(expire_at, store_key)).has_value();
 }
 
-std::optional<ExpireAt> ExpiryIndex::Earliest() {
-  const auto cursor = engine_->NewCursor(Keyspace::kExpiry);
-  cursor->Seek({});
+std::unique_ptr<storage::Cursor> ExpiryIndex::Behind(std::string_view after) {
+  auto cursor = engine_->NewCursor(Keyspace::kExpiry);
+  cursor->Seek(after);
+  if (!after.empty() && cursor->Valid() && cursor->key() == after) cursor->Next();
+  return cursor;
+}
+
+std::optional<ExpireAt> ExpiryIndex::Earliest(std::string_view after) {
+  const auto cursor = Behind(after);
   if (!cursor->Valid()) return std::nullopt;
   return ExpiryEntry::Decode(cursor->key()).expire_at;
 }
 
-std::vector<std::string> ExpiryIndex::First(size_t limit) {
-  return Expired(kMaxExpireAt + 1, limit);
+std::vector<std::string> ExpiryIndex::First(std::string_view after, size_t limit) {
+  return Expired(after, kMaxExpireAt + 1, limit);
 }
 
-std::vector<std::string> ExpiryIndex::Expired(int64_t now_ms, size_t limit) {
+std::vector<std::string> ExpiryIndex::Expired(std::string_view after, int64_t now_ms,
+                                              size_t limit) {
   std::vector<std::string> entries;
-  const auto cursor = engine_->NewCursor(Keyspace::kExpiry);
-  for (cursor->Seek({}); cursor->Valid() && entries.size() < limit; cursor->Next()) {
+  for (const auto cursor = Behind(after); cursor->Valid() && entries.size() < limit;
+       cursor->Next()) {
     // Not IsExpired: what reads as time 0 is no entry and has to go.
     if (ExpiryEntry::Decode(cursor->key()).expire_at >= now_ms) break;
     entries.emplace_back(cursor->key());

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,13 +36,14 @@ class ExpiryIndex {
   void Remove(ExpireAt expire_at, std::string_view store_key);
   bool Contains(ExpireAt expire_at, std::string_view store_key);
 
+  // Of these, `after` is an entry, there or not, behind which to begin; empty: at the first.
+  //
   // The expiry of the first entry.
-  std::optional<ExpireAt> Earliest();
-
+  std::optional<ExpireAt> Earliest(std::string_view after);
   // At most `limit` entries whose time has passed, soonest first, as stored.
-  std::vector<std::string> Expired(int64_t now_ms, size_t limit);
+  std::vector<std::string> Expired(std::string_view after, int64_t now_ms, size_t limit);
   // The same whatever their time.
-  std::vector<std::string> First(size_t limit);
+  std::vector<std::string> First(std::string_view after, size_t limit);
   void RemoveEntry(std::string_view entry);
 
   // Removes every entry of a database. Reads the whole index: entries stand in order of time.
@@ -49,6 +51,7 @@ class ExpiryIndex {
 
  private:
   std::string_view Key(ExpireAt expire_at, std::string_view store_key);
+  std::unique_ptr<storage::Cursor> Behind(std::string_view after);
 
   storage::Engine* engine_;
   std::string key_;  // scratch, reused

@@ -6,6 +6,7 @@
 #include "cluster/any_record.h"
 #include "cluster/database_walk.h"
 #include "cluster/encoding.h"
+#include "cluster/run_mark.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
 
@@ -15,6 +16,7 @@ namespace {
 using storage::Keyspace;
 
 constexpr std::string_view kCountsKey = "counts";
+constexpr std::string_view kRunKey = "run";
 
 // Scratch above this is given back at the next commit, so that one huge value does not cost its
 // size for ever; below it, allocating again would cost more than it saves.
@@ -22,10 +24,6 @@ constexpr size_t kScratchKept = 1 << 20;
 
 // Of engine steps per key asked for in a scan, as Redis allows empty buckets per element.
 constexpr size_t kScanStepsPerKey = 10;
-
-void Decrement(uint64_t& count) {
-  if (count > 0) --count;  // a damaged record may have been counted wrongly: never wrap around
-}
 
 // Where to start looking for a random key. The slot is sought first and the hash within what slot
 // was found: else a database with few slots would nearly always give the first key of one.
@@ -60,9 +58,17 @@ LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
     : engine_(&engine),
       expiry_index_(engine),
       vnodes_(Vnodes::Load(engine, options.actor_seed, damage_)),
+      hints_(engine),
+      ownership_(options.ownership),
+      boot_id_(options.boot_id),
+      always_durable_(options.always_durable),
       counts_(counts),
       committed_counts_(counts) {
-  if (options.may_have_lost_writes) vnodes_.RotateAll();
+  const bool lost =
+      options.may_have_lost_writes ||
+      (!boot_id_.empty() && MayHaveLostWrites(engine.Get(Keyspace::kMeta, kRunKey), boot_id_));
+  if (lost) vnodes_.RotateAll();
+  if (ownership_.alone) vnodes_.MarkAllComplete();
 }
 
 std::expected<LocalStore, storage::Error> LocalStore::Open(storage::Engine& engine,
@@ -124,11 +130,13 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
   Stored stored;
   if (!decoded) {
     stored.state = Stored::State::kDamaged;
+    stored.counted = true;  // as nearly all are
     stored.fault = decoded.error();
     return stored;
   }
   const auto value = ShownValue(container_, now_ms, text_);
   stored.state = value ? Stored::State::kLive : Stored::State::kExpired;
+  stored.counted = !container_.IsDeleted();
   stored.gone_at = GoneAt(container_);
   if (value) {
     stored.value = *value;
@@ -140,6 +148,7 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
 // ---- writing
 
 bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen) {
+  minted_.clear();
   if (change.kind() == Change::Kind::kNone) return false;
   EncodeStoreKey(ref, store_key_);
   const Slot slot = SlotIn(store_key_);
@@ -148,31 +157,51 @@ bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, 
     case Change::Kind::kPut:
       Supersede(seen);
       PutValue(slot, change, now_ms);
-      Store(slot, ref.database, stored);
+      Store(slot, ref.database, stored, now_ms);
       return stored.IsShown() || !IsExpired(change.expire_at(), now_ms);
     case Change::Kind::kExpire:
       if (stored.state != Stored::State::kLive) return false;
       MoveExpiryOfWinner(slot, change.expire_at(), now_ms);
-      Store(slot, ref.database, stored);
+      Store(slot, ref.database, stored, now_ms);
       return true;
     case Change::Kind::kAdd:
       if (stored.state != Stored::State::kLive) DiscardAll(container_);
       AdoptVersions(slot);
-      Increment(container_, vnodes_.Mint(PartitionOf(slot)), change.delta());
-      Store(slot, ref.database, stored);
+      Increment(container_, Mint(slot), change.delta());
+      Store(slot, ref.database, stored, now_ms);
       return true;
-    case Change::Kind::kDelete:
-      Supersede(seen);
-      if (container_.IsDeleted()) {
-        Remove(ref.database, stored);
-      } else {
-        NoteDeletion(container_, vnodes_.Mint(PartitionOf(slot)));
-        Store(slot, ref.database, stored);
-      }
-      return stored.IsShown();
+    case Change::Kind::kDelete: return Delete(slot, ref.database, stored, now_ms, seen);
     case Change::Kind::kNone: break;
   }
   return false;
+}
+
+bool LocalStore::Delete(Slot slot, Database database, const Stored& stored, int64_t now_ms,
+                        const Seen* seen) {
+  const bool in_vain = stored.state != Stored::State::kDamaged && container_.IsDeleted() &&
+                       (seen == nullptr || container_.context.Includes(seen->context));
+  if (in_vain && !ownership_.alone) return false;
+  Supersede(seen);
+  if (container_.IsDeleted() && ownership_.alone) {
+    Remove(database, stored);
+  } else {
+    NoteDeletion(container_, Mint(slot));
+    Store(slot, database, stored, now_ms);
+  }
+  return stored.IsShown();
+}
+
+// The dot of a write to what container_ is.
+Dot LocalStore::Mint(Slot slot) {
+  const Partition partition = PartitionOf(slot);
+  if (vnodes_.IsBehind(partition, container_.context)) Rotate(partition);
+  minted_.push_back(vnodes_.Mint(partition));
+  return minted_.back();
+}
+
+void LocalStore::Rotate(Partition partition) {
+  vnodes_.Rotate(partition);
+  if (ownership_.alone) vnodes_.MarkComplete(partition);
 }
 
 void LocalStore::Supersede(const Seen* seen) {
@@ -185,7 +214,7 @@ void LocalStore::Supersede(const Seen* seen) {
 
 void LocalStore::PutValue(Slot slot, const Change& change, int64_t now_ms) {
   AdoptVersions(slot);
-  const Dot dot = vnodes_.Mint(PartitionOf(slot));
+  const Dot dot = Mint(slot);
   Put(container_, {.dot = dot,
                    .value_dot = dot,
                    .hlc = clock_.Next(now_ms),
@@ -198,7 +227,7 @@ void LocalStore::PutValue(Slot slot, const Change& change, int64_t now_ms) {
 // cannot undo a concurrent write of a value.
 void LocalStore::MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms) {
   AdoptVersions(slot);
-  const Dot dot = vnodes_.Mint(PartitionOf(slot));
+  const Dot dot = Mint(slot);
   Version moved;
   if (const Version* winner = Winner(container_, now_ms); winner != nullptr) {
     moved = *winner;
@@ -217,26 +246,35 @@ void LocalStore::MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_m
 void LocalStore::AdoptVersions(Slot slot) {
   if (container_.versions.size() != 1 || container_.versions[0].dot != Dot{}) return;
   Version version = container_.versions[0];
-  version.dot = version.value_dot = vnodes_.Mint(PartitionOf(slot));
+  version.dot = version.value_dot = Mint(slot);
   container_.versions.clear();
   Put(container_, version);
 }
 
 // Puts container_ under store_key_. Encodes before it writes: the versions' bytes may be views into
 // the engine.
-void LocalStore::Store(Slot slot, Database database, const Stored& stored) {
+void LocalStore::Store(Slot slot, Database database, const Stored& stored, int64_t now_ms) {
+  // What Reap would come to at once. It may have passed there already.
+  const ExpireAt gone_at = GoneAt(container_);
+  if (!ownership_.alone && !container_.counter.IsLive() &&
+      IsExpired(gone_at, ReapingUntil(now_ms))) {
+    container_.versions.clear();
+  }
   EncodeStored(store_key_, container_, vnodes_.ActorsOf(PartitionOf(slot)), record_);
   vnodes_.NoteActors(PartitionOf(slot));
   MoveExpiry(database, stored, GoneAt(container_));
   engine_->Put(Keyspace::kData, store_key_, record_);
-  if (stored.state == Stored::State::kAbsent) ++counts_[database].keys;
+  const bool counted = !container_.IsDeleted();
+  counts_due_ |= !counted;
+  if (counted && !stored.counted) ++counts_[database].keys;
+  if (!counted && stored.counted) Decrement(counts_[database].keys);
 }
 
 void LocalStore::Remove(Database database, const Stored& stored) {
   if (stored.state == Stored::State::kAbsent) return;
   MoveExpiry(database, stored, kNoExpiry);
   engine_->Delete(Keyspace::kData, store_key_);
-  Decrement(counts_[database].keys);
+  if (stored.counted) Decrement(counts_[database].keys);
 }
 
 // The entry of a damaged record, whose expiry nobody knows, stays until Reap meets it; it may be
@@ -252,6 +290,9 @@ void LocalStore::MoveExpiry(Database database, const Stored& stored, ExpireAt to
   const bool known =
       stored.state == Stored::State::kDamaged && expiry_index_.Contains(to, store_key_);
   if (known) return;
+  const bool passed = !reap_after_.empty() && to <= ExpiryEntry::Decode(reap_after_).expire_at;
+  // The clock went back. (Records with increments would be passed over again.)
+  if (passed && !container_.counter.IsLive()) reap_after_.clear();
   expiry_index_.Add(to, store_key_);
   ++counts_[database].expires;
 }
@@ -280,6 +321,8 @@ void LocalStore::Flush(Database database) {
 void LocalStore::FlushAll() {
   engine_->DeleteRange(Keyspace::kData, {}, {});
   engine_->DeleteRange(Keyspace::kExpiry, {}, {});
+  hints_.Clear();
+  reap_after_.clear();
   counts_ = {};
 }
 
@@ -324,64 +367,52 @@ std::optional<std::string> LocalStore::RandomKey(Database database, uint64_t ran
   return std::nullopt;
 }
 
-std::vector<LocalStore::Reaped> LocalStore::Reap(int64_t now_ms, size_t limit) {
-  std::vector<Reaped> reaped;
-  for (const std::string& bytes : expiry_index_.Expired(now_ms, limit)) {
-    if (auto gone = TakeByEntry(bytes, now_ms)) {
-      reaped.push_back({gone->database, std::move(gone->key)});
-    }
-  }
-  return reaped;
-}
-
-// Drops an entry of the expiry index with its record, unless the entry is stale.
-std::optional<LocalStore::Evicted> LocalStore::TakeByEntry(std::string_view bytes, int64_t now_ms) {
-  const ExpiryEntry entry = ExpiryEntry::Decode(bytes);
-  expiry_index_.RemoveEntry(bytes);
-  const auto parts = DecodeStoreKey(entry.store_key);
-  if (!parts) return std::nullopt;
-  Decrement(counts_[parts->database].expires);
-  store_key_ = entry.store_key;
-  const Stored stored = Find(parts->slot, now_ms);
-  const bool readable =
-      stored.state == Stored::State::kLive || stored.state == Stored::State::kExpired;
-  if (!readable || stored.gone_at != entry.expire_at) return std::nullopt;
-  Evicted taken{.database = parts->database,
-                .key = std::string(parts->key),
-                .bytes = store_key_.size() + BytesOf(container_),
-                .was_shown = stored.IsShown()};
-  engine_->Delete(Keyspace::kData, store_key_);
-  Decrement(counts_[parts->database].keys);
-  return taken;
-}
-
-std::optional<int64_t> LocalStore::NextExpiry() {
-  // Most turns of a store without expiries end here, without a cursor.
-  const bool none = std::ranges::all_of(counts_, [](const Counts& c) { return c.expires == 0; });
-  if (none) return std::nullopt;
-  const auto earliest = expiry_index_.Earliest();
-  if (!earliest) return std::nullopt;
-  return *earliest + 1;
-}
-
 storage::Result<void> LocalStore::Commit() {
-  if (counts_ != committed_counts_) {
+  if (counts_ != committed_counts_ || counts_due_) {
     EncodeCounts(counts_, record_);
     engine_->Put(Keyspace::kMeta, kCountsKey, record_);
   }
+  const bool mark_run = !run_is_marked_ && !boot_id_.empty();
+  if (mark_run) StageRunMark(false);
   vnodes_.Stage();
-  const auto committed = engine_->Commit();
+  auto committed = engine_->Commit();
   vnodes_.Settle(committed.has_value());
+  hints_.Settle(committed.has_value());
   texts_.clear();
   if (committed) {
     committed_counts_ = counts_;
+    counts_due_ = false;
   } else {
     counts_ = committed_counts_;
+    reap_after_.clear();  // what was reaped is back
+  }
+  if (committed && mark_run) {
+    committed = engine_->Sync();
+    run_is_marked_ = committed.has_value();
   }
   for (std::string* scratch : {&store_key_, &record_}) {
     if (scratch->capacity() > kScratchKept) std::string().swap(*scratch);
   }
   return committed;
+}
+
+void LocalStore::StageRunMark(bool ended) {
+  const RunMark mark{.boot_id = boot_id_, .always_durable = always_durable_, .ended = ended};
+  engine_->Put(Keyspace::kMeta, kRunKey, EncodeRunMark(mark));
+}
+
+storage::Result<void> LocalStore::MarkEnd() {
+  if (auto committed = Commit(); !committed || boot_id_.empty()) return committed;
+  StageRunMark(true);
+  run_is_marked_ = false;  // whoever goes on all the same begins another run
+  if (auto committed = engine_->Commit(); !committed) return committed;
+  return engine_->Sync();
+}
+
+void LocalStore::SetAlwaysDurable(bool always_durable) {
+  if (always_durable == always_durable_) return;
+  always_durable_ = always_durable;
+  run_is_marked_ = false;
 }
 
 }  // namespace cartwheel::cluster

@@ -5,8 +5,9 @@
 // entry in the vnode's journal change together; an expired value is never shown. It takes the time
 // as an argument and decides nothing that another node would have to agree to.
 //
-// It is the only owner of its partitions: whoever would have to see a deletion before the record
-// can be forgotten has seen it, so deletions leave nothing behind.
+// A node that is alone is the only owner of its partitions: whoever would have to see a deletion
+// before the record can be forgotten has seen it, so deletions leave nothing behind. Otherwise they
+// leave the record's context, which clients do not see, until Forget.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,14 @@
 #include "cluster/container.h"
 #include "cluster/container_codec.h"
 #include "cluster/counts.h"
+#include "cluster/dot_list.h"
 #include "cluster/expiry_index.h"
+#include "cluster/floor.h"
+#include "cluster/hints.h"
 #include "cluster/hlc.h"
+#include "cluster/ownership.h"
+#include "cluster/refusal.h"
+#include "cluster/store_key.h"
 #include "cluster/value.h"
 #include "cluster/vnodes.h"
 #include "storage/engine.h"
@@ -45,8 +52,16 @@ class LocalStore {
   struct Options {
     // Of a cryptographic source, new for every start.
     uint64_t actor_seed = 0;
-    // Committed writes may have been lost since the store was last open.
+    // Committed writes are known to have been lost since the store was last open.
     bool may_have_lost_writes = false;
+    // Of the kernel's present boot: with it the store finds out whether some were (run_mark.h).
+    // Empty: it does not look, as for a store that lives no longer than its process.
+    std::string boot_id{};
+    // Every commit is on the disk before it returns.
+    bool always_durable = false;
+    // Who this node was in its cluster when it last stopped. Nodes that are alone are complete at
+    // once, so whoever is not has to say so here, not only afterwards.
+    Ownership ownership{};
   };
   // Reads the counts and vnodes that the last commit stored. Fails on a store of a newer format or
   // damaged counts.
@@ -54,6 +69,11 @@ class LocalStore {
                                                         const Options& options);
   // What was damaged of the vnodes, and healed, when the store was opened: lines for the operator.
   const std::vector<std::string>& damage() const { return damage_; }
+
+  // From the next call on. A node that becomes alone is complete.
+  void SetOwnership(const Ownership& ownership);
+  // What commits are worth from the next one on; see Options.
+  void SetAlwaysDurable(bool always_durable);
 
   // The live value of a key at `now_ms`. Its bytes are valid until the next write or Commit.
   std::expected<std::optional<Value>, ContainerFault> Read(const KeyRef& ref, int64_t now_ms);
@@ -69,14 +89,18 @@ class LocalStore {
   // that is here. True when the key's visible state changed. kExpire of an absent or damaged key
   // does nothing. A put over a damaged record replaces it, and so does kAdd; kDelete removes it. An
   // expiry that has passed is stored all the same: the key is then gone until it is reaped. The
-  // change's bytes may be those that the last Read returned.
+  // change's bytes may be those that the last Read returned. Unless the node is alone, deleting
+  // what is deleted already is no write, if `seen` knows nothing that is new here.
   bool Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen = nullptr);
+  // The dots of the last Write or Apply that are this replica's own, for those that get a copy.
+  const DotList& minted() const { return minted_; }
 
   // Deletes every key of one database. At once when no other database holds any; else two seeks and
   // one range per slot that it has keys in (16384 at most), and, when keys of it expire, a reading
   // of the whole expiry index.
   void Flush(Database database);
-  // Deletes every key: one range per keyspace.
+  // Deletes every key: one range per keyspace. Of this node alone: what other nodes have of it may
+  // come back from there.
   void FlushAll();
 
   // Keys of `database` from `cursor` on, expired ones left out and damaged ones included: about
@@ -92,13 +116,19 @@ class LocalStore {
   // Deletes records that expired by `now_ms`, oldest first, and returns them so that watchers can
   // be told. Looks at `limit` entries of the expiry index at most; the stale ones among them, which
   // only damaged records leave behind, are dropped.
+  //
+  // Unless the node is alone it waits until every clock has come there, and the context stays:
+  // that is no write, as every owner does the same. A record with increments stays as it is, hidden
+  // by its expired version: were they reset here, a later expiry that another owner has given the
+  // key in time would find nothing left of its count.
   struct Reaped {
     Database database;
     std::string key;
     bool operator==(const Reaped&) const = default;
   };
   std::vector<Reaped> Reap(int64_t now_ms, size_t limit);
-  // To make room, deletes records until about `bytes` of keys and values are gone, `limit` entries
+  // To make room, deletes records (contexts stay, unless the node is alone; and what it keeps for
+  // others) until about `bytes` of keys and values are gone, `limit` entries
   // at most, and returns what a client could see of it as gone (damaged records stay for whoever
   // looks into them). The ones that expire next, expired ones first ...
   struct Evicted {
@@ -118,9 +148,54 @@ class LocalStore {
 
   const Counts& counts(Database database) const { return counts_[database]; }
 
+  // ---- one replica of several (replica.cc)
+
+  // Takes in the copy of a key that another node sends, with the `dots` of the writes that it
+  // brings (versions.md calls it R1: apply.h). True when the visible state changed. The copy must
+  // not be what ReadContainer returned. Refuses
+  //   kClockAhead  a version is of a time beyond what clocks may differ;
+  //   kFailed      the record here is damaged. What it knew is lost: with the received dots alone
+  //                the copy's live versions would look like ones that were removed here, and
+  //                without them removed ones would come back. So it waits for a write or repair;
+  //   kFull        together they are larger than a record can be.
+  // A copy that knows writes of this vnode's own that it never made shows that its data went back
+  // in time: it goes on as another incarnation, which rebuilds.
+  std::expected<bool, Refusal> Apply(const KeyRef& ref, const Container& copy,
+                                     std::span<const Dot> dots, int64_t now_ms,
+                                     const Floor& floor = {});
+
+  // The vnode's present incarnation; the first call makes it, and it is stored with the turn.
+  ActorId ActorOf(Partition partition) { return vnodes_.ActorOf(partition); }
+  // Whether a write has arrived here, wherever it was made. Not owners know their own alone.
+  bool HasReceived(Partition partition, Dot dot) { return vnodes_.Of(partition).received.Has(dot); }
+  // False: rebuilding, so that it does not count to R, takes no hints and forgets nothing.
+  bool IsComplete(Partition partition) const {
+    return ownership_.alone || !vnodes_.IsRebuilding(partition);
+  }
+  // It has compared all it has with enough other owners.
+  void MarkComplete(Partition partition) { vnodes_.MarkComplete(partition); }
+  // All that is known of the partition's replica here. Valid until the next call of anything else.
+  const Vnode& VnodeOf(Partition partition) { return vnodes_.Of(partition); }
+
+  // The target lacks these writes of the key, whose record is here: true. False: there is none (it
+  // was delivered to somebody else and went), so that the copy has to be applied first.
+  bool AddHint(NodeId target, const KeyRef& ref, std::span<const Dot> dots, int64_t now_ms);
+  // The target has stored the record as it was when `hint` was read, or there is no record. What
+  // was added since is still owed. What was the last hint of a key that is another's takes the
+  // record with it.
+  void HintDelivered(const Hint& hint);
+  Hints& hints() { return hints_; }
+
+  // Forgets deletions that every owner has seen, and looks at `limit` records at most: from behind
+  // the store key `after` on, which moves along and is empty at the end. Returns how many it
+  // forgot.
+  size_t Forget(Partition partition, const Floor& floor, size_t limit, std::string& after);
+
   // Makes everything since the last call durable, or, on an error, nothing of it: the counts return
-  // to the last commit too.
+  // to the last commit too. The first one after Open waits for the disk once.
   storage::Result<void> Commit();
+  // The last thing of a run, which loses nothing after that: commits, and waits for the disk.
+  storage::Result<void> MarkEnd();
 
   storage::Engine& engine() const { return *engine_; }
 
@@ -129,6 +204,7 @@ class LocalStore {
   struct Stored {
     enum class State : uint8_t { kAbsent, kLive, kExpired, kDamaged };
     State state = State::kAbsent;
+    bool counted = false;          // in `keys`: not a context alone
     Value value;                   // of kLive
     ExpireAt gone_at = kNoExpiry;  // of kLive and kExpired: the time in its expiry index entry
     ContainerFault fault{};        // of kDamaged
@@ -140,24 +216,46 @@ class LocalStore {
   LocalStore(storage::Engine& engine, const DatabaseCounts& counts, const Options& options);
 
   Stored Find(Slot slot, int64_t now_ms);
+  Dot Mint(Slot slot);
+  void Rotate(Partition partition);
   void Supersede(const Seen* seen);
+  bool Delete(Slot slot, Database database, const Stored& stored, int64_t now_ms, const Seen* seen);
   void PutValue(Slot slot, const Change& change, int64_t now_ms);
   void MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms);
   void AdoptVersions(Slot slot);
   bool IsListed(const DatabaseWalk& walk, int64_t now_ms);
-  void Store(Slot slot, Database database, const Stored& stored);
+  void Store(Slot slot, Database database, const Stored& stored, int64_t now_ms);
   void Remove(Database database, const Stored& stored);
   void MoveExpiry(Database database, const Stored& stored, ExpireAt to);
+  int64_t ReapingUntil(int64_t now_ms) const;
+  bool MayTake(const StoreKeyParts& parts, bool reap) const;
+  Evicted Take(const StoreKeyParts& parts, const Stored& stored, int64_t now_ms);
   std::optional<Evicted> Evict(std::string_view store_key, int64_t now_ms);
-  std::optional<Evicted> TakeByEntry(std::string_view bytes, int64_t now_ms);
+  std::optional<Evicted> TakeByEntry(std::string_view bytes, int64_t now_ms, bool reap);
+  bool ObserveClocks(const Container& copy, int64_t now_ms);
+  std::optional<Container> Merge(Partition partition, const Container* local, const Container& copy,
+                                 const Floor& floor);
+  void ReceiveAll(Partition partition, std::span<const Dot> dots);
+  size_t ForgetAll(std::span<const std::string> store_keys);
+  void StageRunMark(bool ended);
 
   storage::Engine* engine_;
   ExpiryIndex expiry_index_;
   std::vector<std::string> damage_;
   Vnodes vnodes_;
+  Hints hints_;
+  Ownership ownership_;
+  std::string boot_id_;
+  bool always_durable_;
+  bool run_is_marked_ = false;  // as one that began, on the disk
   HybridClock clock_;
+  DotList minted_;
+  // Behind which entry of the expiry index Reap goes on: those before it stay, hidden.
+  std::string reap_after_;
   DatabaseCounts counts_;
   DatabaseCounts committed_counts_;
+  // Records without counts are damage at the next start, also where all counts are 0.
+  bool counts_due_ = false;
   std::string store_key_;          // scratch, reused: of the key at hand
   std::string record_;             // scratch, reused
   std::string text_;               // scratch, reused

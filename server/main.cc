@@ -115,7 +115,9 @@ int Serve(CommandLine command_line) {
   if (!engine) return Fail(engine.error().message);
   auto store = cluster::LocalStore::Open(
       **engine, {.actor_seed = NewSeed(),
-                 .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0});
+                 .may_have_lost_writes = (*engine)->persistence().damaged_bytes > 0,
+                 .boot_id = config.memory_only() ? "" : BootId(),
+                 .always_durable = config.appendfsync == storage::Durability::kAlways});
   if (!store) return Fail(store.error().message);
   for (const std::string& line : store->damage()) LogWarning("damaged: " + line);
   Server server({.config = config,
@@ -130,6 +132,9 @@ int Serve(CommandLine command_line) {
   PidFile pid_file(config.pidfile);
   LogStart(command_line, server);
   loop.Run();
+  if (auto ended = server.store().MarkEnd(); !ended) {
+    LogWarning("the end could not be noted in the store: " + ended.error().message);
+  }
   LogNotice("bye");
   return 0;
 }

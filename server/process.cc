@@ -5,6 +5,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -45,6 +46,12 @@ uint64_t NewSeed() {
   uint64_t seed = 0;
   for (unsigned char byte : RandomBytes<8>()) seed = seed << 8 | byte;
   return seed;
+}
+
+std::string BootId() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id.empty() ? NewRunId() : id;
 }
 
 void IgnoreHarmlessSignals() {

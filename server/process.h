@@ -10,6 +10,8 @@ namespace cartwheel::server {
 // From the kernel's entropy.
 std::string NewRunId();  // 40 hex digits
 uint64_t NewSeed();
+// Of the kernel's present boot; where it does not tell, a new one each time.
+std::string BootId();
 
 // A reader that went away or a file at its size limit is an error of the write, and a terminal that
 // was closed is nothing: none of them ends the process.

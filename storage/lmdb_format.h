@@ -79,8 +79,8 @@ inline constexpr size_t kLmdbPageHeaderBytes = 16;
 
 // The named trees of a store: one a keyspace (hints since format 3) and, since format 2, the one
 // with the log position.
-inline constexpr std::array<const char*, kKeyspaceCount> kKeyspaceNames = {"data", "expiry",
-                                                                           "meta", "hints"};
+inline constexpr std::array<const char*, kKeyspaceCount> kKeyspaceNames = {"data", "expiry", "meta",
+                                                                           "hints"};
 inline constexpr const char* kLogName = "log";
 inline constexpr std::string_view kCoveredKey = "covered";
 

@@ -17,6 +17,7 @@ void ApplyChanges(Server& server, const Config& before) {
   const Config& config = server.config();
   if (config.loglevel != before.loglevel) SetLogLevel(config.loglevel);
   server.store().engine().Configure(StorageSettings(config));
+  server.store().SetAlwaysDurable(config.appendfsync == storage::Durability::kAlways);
   // Without a password everybody is let in, also those who have not given the old one.
   if (!config.requirepass.empty()) return;
   for (const auto& [id, session] : server.sessions()) session->authenticated = true;

@@ -21,7 +21,7 @@ class ExpiryIndexTest : public testing::Test {
   // Store keys of the entries that expired by `now_ms`.
   std::vector<std::string> Expired(int64_t now_ms, size_t limit = 100'000) {
     std::vector<std::string> store_keys;
-    for (const std::string& entry : index_.Expired(now_ms, limit)) {
+    for (const std::string& entry : index_.Expired({}, now_ms, limit)) {
       store_keys.emplace_back(ExpiryEntry::Decode(entry).store_key);
     }
     return store_keys;
@@ -38,7 +38,7 @@ TEST_F(ExpiryIndexTest, EntriesComeSoonestFirst) {
   index_.Add(0x1'0000'0000, "d");
   index_.Add(100, "a");
   EXPECT_EQ(Expired(kMaxExpireAt), (Strings{"a", "b", "c", "d"}));
-  EXPECT_EQ(index_.Earliest(), 100);
+  EXPECT_EQ(index_.Earliest({}), 100);
 }
 
 TEST_F(ExpiryIndexTest, AnEntryIsExpiredAfterItsMillisecond) {
@@ -64,18 +64,29 @@ TEST_F(ExpiryIndexTest, ARemovedEntryIsGoneAndOthersStay) {
   EXPECT_FALSE(index_.Contains(101, "b"));
 }
 
+TEST_F(ExpiryIndexTest, IsReadFromBehindAnEntryThereOrNot) {
+  for (int i = 1; i <= 3; ++i) index_.Add(i, std::to_string(i));
+  const std::string second = index_.Expired({}, 100, 2).back();
+  EXPECT_EQ(index_.Expired(second, 100, 10).size(), 1);
+  EXPECT_EQ(index_.Earliest(second), 3);
+  index_.RemoveEntry(second);
+  EXPECT_EQ(index_.Expired(second, 100, 10).size(), 1);
+  EXPECT_EQ(index_.First(second, 10).size(), 1);
+  EXPECT_EQ(index_.Earliest(index_.First(second, 10).back()), std::nullopt);
+}
+
 TEST_F(ExpiryIndexTest, AnEmptyIndexHasNoEarliest) {
-  EXPECT_EQ(index_.Earliest(), std::nullopt);
+  EXPECT_EQ(index_.Earliest({}), std::nullopt);
 }
 
 TEST_F(ExpiryIndexTest, BytesThatAreNoEntryAreMetFirstAndCanBeRemoved) {
   index_.Add(100, "a");
   engine_->Put(Keyspace::kExpiry, std::string("\0\0", 2), "");
-  const auto entries = index_.Expired(1, 10);
+  const auto entries = index_.Expired({}, 1, 10);
   ASSERT_EQ(entries.size(), 1);
   EXPECT_EQ(ExpiryEntry::Decode(entries[0]).store_key, "");
   index_.RemoveEntry(entries[0]);
-  EXPECT_EQ(index_.Earliest(), 100);
+  EXPECT_EQ(index_.Earliest({}), 100);
 }
 
 TEST_F(ExpiryIndexTest, OneDatabaseIsRemovedFromAmongOthers) {

