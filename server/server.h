@@ -18,7 +18,11 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/levels.h"
 #include "cluster/local_store.h"
+#include "cluster/message.h"
+#include "cluster/node_id.h"
+#include "cluster/ring.h"
 #include "server/config.h"
 #include "server/executor.h"
 #include "server/latency_monitor.h"
@@ -32,6 +36,17 @@
 
 namespace cartwheel::server {
 
+// What a node needs to know to be one of several.
+struct ClusterOptions {
+  cluster::NodeId self = cluster::kNoNode;
+  uint64_t cluster_id = 0;
+  uint64_t boot_nonce = 0;  // new for every start
+  std::vector<cluster::Member> members;
+  cluster::Levels levels;
+  int64_t rpc_timeout_us = 250'000;
+  int64_t deadline_us = 1'000'000;
+};
+
 struct ServerOptions {
   Config config;
   std::string run_id;      // 40 hex digits, new for every start
@@ -40,6 +55,7 @@ struct ServerOptions {
   uint64_t seed = 0;  // of everything random: RANDOMKEY, cursors of choice
   // Microseconds of a monotonic clock, read around each command for SLOWLOG and command statistics.
   int64_t (*stopwatch_us)() = nullptr;
+  std::optional<ClusterOptions> cluster = std::nullopt;  // none: a node alone
 };
 
 class Server {
@@ -62,6 +78,10 @@ class Server {
   // The shell took `bytes` of a session's output; `in_flight` of the session says how many the
   // socket still owes.
   void Sent(Session& session, size_t bytes, Now now);
+  // Our link to the peer is up; it broke, or theirs to us did; a message came on theirs.
+  void PeerUp(cluster::NodeId peer, Now now);
+  void PeerDown(cluster::NodeId peer, Now now);
+  void ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now);
   // SIGTERM and SIGINT.
   void RequestShutdown(std::string_view why);
 
@@ -72,6 +92,9 @@ class Server {
   // Sessions with something for the shell, each once; valid until the next input. EndTurn has run.
   std::span<Session* const> touched() const { return touched_; }
   void ClearTouched();
+  // After EndTurn: peers with output, each once, and the whole frames for one of them.
+  std::span<const cluster::NodeId> touched_peers() const;
+  std::string TakePeerOutput(cluster::NodeId peer);
   // Whether the shell should go on reading from the session: false while it is owed more than it
   // takes.
   bool WantsInput(const Session& session) const;
