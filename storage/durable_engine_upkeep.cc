@@ -129,6 +129,7 @@ void DurableEngine::BeginFlush(LogPosition end) {
     std::ignore = log_->Roll();
     if (reserve_.refusal()) log_->SecureRoom(reserve_.log_bytes());
     job.segments = log_->Covered(job.generations.back()->end);
+    job.log_sync = log_->SyncForFlush(forget_until_);
   }
   flusher_.Start(std::move(job));
 }

@@ -29,7 +29,8 @@ void Flusher::Run() {
   for (const FlushPlan::Changes& changes : plan.changes) {
     outcome_->entries += changes.entries.size();
   }
-  outcome_->flushed = base_.Flush(plan, outcome_->job.transaction_keys);
+  outcome_->flushed = outcome_->job.log_sync.Run();
+  if (outcome_->flushed) outcome_->flushed = base_.Flush(plan, outcome_->job.transaction_keys);
   if (outcome_->flushed) outcome_->removed = RemoveSegments();
   if (stopwatch_us_ != nullptr) outcome_->took_us = stopwatch_us_() - began;
 }
