@@ -53,6 +53,12 @@ void Machine::Kill() {
 }
 
 void Machine::LosePower(int64_t now_us) {
+  // A flush under way got somewhere.
+  if (base_ != nullptr && flush_.worker != nullptr && random_.Percent(70)) {
+    base_->FailFlushes(
+        MemoryBaseStore::FlushFault{.kind = Error::Kind::kIo, .applied = random_.Below(60)});
+    flush_.worker->Wait();
+  }
   disk_->LosePower(random_.Next());
   LoseProcess();
   clock_.StartMachine(now_us);

@@ -231,7 +231,7 @@ Evidence World::Gather() {
   for (Operation& operation : evidence.history) {
     if (operation.outcome != Outcome::kOk || operation.reads()) continue;
     const bool excused = std::ranges::any_of(faults_.excuses(), [&](const Interval& excuse) {
-      return excuse.begin_us <= operation.returned_us && operation.returned_us <= excuse.end_us;
+      return excuse.begin_us <= operation.returned_us && operation.invoked_us <= excuse.end_us;
     });
     if (excused) operation.outcome = Outcome::kUncertain;
   }
