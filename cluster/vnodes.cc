@@ -7,6 +7,7 @@
 #include "cluster/record_checksum.h"
 #include "cluster/varint.h"
 #include "cluster/vnode_codec.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -106,6 +107,7 @@ void Vnodes::LoadActors(std::vector<std::string>& damage) {
 
 bool Vnodes::LoadJournal() {
   bool good = true;
+  if (IsPlanted(Mutation::kForgetsJournal)) return good;
   const auto cursor = engine_->NewCursor(Keyspace::kMeta);
   for (cursor->Seek(kDotsPrefix); cursor->Valid() && cursor->key() < kDotsEnd; cursor->Next()) {
     if (cursor->key().size() == kDotsPrefix.size() + 8) {
@@ -216,6 +218,7 @@ void Vnodes::Rotate(Partition partition) {
 }
 
 void Vnodes::RotateAll() {
+  if (IsPlanted(Mutation::kKeepsActorsAfterLoss)) return;
   for (Partition partition = 0; partition < kPartitions; ++partition) {
     if (held_[partition] != nullptr) Rotate(partition);
   }

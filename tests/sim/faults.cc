@@ -9,6 +9,7 @@ namespace {
 
 // Until peers have found each other again and late packets have come.
 constexpr int64_t kRecoveryUs = 3'000'000;
+constexpr int64_t kMostUnsyncedUs = 2'500'000;
 constexpr uint64_t kMostAtOnce = 2;
 constexpr uint64_t kLoseAllPercent = 20;
 constexpr uint64_t kLongPauseUs = 60'000'000;
@@ -150,14 +151,26 @@ void Faults::LoseData(Fault fault, Host node) {
   cluster_.LosePower(node);
   if (fault == Fault::kLosePower) {
     lost_power_at_us_ = cluster_.now_us();
-    machine.lost_writes_at_boot = !options_.durable_at_once;
-    if (alone && !options_.durable_at_once) Excuse(durable_us);
+    // Once lost, at every start: a new actor that has written nothing is not yet stored.
+    if (!options_.durable_at_once) machine.lost_writes_at_boot = true;
+    if (alone && !options_.durable_at_once) Excuse(std::max(durable_us, EarliestLoss()));
     return;
   }
   lost_data_ = true;
   machine.lost_writes_at_boot = true;
   if (alone) Excuse(fault == Fault::kWipeDisk ? 0 : machine.snapshot_at_us());
   fault == Fault::kWipeDisk ? machine.Wipe() : machine.RollBack();
+}
+
+// Where nothing hindered it, everysec keeps what is older than this.
+int64_t Faults::EarliestLoss() const {
+  const int64_t now_us = cluster_.now_us();
+  const int64_t since_us = now_us - 2 * kMostUnsyncedUs;
+  // The last interval is of the loss itself.
+  for (size_t i = 0; i + 1 < intervals_.size(); ++i) {
+    if (intervals_[i].end_us >= since_us) return 0;
+  }
+  return now_us - kMostUnsyncedUs;
 }
 
 void Faults::Excuse(int64_t begin_us) {

@@ -75,6 +75,7 @@ class Faults {
   void ApplyToNetwork(Fault fault, Host node);
   void LoseData(Fault fault, Host node);
   void Undo(Active& active);
+  int64_t EarliestLoss() const;
   void Excuse(int64_t begin_us);
   void BlockBoth(Host a, Host b);
   std::vector<Host> ShuffledNodes();

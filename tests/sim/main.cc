@@ -1,6 +1,9 @@
 // simulate: runs the simulator over many seeds, or tells one.
 //   simulate [--seeds N] [--first S] [--nodes N] [--steps N] [--jobs N] [--memory] [--no-faults]
 //   simulate --seed S ...
+//   simulate --until-broken ...      stops at the first seed that breaks something
+//   simulate --mutation NAME ...     with a planted fault; of the program built for it alone
+//   simulate --list-mutations
 #include <charconv>
 #include <cstdint>
 #include <iostream>
@@ -11,6 +14,7 @@
 #include <vector>
 
 #include "server/log.h"
+#include "storage/mutation.h"
 #include "tests/sim/world.h"
 
 namespace cartwheel::sim {
@@ -22,6 +26,8 @@ struct Plan {
   uint64_t seeds = 100;
   uint64_t jobs = 1;
   bool one = false;
+  bool until_broken = false;
+  bool list = false;
 };
 
 void Print(const WorldOptions& options, const WorldResult& result) {
@@ -59,6 +65,7 @@ int RunSeeds(const Plan& plan, uint64_t from) {
     sum.virtual_us += result.virtual_us;
     if (plan.one || !result.violations.empty()) Print(options, result);
     if (!result.violations.empty()) ++broken;
+    if (broken > 0 && plan.until_broken) break;
   }
   if (plan.one) return broken;
   std::cout << runs << " seeds, " << broken << " broke something; " << sum.operations
@@ -86,6 +93,18 @@ int RunJobs(const Plan& plan) {
   return failed;
 }
 
+// False: there is no such fault, or none at all in this program.
+bool Plant(std::string_view name) {
+#ifdef CARTWHEEL_MUTATIONS
+  for (size_t i = 0; i < kMutationNames.size(); ++i) {
+    if (kMutationNames[i] != name) continue;
+    planted_mutation = static_cast<Mutation>(i);
+    return true;
+  }
+#endif
+  return name == kMutationNames.front();
+}
+
 bool Parse(const std::vector<std::string>& words, Plan& plan) {
   const std::map<std::string, uint64_t*> numbers = {{"--seeds", &plan.seeds},
                                                     {"--first", &plan.first},
@@ -98,6 +117,12 @@ bool Parse(const std::vector<std::string>& words, Plan& plan) {
       plan.world.in_memory = true;
     } else if (words[i] == "--no-faults") {
       plan.world.faults = false;
+    } else if (words[i] == "--until-broken") {
+      plan.until_broken = true;
+    } else if (words[i] == "--list-mutations") {
+      plan.list = true;
+    } else if (words[i] == "--mutation") {
+      if (++i == words.size() || !Plant(words[i])) return false;
     } else {
       const auto number = numbers.find(words[i]);
       if (number == numbers.end() || ++i == words.size()) return false;
@@ -115,10 +140,13 @@ int Main(const std::vector<std::string>& words) {
   Plan plan;
   if (!Parse(words, plan)) {
     std::cerr << "usage: simulate [--seeds N] [--first S] [--nodes N] [--steps N] [--jobs N] "
-                 "[--memory] [--no-faults] | --seed S ...\n";
+                 "[--memory] [--no-faults] [--until-broken] | --seed S ... | --list-mutations\n";
     return 2;
   }
-  server::SetLogLevel(server::LogLevel::kWarning);
+  if (plan.list) {
+    for (size_t i = 1; i < kMutationNames.size(); ++i) std::cout << kMutationNames[i] << '\n';
+    return 0;
+  }
   server::Config quiet;
   quiet.logfile = "/dev/null";
   quiet.loglevel = server::LogLevel::kWarning;

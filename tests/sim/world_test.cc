@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kSeeds = 20;
 
-WorldResult Run(const WorldOptions& options) {
+WorldResult RunQuietly(const WorldOptions& options) {
   // What a server says about its broken disk is of no interest here.
   server::Config quiet;
   quiet.logfile = "/dev/null";
@@ -27,16 +27,16 @@ std::string Text(const WorldResult& result) {
 }
 
 TEST(World, TheSameSeedIsTheSameRun) {
-  const WorldResult first = Run({.seed = 7});
-  const WorldResult second = Run({.seed = 7});
+  const WorldResult first = RunQuietly({.seed = 7});
+  const WorldResult second = RunQuietly({.seed = 7});
   EXPECT_EQ(first.trace, second.trace);
-  EXPECT_NE(first.trace, Run({.seed = 8}).trace);
+  EXPECT_NE(first.trace, RunQuietly({.seed = 8}).trace);
 }
 
 TEST(World, EveryPropertyHoldsOnOneNode) {
   WorldResult sum;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    const WorldResult result = Run({.seed = seed});
+    const WorldResult result = RunQuietly({.seed = seed});
     ASSERT_TRUE(result.violations.empty()) << "seed " << seed << "\n" << Text(result);
     sum.acknowledged += result.acknowledged;
     sum.uncertain += result.uncertain;
@@ -49,13 +49,13 @@ TEST(World, EveryPropertyHoldsOnOneNode) {
 
 TEST(World, EveryPropertyHoldsInMemory) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    const WorldResult result = Run({.seed = seed, .in_memory = true});
+    const WorldResult result = RunQuietly({.seed = seed, .in_memory = true});
     ASSERT_TRUE(result.violations.empty()) << "seed " << seed << "\n" << Text(result);
   }
 }
 
 TEST(World, WithoutFaultsNothingIsUncertain) {
-  const WorldResult result = Run({.seed = 1, .faults = false});
+  const WorldResult result = RunQuietly({.seed = 1, .faults = false});
   EXPECT_EQ(result.uncertain, 0u);
   EXPECT_EQ(result.failed, 0u);
   EXPECT_TRUE(result.violations.empty()) << Text(result);
