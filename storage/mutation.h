@@ -15,7 +15,7 @@ enum class Mutation : uint8_t {
   kFlushesBeforeLog,      // the base store may have half of a batch that the log lost
   kAnswersFailedCommits,  // what was not stored is acknowledged
   kKeepsActorsAfterLoss,  // after lost writes their dots are given again
-  kForgetsJournal,        // after a start numbers are given again
+  kForgetsNumbers,        // after a start the last numbers are given again
 };
 inline constexpr std::array<std::string_view, 7> kMutationNames = {"none",
                                                                    "never-syncs",
@@ -23,7 +23,7 @@ inline constexpr std::array<std::string_view, 7> kMutationNames = {"none",
                                                                    "flushes-before-log",
                                                                    "answers-failed-commits",
                                                                    "keeps-actors-after-loss",
-                                                                   "forgets-journal"};
+                                                                   "forgets-numbers"};
 
 #ifdef CARTWHEEL_MUTATIONS
 inline Mutation planted_mutation = Mutation::kNone;

@@ -30,6 +30,11 @@ bool LosesAll(Fault fault) {
 bool NeedsPeers(Fault fault) {
   return fault >= Fault::kIsolate;
 }
+// A start does not: what is left of the log is made durable first.
+bool HindersSyncs(Fault fault) {
+  return fault == Fault::kPause || fault == Fault::kFullDisk || fault == Fault::kSlowDisk ||
+         fault == Fault::kFailDisk;
+}
 bool OfClocks(Fault fault) {
   return fault == Fault::kJumpClock || fault == Fault::kDriftClock;
 }
@@ -166,9 +171,8 @@ void Faults::LoseData(Fault fault, Host node) {
 int64_t Faults::EarliestLoss() const {
   const int64_t now_us = cluster_.now_us();
   const int64_t since_us = now_us - 2 * kMostUnsyncedUs;
-  // The last interval is of the loss itself.
-  for (size_t i = 0; i + 1 < intervals_.size(); ++i) {
-    if (intervals_[i].end_us >= since_us) return 0;
+  for (const Active& active : active_) {
+    if (HindersSyncs(active.fault) && intervals_[active.interval].end_us >= since_us) return 0;
   }
   return now_us - kMostUnsyncedUs;
 }

@@ -5,7 +5,9 @@
 //   simulate --mutation NAME ...     with a planted fault; of the program built for it alone
 //   simulate --list-mutations
 #include <charconv>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <iostream>
 #include <map>
 #include <string>
@@ -29,6 +31,16 @@ struct Plan {
   bool until_broken = false;
   bool list = false;
 };
+
+// A CHECK that fails ends the process: at least the seed is told.
+volatile uint64_t running_seed = 0;
+void TellSeed(int /*signal*/) {
+  char text[80];
+  const int length =
+      std::snprintf(text, sizeof(text), "BROKEN, seed %llu: a CHECK of the server failed\n",
+                    static_cast<unsigned long long>(running_seed));
+  if (write(STDOUT_FILENO, text, static_cast<size_t>(length)) < 0) _exit(1);
+}
 
 void Print(const WorldOptions& options, const WorldResult& result) {
   std::cout << "seed " << options.seed << ": trace " << std::hex << result.trace << std::dec << ", "
@@ -55,6 +67,7 @@ int RunSeeds(const Plan& plan, uint64_t from) {
   for (uint64_t seed = from; seed < plan.first + plan.seeds; seed += plan.jobs) {
     WorldOptions options = plan.world;
     options.seed = seed;
+    running_seed = seed;
     const WorldResult result = RunWorld(options);
     ++runs;
     sum.operations += result.operations;
@@ -149,6 +162,7 @@ int Main(const std::vector<std::string>& words) {
   }
   server::Config quiet;
   quiet.logfile = "/dev/null";
+  std::signal(SIGABRT, TellSeed);
   quiet.loglevel = server::LogLevel::kWarning;
   if (const auto opened = server::OpenLog(quiet); !opened) std::cerr << opened.error() << '\n';
   const int broken = plan.jobs == 1 ? RunSeeds(plan, plan.first) : RunJobs(plan);
