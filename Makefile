@@ -23,7 +23,7 @@ endef
 
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
-.PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan crash \
+.PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan crash sim sim-mutations \
   tidy format format-check fuzz compat bench soak docs docs-check docker docker-test clean
 
 help: ## this list
@@ -63,6 +63,22 @@ tsan: test-packages ## every test under ThreadSanitizer
 
 crash: build ## kill -9 under load, a hundred times for each appendfsync
 	@CARTWHEEL_CRASHES=100 build/tests/process_tests --gtest_filter='*Kill*'
+
+# 0: SEEDS seeds from FIRST on; another number: that seed's story.
+SEED ?= 0
+SEEDS ?= 1000
+FIRST ?= 1
+NODES ?= 1
+STEPS ?= 300
+SIM_OPTIONS = --nodes $(NODES) --steps $(STEPS)
+sim: test-packages ## whole clusters in virtual time, from SEEDS seeds (1000) or one SEED
+	@cmake --preset release > /dev/null && cmake --build --preset release -j $(JOBS) --target simulate
+	@if [ $(SEED) = 0 ]; then build/tests/simulate --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS) $(SIM_OPTIONS); \
+	  else build/tests/simulate --seed $(SEED) $(SIM_OPTIONS); fi
+
+sim-mutations: test-packages ## faults planted in the sources, each of which the simulator must find
+	@cmake --preset release > /dev/null && cmake --build --preset release -j $(JOBS) --target simulate_mutated
+	@tests/sim/mutations.sh build/tests/simulate_mutated $(SIM_OPTIONS)
 
 tidy: clang-packages ## layering, house rules and clang-tidy
 	@tests/tidy.sh --self-test && tests/tidy.sh

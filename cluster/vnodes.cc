@@ -7,6 +7,7 @@
 #include "cluster/record_checksum.h"
 #include "cluster/varint.h"
 #include "cluster/vnode_codec.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -146,7 +147,7 @@ bool Vnodes::Replay(std::string_view key, std::string_view bytes) {
     held.period = period_;
     if (own) {
       held.vnode.actor = *actor;
-      held.vnode.counter = number;
+      held.vnode.counter = IsPlanted(Mutation::kForgetsNumbers) ? number - 1 : number;
       held.vnode.rebuilding = (head & kRebuildingBit) != 0;
       // Without the gaps that failed commits left: nobody has those numbers.
       held.vnode.received.RaiseBase(*actor, number);
@@ -230,6 +231,7 @@ void Vnodes::Rotate(Partition partition) {
 }
 
 void Vnodes::RotateAll() {
+  if (IsPlanted(Mutation::kKeepsActorsAfterLoss)) return;
   for (Partition partition = 0; partition < kPartitions; ++partition) Rotate(partition);
 }
 

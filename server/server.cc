@@ -6,6 +6,7 @@
 #include "server/config_text.h"
 #include "server/errors.h"
 #include "server/log.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::server {
 namespace {
@@ -225,6 +226,7 @@ storage::Result<void> Server::Commit(Now now) {
 // What was answered but not stored was never answered. A failed write loses this turn's changes, so
 // that reads before them stand; after a failed read no reply about data is trusted.
 void Server::FailReplies(const storage::Error& error) {
+  if (IsPlanted(Mutation::kAnswersFailedCommits)) return;
   const std::string text =
       "MISCONF the data directory failed and nothing of this command was kept: " + error.message;
   FailLateReplies(text);

@@ -11,6 +11,7 @@
 #include "storage/durable_snapshot.h"
 #include "storage/hash_index.h"
 #include "storage/layer_cursor.h"
+#include "storage/mutation.h"
 #include "storage/posix_disk.h"
 
 namespace cartwheel::storage {
@@ -171,7 +172,9 @@ Result<void> DurableEngine::CommitBatch() {
   }
   if (!log_->FitsBeforeRoom(batch_)) WaitForSync();
   auto appended = AppendBatch();
-  if (appended && settings_.durability == Durability::kAlways) appended = SyncNow();
+  const bool syncs =
+      settings_.durability == Durability::kAlways && !IsPlanted(Mutation::kAnswersBeforeSync);
+  if (appended && syncs) appended = SyncNow();
   if (!appended && appended.error().kind != Error::Kind::kNoSpace) final_ = appended.error();
   return appended;
 }

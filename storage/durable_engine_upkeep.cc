@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/durable_engine_class.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::storage {
 namespace {
@@ -81,6 +82,7 @@ void DurableEngine::StartDueSync() {
     return syncer_.Start(*std::move(room));
   }
   if (settings_.durability != Durability::kEverySecond || log_->durable() == log_->end()) return;
+  if (IsPlanted(Mutation::kNeverSyncs)) return;
   if (now_ms_ - sync_began_ms_ < kSyncIntervalMs) return;
   sync_began_ms_ = now_ms_;
   syncer_.Start(log_->BeginSync());
@@ -129,6 +131,7 @@ void DurableEngine::BeginFlush(LogPosition end) {
     std::ignore = log_->Roll();
     if (reserve_.refusal()) log_->SecureRoom(reserve_.log_bytes());
     job.segments = log_->Covered(job.generations.back()->end);
+    job.log_sync = log_->SyncForFlush(forget_until_);
   }
   flusher_.Start(std::move(job));
 }

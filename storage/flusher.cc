@@ -4,6 +4,7 @@
 
 #include "storage/check.h"
 #include "storage/flush_plan.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::storage {
 
@@ -29,7 +30,8 @@ void Flusher::Run() {
   for (const FlushPlan::Changes& changes : plan.changes) {
     outcome_->entries += changes.entries.size();
   }
-  outcome_->flushed = base_.Flush(plan, outcome_->job.transaction_keys);
+  if (!IsPlanted(Mutation::kFlushesBeforeLog)) outcome_->flushed = outcome_->job.log_sync.Run();
+  if (outcome_->flushed) outcome_->flushed = base_.Flush(plan, outcome_->job.transaction_keys);
   if (outcome_->flushed) outcome_->removed = RemoveSegments();
   if (stopwatch_us_ != nullptr) outcome_->took_us = stopwatch_us_() - began;
 }

@@ -1,5 +1,8 @@
-// One flush at a time: puts sealed generations into the base store in a helper thread, then removes
-// the log segments that are no longer needed.
+// One flush at a time, in a helper thread: puts sealed generations into the base store, then
+// removes the log segments that are no longer needed.
+//
+// The log is made durable first: the base store takes a batch in several transactions, and after a
+// power loss between two of them the log must have all of it.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +14,7 @@
 #include "storage/base_store.h"
 #include "storage/disk.h"
 #include "storage/generation.h"
+#include "storage/log.h"
 #include "storage/worker.h"
 
 namespace cartwheel::storage {
@@ -20,6 +24,7 @@ class Flusher {
   struct Job {
     std::vector<Generation*> generations;  // sealed, oldest first; they stay until the job is done
     std::vector<std::string> segments;     // of the log, all before the end of the generations
+    LogSync log_sync = {};                 // makes the log durable up to there, at least
     uint64_t transaction_keys = 0;
   };
   struct Outcome {

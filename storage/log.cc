@@ -199,6 +199,21 @@ LogSync Log::BeginSync() {
   return sync;
 }
 
+// A segment counts as synced as soon as somebody is about to do it: so this goes by what is
+// durable.
+LogSync Log::SyncForFlush(LogPosition covered) const {
+  const LogPosition safe = std::max(durable_, covered);
+  LogSync sync;
+  sync.end_ = end_;
+  if (safe >= end_) return sync;
+  sync.directory_ = &disk_;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const bool durable = i + 1 < segments_.size() && segments_[i + 1].begin <= safe;
+    if (!durable) sync.files_.push_back(segments_[i].file.get());
+  }
+  return sync;
+}
+
 // After a failure nothing is ever called durable again.
 void Log::Synced(const LogSync& sync, bool succeeded) {
   if (sync.makes_room()) {

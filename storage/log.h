@@ -58,6 +58,9 @@ class Log {
   // The same for another thread. One LogSync at a time: Synced ends it, with whether it succeeded.
   LogSync BeginSync();
   void Synced(const LogSync& sync, bool succeeded);
+  // Forces everything behind `covered`, which the base has, to the disk whether or not a LogSync is
+  // at it; no Synced follows. Meanwhile Forget may be called with `covered`, and nothing beyond.
+  LogSync SyncForFlush(LogPosition covered) const;
 
   // Whether a log that is synced after every append should have zeros written behind its end: a
   // sync is cheaper when the file does not grow by it (95 us instead of 155 on the machine where

@@ -56,6 +56,26 @@ std::string Survivor(const std::string& synced, const std::string& written, Coin
 struct SimulatedDisk::Inode {
   std::string written;
   std::string synced;
+  // Where they may differ, but for their sizes: a sync of a large file need not copy all of it.
+  size_t changed_begin = std::string::npos;
+  size_t changed_end = 0;
+
+  void NoteChange(size_t begin, size_t end) {
+    changed_begin = std::min(changed_begin, begin);
+    changed_end = std::max(changed_end, end);
+  }
+  void Sync() {
+    const size_t common = std::min(written.size(), synced.size());
+    NoteChange(common, written.size());
+    synced.resize(written.size());
+    const size_t end = std::min(changed_end, written.size());
+    if (changed_begin < end) {
+      synced.replace(changed_begin, end - changed_begin, written, changed_begin,
+                     end - changed_begin);
+    }
+    changed_begin = std::string::npos;
+    changed_end = 0;
+  }
 };
 
 struct SimulatedDisk::State {
@@ -114,6 +134,7 @@ class SimulatedDisk::SimulatedFile : public File {
       std::string& written = inode_->written;
       if (written.size() < offset + count) written.resize(offset + count);
       written.replace(offset, count, bytes, 0, count);
+      inode_->NoteChange(offset, offset + count);
     }
     if (fault) return Fail(fault->kind, "write");
     return full ? Fail(Error::Kind::kNoSpace, "write") : Result<void>();
@@ -123,7 +144,7 @@ class SimulatedDisk::SimulatedFile : public File {
     const std::scoped_lock lock(state_->mutex);
     if (life_ != state_->life) return Dead();
     if (const auto fault = state_->Strike(Call::kSync)) return Fail(fault->kind, "sync");
-    inode_->synced = inode_->written;
+    inode_->Sync();
     return {};
   }
 
@@ -147,6 +168,8 @@ class SimulatedDisk::SimulatedFile : public File {
     const std::scoped_lock lock(state_->mutex);
     if (life_ != state_->life) return Dead();
     if (const auto fault = state_->Strike(Call::kTruncate)) return Fail(fault->kind, "truncate");
+    // What is cut off and written again has changed, even if only its size is seen to.
+    inode_->NoteChange(std::min<size_t>(size, inode_->written.size()), inode_->written.size());
     inode_->written.resize(size);
     return {};
   }

@@ -507,6 +507,24 @@ class History {
   int lost_ = 0;
 };
 
+// Half a batch would be a record without what it needs beside it.
+TEST(DurableEngineFault, APowerLossBetweenTwoTransactionsOfAFlushTearsNoBatch) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    DurableMachine machine(With(Durability::kEverySecond));
+    machine.Tick();
+    for (const char* key : {"a", "b", "c"}) machine.engine().Put(kData, key, "1");
+    ASSERT_TRUE(machine.engine().Commit().has_value());
+    machine.engine().StartFlush();
+    machine.Tick();
+    machine.base().FailFlushes({.kind = Error::Kind::kIo, .applied = 1});
+    machine.FinishFlush();
+    machine.LosePower(seed);
+    const std::string a = machine.Get("a");
+    EXPECT_EQ(machine.Get("b"), a) << "seed " << seed;
+    EXPECT_EQ(machine.Get("c"), a) << "seed " << seed;
+  }
+}
+
 class PowerLoss : public ::testing::TestWithParam<Durability> {};
 
 TEST_P(PowerLoss, LeavesAStateThatWasCommittedAndNothingSyncedIsMissing) {

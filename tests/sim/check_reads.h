@@ -1,0 +1,16 @@
+// What reads promise to those who wrote or read before.
+#pragma once
+
+#include "tests/sim/history.h"
+
+namespace cartwheel::sim {
+
+// P10: a connection reads what it has seen of a key, or something later or concurrent; it never
+// finds nothing unless somebody deleted.
+Violations CheckSessions(const Evidence& evidence);
+
+// P8: with R + W > N, or one node, and nothing broken, a read that began after a write was
+// acknowledged does not miss it: it shows it, or something that was not over when it began.
+Violations CheckStrictReads(const Evidence& evidence);
+
+}  // namespace cartwheel::sim

@@ -1,0 +1,56 @@
+// What must be true of the replicas themselves: seen in their stores, and in every copy that
+// passes between them.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/owned_container.h"
+#include "tests/sim/history.h"
+
+namespace cartwheel::sim {
+
+// P4: a dot names one write for ever. Also: every container is one that decoders would accept.
+class DotRegister {
+ public:
+  // `where`: in whose store or message it was seen.
+  void Note(std::string_view key, const cluster::Container& container, std::string_view where);
+
+  const Violations& violations() const { return violations_; }
+  // The dots of versions of a key that were seen anywhere.
+  const std::set<cluster::Dot>& DotsOf(const std::string& key) const;
+
+ private:
+  struct Write {
+    std::string key;
+    std::string content;  // everything but the siblings around it
+    std::string where;    // it was first seen
+  };
+  std::map<cluster::Dot, Write> writes_;
+  std::map<std::string, std::set<cluster::Dot>> dots_of_;
+  Violations violations_;
+};
+
+// One owner's record of a key when everything is healed.
+struct Replica {
+  std::string owner;
+  bool damaged = false;
+  bool has_record = false;
+  cluster::Container container;  // its bytes live elsewhere
+};
+
+// P7: the owners hold the same. A forgotten deletion is the same as one that is remembered.
+Violations CheckConvergence(const std::string& key, const std::vector<Replica>& owners);
+
+// Every version that was seen anywhere went into what the owners know, live or superseded. For keys
+// that nothing ever deleted: others may be forgotten and begun anew.
+Violations CheckAllArrived(const std::string& key, const std::vector<Replica>& owners,
+                           const std::set<cluster::Dot>& dots);
+
+// The container in short, for people: versions, counter and context.
+std::string Describe(const cluster::Container& container);
+
+}  // namespace cartwheel::sim

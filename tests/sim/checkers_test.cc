@@ -1,0 +1,333 @@
+// Each checker passes over a sound history, and finds the fault in one that was made for it.
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/check_counters.h"
+#include "tests/sim/check_reads.h"
+#include "tests/sim/check_replicas.h"
+#include "tests/sim/check_writes.h"
+
+namespace cartwheel::sim {
+namespace {
+
+// Operations one after the other, a second each, all acknowledged, on one connection a client.
+class Script {
+ public:
+  Operation& Add(Kind kind, const std::string& key, const std::string& value = "") {
+    Operation& operation = evidence.history.emplace_back();
+    operation.kind = kind;
+    operation.key = key;
+    if (kind != Kind::kGet) operation.value = value;
+    if (kind == Kind::kGet && !value.empty()) operation.values = {value};
+    operation.invoked_us = time_us_;
+    operation.returned_us = time_us_ + 500'000;
+    operation.outcome = Outcome::kOk;
+    operation.number = 1;
+    time_us_ += 1'000'000;
+    return operation;
+  }
+  Operation& Set(const std::string& value) { return Add(Kind::kSet, "k", value); }
+  Operation& Get(const std::string& value) { return Add(Kind::kGet, "k", value); }
+  Operation& Write(const std::string& value, std::vector<std::string> observed) {
+    Operation& operation = Add(Kind::kWriteContext, "k", value);
+    operation.observed = std::move(observed);
+    return operation;
+  }
+  Operation& Count(int64_t delta, int64_t reply) {
+    Operation& operation = Add(Kind::kIncrement, "c");
+    operation.delta = delta;
+    operation.number = reply;
+    return operation;
+  }
+  void End(std::vector<std::string> live) { evidence.end["k"].live = std::move(live); }
+
+  Evidence evidence;
+
+ private:
+  int64_t time_us_ = 0;
+};
+
+Script OnOneNode() {
+  Script script;
+  script.evidence.alone = true;
+  return script;
+}
+
+// ---- lost writes
+
+TEST(CheckLostWrites, TheLastOfSeveralBlindWritesIsEnough) {
+  Script script;
+  script.Set("a");
+  script.Set("b");
+  script.End({"b"});
+  EXPECT_TRUE(CheckLostWrites(script.evidence).empty());
+}
+
+TEST(CheckLostWrites, FindsAnAcknowledgedWriteThatIsGone) {
+  Script script;
+  script.Set("a");
+  script.Set("b");
+  script.End({"a"});
+  const Violations found = CheckLostWrites(script.evidence);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].key, "k");
+  EXPECT_TRUE(found[0].text.starts_with("b was acknowledged")) << found[0].text;
+}
+
+TEST(CheckLostWrites, FindsOneInAKeyThatHasNoRecord) {
+  Script script;
+  script.Set("a");
+  EXPECT_EQ(CheckLostWrites(script.evidence).size(), 1u);
+}
+
+TEST(CheckLostWrites, AnUncertainWriteMayBeLostAndMayHaveSuperseded) {
+  Script script;
+  script.Set("a");
+  script.Set("b").outcome = Outcome::kUncertain;
+  script.End({"a"});
+  EXPECT_TRUE(CheckLostWrites(script.evidence).empty());
+  script.End({"b"});
+  EXPECT_TRUE(CheckLostWrites(script.evidence).empty());
+}
+
+TEST(CheckLostWrites, ARefusedWriteSupersedesNothing) {
+  Script script;
+  script.Set("a");
+  script.Set("b").outcome = Outcome::kFailed;
+  EXPECT_EQ(CheckLostWrites(script.evidence).size(), 1u);
+}
+
+TEST(CheckLostWrites, ADeletionThatFoundNothingSupersedesNothing) {
+  Script script;
+  script.Set("a");
+  Operation& deletion = script.Add(Kind::kDelete, "k");
+  EXPECT_TRUE(CheckLostWrites(script.evidence).empty());
+  deletion.number = 0;
+  EXPECT_EQ(CheckLostWrites(script.evidence).size(), 1u);
+}
+
+// The mistake of a token that covers what its bearer was not shown.
+TEST(CheckLostWrites, AContextSupersedesOnlyWhatItWasReadWith) {
+  Script script;
+  script.Write("a", {});
+  script.Write("b", {});
+  script.Write("c", {"a"});
+  script.End({"b", "c"});
+  EXPECT_TRUE(CheckLostWrites(script.evidence).empty());
+  script.End({"c"});
+  const Violations found = CheckLostWrites(script.evidence);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_TRUE(found[0].text.starts_with("b ")) << found[0].text;
+}
+
+// ---- resurrections
+
+TEST(CheckResurrections, FindsWhatAnAcknowledgedWriteHadRead) {
+  Script script;
+  script.Write("a", {});
+  script.Write("b", {"a"});
+  script.End({"b"});
+  EXPECT_TRUE(CheckResurrections(script.evidence).empty());
+  script.End({"a", "b"});
+  EXPECT_EQ(CheckResurrections(script.evidence).size(), 1u);
+}
+
+TEST(CheckResurrections, FindsWhatItsConnectionHadSeen) {
+  Script script;
+  script.Set("a");
+  script.Set("b");
+  script.End({"a", "b"});
+  EXPECT_EQ(CheckResurrections(script.evidence).size(), 1u);
+  script.evidence.history.back().connection = 7;  // had not seen it
+  EXPECT_TRUE(CheckResurrections(script.evidence).empty());
+}
+
+TEST(CheckResurrections, FindsADeletedValue) {
+  Script script;
+  script.Set("a");
+  script.Add(Kind::kDelete, "k");
+  script.End({"a"});
+  EXPECT_EQ(CheckResurrections(script.evidence).size(), 1u);
+}
+
+// ---- phantoms
+
+TEST(CheckPhantoms, FindsAValueThatWasRefused) {
+  Script script;
+  script.Set("a").outcome = Outcome::kFailed;
+  EXPECT_TRUE(CheckPhantoms(script.evidence).empty());
+  script.End({"a"});
+  EXPECT_EQ(CheckPhantoms(script.evidence).size(), 1u);
+}
+
+TEST(CheckPhantoms, FindsAValueThatNobodyWroteThere) {
+  Script script;
+  script.Set("a");
+  script.Add(Kind::kGet, "other", "a");
+  script.Get("b");
+  EXPECT_EQ(CheckPhantoms(script.evidence).size(), 2u);
+}
+
+// ---- counters
+
+TEST(CheckCounters, UncertainIncrementsMayCount) {
+  Script script;
+  script.Count(3, 3);
+  script.Count(4, 0).outcome = Outcome::kUncertain;
+  script.evidence.end["c"].sum = 3;
+  EXPECT_TRUE(CheckCounters(script.evidence).empty());
+  script.evidence.end["c"].sum = 7;
+  EXPECT_TRUE(CheckCounters(script.evidence).empty());
+}
+
+TEST(CheckCounters, FindsLostIncrementsTooManyAndHalfOnes) {
+  Script script;
+  script.Count(3, 3);
+  script.Count(4, 0).outcome = Outcome::kUncertain;
+  for (const int64_t sum : {0, 2, 5, 8}) {
+    script.evidence.end["c"].sum = sum;
+    EXPECT_EQ(CheckCounters(script.evidence).size(), 1u) << sum;
+  }
+}
+
+TEST(CheckCounters, FindsAReplyThatCountsTooMuch) {
+  Script script;
+  script.Count(3, 4);
+  script.evidence.end["c"].sum = 3;
+  EXPECT_EQ(CheckCounters(script.evidence).size(), 1u);
+}
+
+TEST(CheckCounters, FindsAConnectionThatGoesBack) {
+  Script script = OnOneNode();
+  script.Count(3, 3);
+  script.Count(4, 7);
+  script.Count(1, 4);
+  script.evidence.end["c"].sum = 8;
+  EXPECT_EQ(CheckCounters(script.evidence).size(), 1u);
+}
+
+// ---- sessions
+
+TEST(CheckSessions, FindsThatAConnectionDoesNotReadItsWrite) {
+  Script script;
+  script.Set("a");
+  script.Set("b");
+  Operation& read = script.Get("b");
+  EXPECT_TRUE(CheckSessions(script.evidence).empty());
+  read.values = {"a"};
+  EXPECT_EQ(CheckSessions(script.evidence).size(), 1u);
+  read.values = {};
+  EXPECT_FALSE(CheckSessions(script.evidence).empty());
+}
+
+TEST(CheckSessions, AConcurrentWriteOrADeletionMayBeRead) {
+  Script script;
+  script.Set("a");
+  script.Set("b").connection = 7;
+  script.Get("b");
+  EXPECT_TRUE(CheckSessions(script.evidence).empty());
+  script.Add(Kind::kDelete, "k");
+  script.Get("");
+  EXPECT_TRUE(CheckSessions(script.evidence).empty());
+}
+
+TEST(CheckSessions, ForgivesWhileSomethingIsBroken) {
+  Script script;
+  script.Set("a");
+  script.Get("");
+  EXPECT_EQ(CheckSessions(script.evidence).size(), 1u);
+  script.evidence.faults = {{200'000, 300'000}};
+  EXPECT_TRUE(CheckSessions(script.evidence).empty());
+  script.evidence.alone = true;
+  EXPECT_EQ(CheckSessions(script.evidence).size(), 1u);
+}
+
+// ---- strict reads
+
+TEST(CheckStrictReads, FindsAReadThatMissesAnAcknowledgedWrite) {
+  Script script = OnOneNode();
+  script.Set("a");
+  script.Set("b").connection = 1;
+  Operation& read = script.Get("b");
+  read.connection = 2;
+  EXPECT_TRUE(CheckStrictReads(script.evidence).empty());
+  read.values = {"a"};
+  EXPECT_EQ(CheckStrictReads(script.evidence).size(), 1u);
+  read.values = {};
+  EXPECT_EQ(CheckStrictReads(script.evidence).size(), 2u);
+}
+
+TEST(CheckStrictReads, AWriteUnderWayMayOrMayNotBeRead) {
+  Script script = OnOneNode();
+  script.Set("a");
+  script.Set("b").returned_us = 9'000'000;
+  script.Get("a");
+  script.Get("b");
+  EXPECT_TRUE(CheckStrictReads(script.evidence).empty());
+}
+
+TEST(CheckStrictReads, ReadersOfSiblingsSeeEachOfThem) {
+  Script script;
+  script.evidence.strict = true;
+  script.Write("a", {});
+  script.Write("b", {});
+  script.Write("c", {"a"});
+  Operation& read = script.Add(Kind::kReadSiblings, "k");
+  read.values = {"b", "c"};
+  EXPECT_TRUE(CheckStrictReads(script.evidence).empty());
+  read.values = {"c"};
+  EXPECT_EQ(CheckStrictReads(script.evidence).size(), 1u);
+}
+
+// ---- replicas
+
+cluster::Container Holding(std::string_view bytes, cluster::Dot dot) {
+  cluster::Container container;
+  cluster::Put(container, {.dot = dot, .value_dot = dot, .hlc = {5}, .bytes = bytes});
+  return container;
+}
+
+constexpr cluster::ActorId kActor{0x1234567890abcdef};
+
+TEST(DotRegister, FindsADotOfTwoWrites) {
+  DotRegister dots;
+  dots.Note("k", Holding("a", {kActor, 1}), "here");
+  dots.Note("k", Holding("a", {kActor, 1}), "there");
+  dots.Note("k", Holding("b", {kActor, 2}), "there");
+  EXPECT_TRUE(dots.violations().empty());
+  dots.Note("k", Holding("b", {kActor, 1}), "there");
+  dots.Note("other", Holding("b", {kActor, 2}), "there");
+  EXPECT_EQ(dots.violations().size(), 2u);
+  EXPECT_EQ(dots.DotsOf("k").size(), 2u);
+}
+
+TEST(CheckConvergence, FindsOwnersThatDiffer) {
+  Replica a{.owner = "a", .has_record = true, .container = Holding("a", {kActor, 1})};
+  Replica b = a;
+  b.container.own_contiguous = !a.container.own_contiguous;
+  EXPECT_TRUE(CheckConvergence("k", {a, b}).empty());
+  b.container = Holding("b", {kActor, 2});
+  EXPECT_EQ(CheckConvergence("k", {a, b}).size(), 1u);
+  b = {.owner = "b", .container = {}};
+  EXPECT_EQ(CheckConvergence("k", {a, b}).size(), 1u);
+  b.damaged = true;
+  EXPECT_EQ(CheckConvergence("k", {b, b}).size(), 1u);
+}
+
+TEST(CheckConvergence, AForgottenDeletionIsARememberedOne) {
+  Replica deleted{.owner = "a", .has_record = true, .container = {}};
+  cluster::NoteDeletion(deleted.container, {kActor, 1});
+  const Replica forgotten{.owner = "b", .container = {}};
+  EXPECT_TRUE(CheckConvergence("k", {deleted, forgotten}).empty());
+}
+
+TEST(CheckAllArrived, FindsAWriteThatNoOwnerKnows) {
+  const Replica owner{.owner = "a", .has_record = true, .container = Holding("a", {kActor, 1})};
+  EXPECT_TRUE(CheckAllArrived("k", {owner}, {{kActor, 1}}).empty());
+  EXPECT_EQ(CheckAllArrived("k", {owner}, {{kActor, 1}, {kActor, 2}}).size(), 1u);
+}
+
+}  // namespace
+}  // namespace cartwheel::sim

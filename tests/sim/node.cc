@@ -1,0 +1,173 @@
+#include "tests/sim/node.h"
+
+#include "cluster/frame.h"
+#include "cluster/message_codec.h"
+#include "storage/check.h"
+
+namespace cartwheel::sim {
+namespace {
+
+// Nothing takes time inside a turn.
+int64_t Stopwatch() {
+  return 0;
+}
+
+// None in a store that knows no hints.
+template <typename Keyspace>
+uint64_t CountHints(storage::Engine& engine) {
+  uint64_t count = 0;
+  if constexpr (requires { Keyspace::kHints; }) {
+    const auto cursor = engine.NewCursor(Keyspace::kHints);
+    for (cursor->Seek({}); cursor->Valid(); cursor->Next()) ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+Node::Node(NodeOptions options)
+    : options_(std::move(options)),
+      random_(options_.seed),
+      machine_(random_.Next(), options_.skew_us) {}
+
+Node::~Node() {
+  if (running()) Kill();
+}
+
+std::optional<std::string> Node::Boot(int64_t now_us) {
+  ++life_;
+  inputs_.clear();
+  auto engine =
+      machine_.OpenEngine(server::StorageSettings(options_.config), options_.config.memory_only());
+  if (!engine) return engine.error().message;
+  engine_ = *std::move(engine);
+  const bool lost_writes = machine_.lost_writes_at_boot || engine_->persistence().damaged_bytes > 0;
+  auto store = cluster::LocalStore::Open(
+      *engine_, {.actor_seed = random_.Next(), .may_have_lost_writes = lost_writes});
+  if (!store) return store.error().message;
+  server::ServerOptions options{.config = options_.config,
+                                .run_id = std::string(40, 'a'),
+                                .executable = "cartwheel-server",
+                                .pid = 1,
+                                .seed = random_.Next(),
+                                .stopwatch_us = Stopwatch};
+  if (options_.members.size() > 1) {
+    options.cluster = server::ClusterOptions{.self = NodeIdOf(options_.host),
+                                             .cluster_id = 1,
+                                             .boot_nonce = random_.Next(),
+                                             .members = options_.members,
+                                             .levels = options_.levels};
+  }
+  server_ = std::make_unique<server::Server>(std::move(options), *std::move(store),
+                                             machine_.clock().At(now_us));
+  return std::nullopt;
+}
+
+Node::Output Node::RunTurn(int64_t now_us) {
+  const server::Now now = machine_.clock().At(now_us);
+  if (server_->NextDeadline() <= now.monotonic_us) server_->Tick(now);
+  for (const Input& input : std::exchange(inputs_, {})) {
+    std::visit([&](const auto& it) { Handle(it, now); }, input);
+  }
+  server_->EndTurn(now);
+  return TakeOutput(now);
+}
+
+int64_t Node::NextDeadline() {
+  return machine_.clock().TrueTimeOf(server_->NextDeadline());
+}
+
+void Node::Handle(const Accepted& input, server::Now now) {
+  const std::string address = "10.0.0.1:" + std::to_string(input.connection);
+  const auto [at, is_new] = clients_.try_emplace(input.connection);
+  server::Session& session =
+      server_->Connect({.address = address, .local_address = "10.0.0.2:6379"}, now);
+  at->second = {input.connection, &session};
+  session.transport = &at->second;
+  server_->Touch(session);
+}
+
+void Node::Handle(const Received& input, server::Now now) {
+  const auto client = clients_.find(input.connection);
+  if (client != clients_.end()) server_->Receive(*client->second.session, input.bytes, now);
+}
+
+void Node::Handle(const Closed& input, server::Now /*now*/) {
+  const auto client = clients_.find(input.connection);
+  if (client == clients_.end()) return;
+  server_->Disconnect(*client->second.session);
+  clients_.erase(client);
+}
+
+void Node::Handle(const PeerIsUp& input, server::Now now) {
+  server_->PeerUp(NodeIdOf(input.peer), now);
+}
+
+void Node::Handle(const PeerIsDown& input, server::Now now) {
+  server_->PeerDown(NodeIdOf(input.peer), now);
+}
+
+void Node::Handle(const FromPeer& input, server::Now now) {
+  cluster::FrameReader reader;
+  storage::Check(reader.Parse(input.frame) == cluster::FrameReader::Status::kComplete,
+                 "frames between nodes are whole");
+  const auto message = cluster::DecodeMessage(reader.frame());
+  storage::Check(message.has_value(), "nodes send each other what they can decode");
+  server_->ReceiveFromPeer(NodeIdOf(input.peer), *message, now);
+}
+
+Node::Output Node::TakeOutput(server::Now now) {
+  Output output;
+  const std::vector<server::Session*> touched(server_->touched().begin(), server_->touched().end());
+  server_->ClearTouched();
+  for (server::Session* session : touched) {
+    const ConnectionId connection = static_cast<Client*>(session->transport)->connection;
+    ToClient to{connection, {}, session->closing()};
+    if (!session->close_now) to.bytes = std::exchange(session->output, {});
+    if (!to.bytes.empty()) server_->Sent(*session, to.bytes.size(), now);
+    if (to.closes) {
+      server_->Disconnect(*session);
+      clients_.erase(connection);
+    }
+    output.to_clients.push_back(std::move(to));
+  }
+  for (const cluster::NodeId peer : server_->touched_peers()) {
+    output.to_peers.push_back({HostOf(peer), {}});
+  }
+  for (ToPeer& to : output.to_peers) to.bytes = server_->TakePeerOutput(NodeIdOf(to.peer));
+  return output;
+}
+
+Node::Output Node::Stop(int64_t now_us) {
+  server_->RequestShutdown("SIGTERM");
+  Output output = RunTurn(now_us);
+  for (const auto& [connection, client] : clients_) {
+    output.to_clients.push_back({connection, {}, true});
+  }
+  EndProcess();
+  machine_.NoteStop(now_us);
+  return output;
+}
+
+void Node::Kill() {
+  machine_.Kill();
+  EndProcess();
+}
+
+void Node::LosePower(int64_t now_us) {
+  machine_.LosePower(now_us);
+  EndProcess();
+}
+
+void Node::EndProcess() {
+  server_.reset();
+  engine_.reset();
+  clients_.clear();
+  inputs_.clear();
+}
+
+uint64_t Node::hints() {
+  return CountHints<storage::Keyspace>(server_->store().engine());
+}
+
+}  // namespace cartwheel::sim

@@ -1,0 +1,126 @@
+// A node: the production server on a simulated machine, built as server/main.cc builds it, and
+// driven turn by turn as the libuv shell does: inputs, EndTurn, outputs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "server/server.h"
+#include "tests/sim/machine.h"
+
+namespace cartwheel::sim {
+
+struct NodeOptions {
+  Host host = 0;  // its NodeId is one more
+  std::vector<cluster::Member> members;
+  cluster::Levels levels;
+  server::Config config;
+  uint64_t seed = 0;
+  int64_t skew_us = 0;
+};
+
+constexpr cluster::NodeId NodeIdOf(Host host) {
+  return cluster::NodeId{host + 1};
+}
+constexpr Host HostOf(cluster::NodeId node) {
+  return static_cast<Host>(node) - 1;
+}
+
+class Node {
+ public:
+  struct Accepted {
+    ConnectionId connection = 0;
+  };
+  struct Received {
+    ConnectionId connection = 0;
+    std::string bytes;
+  };
+  struct Closed {
+    ConnectionId connection = 0;
+  };
+  struct PeerIsUp {
+    Host peer = 0;
+  };
+  struct PeerIsDown {
+    Host peer = 0;
+  };
+  struct FromPeer {
+    Host peer = 0;
+    std::string frame;
+  };
+  using Input = std::variant<Accepted, Received, Closed, PeerIsUp, PeerIsDown, FromPeer>;
+
+  struct ToClient {
+    ConnectionId connection = 0;
+    std::string bytes;
+    bool closes = false;  // behind them
+  };
+  struct ToPeer {
+    Host peer = 0;
+    std::string bytes;  // whole frames
+  };
+  struct Output {
+    std::vector<ToClient> to_clients;
+    std::vector<ToPeer> to_peers;
+  };
+
+  explicit Node(NodeOptions options);
+  ~Node();
+
+  Machine& machine() { return machine_; }
+  const NodeOptions& options() const { return options_; }
+
+  // Starts a process. An error: why it does not start.
+  std::optional<std::string> Boot(int64_t now_us);
+  bool running() const { return server_ != nullptr; }
+  // Counts processes.
+  uint64_t life() const { return life_; }
+
+  void Give(Input input) { inputs_.push_back(std::move(input)); }
+  bool has_inputs() const { return !inputs_.empty(); }
+  Output RunTurn(int64_t now_us);
+  // True time of the server's next deadline.
+  int64_t NextDeadline();
+
+  // The process ends: with what it had answered, by kill -9, or because the machine's power went.
+  Output Stop(int64_t now_us);
+  void Kill();
+  void LosePower(int64_t now_us);
+
+  // While it runs.
+  cluster::LocalStore& store() { return server_->store(); }
+  // Hints that wait for somebody.
+  uint64_t hints();
+
+ private:
+  struct Client {
+    ConnectionId connection;
+    server::Session* session;
+  };
+
+  void Handle(const Accepted& input, server::Now now);
+  void Handle(const Received& input, server::Now now);
+  void Handle(const Closed& input, server::Now now);
+  void Handle(const PeerIsUp& input, server::Now now);
+  void Handle(const PeerIsDown& input, server::Now now);
+  void Handle(const FromPeer& input, server::Now now);
+  Output TakeOutput(server::Now now);
+  void EndProcess();
+
+  const NodeOptions options_;
+  cluster::Random random_;
+  Machine machine_;
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<server::Server> server_;
+  uint64_t life_ = 0;
+  std::vector<Input> inputs_;
+  std::map<ConnectionId, Client> clients_;
+};
+
+}  // namespace cartwheel::sim
