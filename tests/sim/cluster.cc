@@ -29,6 +29,7 @@ Cluster::Cluster(const ClusterSetup& setup)
       replays_(setup.replays),
       workload_(random_.Next(), setup.contexts) {
   std::vector<cluster::Member> members;
+  members.reserve(setup.nodes);
   for (Host host = 0; host < setup.nodes; ++host) {
     members.push_back({.node = NodeIdOf(host), .zone = ""});
   }

@@ -188,6 +188,7 @@ void Faults::BlockBoth(Host a, Host b) {
 
 std::vector<Host> Faults::ShuffledNodes() {
   std::vector<Host> nodes;
+  nodes.reserve(cluster_.node_count());
   for (Host node = 0; node < cluster_.node_count(); ++node) nodes.push_back(node);
   for (size_t i = nodes.size() - 1; i > 0; --i) std::swap(nodes[i], nodes[random_.Below(i + 1)]);
   return nodes;

@@ -67,6 +67,7 @@ World::World(const WorldOptions& options)
       cluster_(Setup()),
       faults_(FaultOptions(), cluster_) {
   std::vector<cluster::Member> members;
+  members.reserve(options.nodes);
   for (Host host = 0; host < options.nodes; ++host) {
     members.push_back({.node = NodeIdOf(host), .zone = ""});
   }
