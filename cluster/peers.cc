@@ -109,7 +109,7 @@ void Peers::Unsend() {
 std::string Peers::TakeOutput(NodeId node) {
   Peer* const peer = Find(node);
   if (peer == nullptr) return {};
-  peer->touched = false;
+  if (std::exchange(peer->touched, false)) std::erase(touched_, node);
   peer->mark = 0;
   return std::exchange(peer->output, {});
 }

@@ -71,7 +71,6 @@ class Peers {
   // Those with output, each once.
   std::span<const NodeId> touched() const { return touched_; }
   std::string TakeOutput(NodeId node);
-  void ClearTouched() { touched_.clear(); }
   void SetBacklog(NodeId node, size_t bytes);
 
  private:

@@ -256,7 +256,6 @@ void Server::Touch(Session& session) {
 void Server::ClearTouched() {
   for (Session* session : touched_) session->touched = false;
   touched_.clear();
-  if (gateway_ != nullptr) gateway_->node().peers().ClearTouched();
 }
 
 void Server::Close(Session& session, std::string_view reason, bool after_reply) {

@@ -118,7 +118,9 @@ class ServerTester {
   void EndTurn() {
     server_.EndTurn(now_);
     const std::vector<Session*> touched(server_.touched().begin(), server_.touched().end());
-    for (const cluster::NodeId peer : server_.touched_peers()) {
+    const std::vector<cluster::NodeId> peers(server_.touched_peers().begin(),
+                                             server_.touched_peers().end());
+    for (const cluster::NodeId peer : peers) {
       peer_output_[peer] += server_.TakePeerOutput(peer);
     }
     server_.ClearTouched();

@@ -157,14 +157,15 @@ void Faults::LoseData(Fault fault, Host node) {
   if (fault == Fault::kLosePower) {
     lost_power_at_us_ = cluster_.now_us();
     // Once lost, at every start: a new actor that has written nothing is not yet stored.
-    if (!options_.durable_at_once) machine.lost_writes_at_boot = true;
+    machine.Reboot();
     if (alone && !options_.durable_at_once) Excuse(std::max(durable_us, EarliestLoss()));
     return;
   }
   lost_data_ = true;
-  machine.lost_writes_at_boot = true;
+  machine.Reboot();
   if (alone) Excuse(fault == Fault::kWipeDisk ? 0 : machine.snapshot_at_us());
-  fault == Fault::kWipeDisk ? machine.Wipe() : machine.RollBack();
+  machine.restored = fault == Fault::kRollBack;
+  machine.restored ? machine.RollBack() : machine.Wipe();
 }
 
 // Where nothing hindered it, everysec keeps what is older than this.

@@ -54,9 +54,12 @@ class Machine {
   // Everything committed by then survives a loss of power, under `appendfsync everysec`.
   int64_t durable_until_us() const { return durable_until_us_; }
 
-  // What happened since the last boot of the machine may have been lost: the kernel's boot id
-  // differs from the one stored with the data.
-  bool lost_writes_at_boot = false;
+  // The kernel's, with which the store finds out that writes may have been lost.
+  std::string boot_id() const { return std::to_string(boots_); }
+  void Reboot() { ++boots_; }
+  // The operator put back an old copy of the data, and says so at the start, until a process has
+  // taken it in.
+  bool restored = false;
 
  private:
   struct Snapshot {
@@ -72,6 +75,7 @@ class Machine {
   Job& job(Helper helper) { return helper == Helper::kSyncer ? sync_ : flush_; }
   void LoseProcess();
 
+  uint64_t boots_ = 1;
   cluster::Random random_;
   MachineClock clock_;
   std::unique_ptr<storage::SimulatedDisk> disk_;

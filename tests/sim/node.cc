@@ -41,23 +41,31 @@ std::optional<std::string> Node::Boot(int64_t now_us) {
       machine_.OpenEngine(server::StorageSettings(options_.config), options_.config.memory_only());
   if (!engine) return engine.error().message;
   engine_ = *std::move(engine);
-  const bool lost_writes = machine_.lost_writes_at_boot || engine_->persistence().damaged_bytes > 0;
+  std::optional<server::ClusterOptions> members;
+  if (options_.members.size() > 1) {
+    members.emplace();
+    members->self = NodeIdOf(options_.host);
+    members->cluster_id = 1;
+    members->boot_nonce = random_.Next();
+    members->members = options_.members;
+    members->levels = options_.levels;
+  }
   auto store = cluster::LocalStore::Open(
-      *engine_, {.actor_seed = random_.Next(), .may_have_lost_writes = lost_writes});
+      *engine_,
+      {.actor_seed = random_.Next(),
+       .may_have_lost_writes = machine_.restored || engine_->persistence().damaged_bytes > 0,
+       .boot_id = options_.config.memory_only() ? "" : machine_.boot_id(),
+       .always_durable = options_.config.appendfsync == storage::Durability::kAlways,
+       .ownership = members ? server::OwnershipOf(*members) : cluster::Ownership{}});
   if (!store) return store.error().message;
   server::ServerOptions options{.config = options_.config,
                                 .run_id = std::string(40, 'a'),
                                 .executable = "cartwheel-server",
                                 .pid = 1,
                                 .seed = random_.Next(),
-                                .stopwatch_us = Stopwatch};
-  if (options_.members.size() > 1) {
-    options.cluster = server::ClusterOptions{.self = NodeIdOf(options_.host),
-                                             .cluster_id = 1,
-                                             .boot_nonce = random_.Next(),
-                                             .members = options_.members,
-                                             .levels = options_.levels};
-  }
+                                .cluster = std::move(members),
+                                .stopwatch_us = Stopwatch,
+                                .identity = cluster::DeriveIdentity("the cluster's secret")};
   server_ = std::make_unique<server::Server>(std::move(options), *std::move(store),
                                              machine_.clock().At(now_us));
   return std::nullopt;
@@ -70,6 +78,7 @@ Node::Output Node::RunTurn(int64_t now_us) {
     std::visit([&](const auto& it) { Handle(it, now); }, input);
   }
   server_->EndTurn(now);
+  if (server_->commit_error().empty()) machine_.restored = false;
   return TakeOutput(now);
 }
 
@@ -141,6 +150,8 @@ Node::Output Node::TakeOutput(server::Now now) {
 Node::Output Node::Stop(int64_t now_us) {
   server_->RequestShutdown("SIGTERM");
   Output output = RunTurn(now_us);
+  // Where it fails, the next start takes the writes since the last sync for lost.
+  std::ignore = server_->store().MarkEnd();
   for (const auto& [connection, client] : clients_) {
     output.to_clients.push_back({connection, {}, true});
   }
