@@ -71,6 +71,7 @@ void ReadQuorum::Answered(NodeId node, const Answer& answer, int64_t now_us) {
   }
   const Container none;
   const Container& container = answer.container == nullptr ? none : *answer.container;
+  if (!asked->complete) asked->rebuilding = OwnedContainer(container);
   if (asked->complete || merged_rebuilding_) {
     asked->merge = Merge(container);
   } else {
@@ -216,11 +217,16 @@ void ReadQuorum::Decide(const ReadOutcome& outcome) {
 
 // Who answered less than the whole? A replica that rebuilds gets all of it anyway, and one that
 // has forgotten the key's deletion need not be told of it again.
+bool ReadQuorum::Lacks(const Asked& asked) const {
+  if (asked.complete) return asked.merge != merge_;
+  return !SameKnowledge(asked.rebuilding.get(), merged_.get());
+}
+
 void ReadQuorum::Finish() {
   over_ = true;
   candidates_.clear();
   for (const Asked& asked : asked_) {
-    if (!asked.Counts() || !asked.owner || asked.merge == merge_) continue;
+    if (!asked.Answered() || !asked.owner || !Lacks(asked)) continue;
     if (!asked.has_record && merged().IsDeleted()) continue;
     outputs_.emplace_back(Repair{asked.node, asked.actor});
   }

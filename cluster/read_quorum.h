@@ -118,6 +118,7 @@ class ReadQuorum {
     ActorId actor{};
     // The merge that it was equal to; kLacking: it was equal to none.
     uint64_t merge = 0;
+    OwnedContainer rebuilding{};  // what it has, of one that rebuilds
 
     bool Answered() const { return state == State::kAnswered; }
     bool Counts() const { return Answered() && complete; }
@@ -143,6 +144,7 @@ class ReadQuorum {
   void Advance(int64_t now_us);
   void AdvanceAtEnd(bool deadline);
   void Decide(const ReadOutcome& outcome);
+  bool Lacks(const Asked& asked) const;
   void Finish();
 
   Levels levels_;

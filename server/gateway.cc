@@ -58,7 +58,8 @@ Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& st
     : options_(options),
       parse_(parse),
       node_(store, RingOf(options), NodeOptions(options)),
-      coordination_(node_, store, watches, statistics, token_key) {}
+      coordination_(node_, store, watches, statistics, token_key),
+      next_sequence_(RememberedReplies::FirstSequence(options.boot_nonce)) {}
 
 // ---- a client's operation
 
@@ -167,6 +168,13 @@ void Gateway::LoseForwarded(uint64_t sequence) {
 void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, Now now) {
   const auto protocol = message.resp == 3 ? resp::Protocol::kResp3 : resp::Protocol::kResp2;
   const Origin origin = ForPeer{from, message.sequence};
+  RememberedReplies& remembered = remembered_[from];
+  if (!remembered.Begin(message.sequence)) {
+    if (const std::string* reply = remembered.Find(message.sequence)) {
+      node_.peers().Send(from, cluster::ForwardReply{.sequence = message.sequence, .reply = *reply});
+    }
+    return;
+  }
   const Args args(message.arguments.data(), message.arguments.size());
   const Command* const command = args.empty() ? nullptr : FindCommand(args[0]);
   if (command == nullptr || !IsCoordinated(*command) || !ArityMatches(*command, args.size()) ||
@@ -246,6 +254,7 @@ void Gateway::Deliver(const Origin& origin, std::string bytes, bool uncommitted,
   if (const auto* peer = std::get_if<ForPeer>(&origin)) {
     cluster::ForwardReply reply{.sequence = peer->sequence, .reply = bytes};
     if (seen != nullptr) reply.seen = *seen;
+    remembered_[peer->gateway].Finish(peer->sequence, bytes);
     node_.peers().Send(peer->gateway, reply);
     return;
   }

@@ -17,6 +17,7 @@
 #include "server/cluster_config.h"
 #include "server/coordination.h"
 #include "server/now.h"
+#include "server/remembered_replies.h"
 #include "server/session.h"
 
 namespace cartwheel::server {
@@ -128,9 +129,10 @@ class Gateway {
   Coordination coordination_;
   std::map<CallId, Origin> origins_;
   std::map<uint64_t, Forwarded> forwarded_;
+  std::map<cluster::NodeId, RememberedReplies> remembered_;
   std::map<uint64_t, Gatherer> gatherers_;
   uint64_t next_gatherer_ = 1;
-  uint64_t next_sequence_ = 1;
+  uint64_t next_sequence_;
   std::vector<Reply> replies_;
 };
 
