@@ -25,8 +25,11 @@ size_t BytesOf(const Container& container) {
 void HintDelivery::OnTime(int64_t now_us) {
   next_us_ = INT64_MAX;
   for (const auto& [node, waiting] : store_.hints().waiting()) {
-    if (!peers_.IsHealthy(node)) continue;  // Wake comes with its link
-    SendTo(node, targets_[node], now_us);
+    if (peers_.IsHealthy(node)) {
+      SendTo(node, targets_[node], now_us);
+    } else {
+      Wake(now_us + options_.retry_us);
+    }
   }
 }
 

@@ -22,7 +22,8 @@ namespace {
 constexpr int64_t kLongestUs = 120'000'000;
 constexpr int64_t kAuditUs = 1'000'000;
 // From the healing until what failed is retried, hints are delivered, and nobody waits any more.
-constexpr int64_t kQuietUs = 10'000'000;
+// Clocks may have been ten seconds ahead, and what they stamped is refused for as long.
+constexpr int64_t kQuietUs = 25'000'000;
 constexpr int64_t kPatienceUs = 60'000'000;
 
 class World {
