@@ -70,10 +70,13 @@ std::optional<size_t> HintDelivery::Send(NodeId node, const Hint& hint, RequestI
   const auto container = store_.ReadContainer(ref);
   if (!container || (*container)->context.empty()) return std::nullopt;
   const Partition partition = PartitionOf(parts->slot);
+  DotList dots = hint.dots;
+  const auto gone = [&](Dot dot) { return !(*container)->context.Covers(dot); };
+  dots.erase(std::remove_if(dots.begin(), dots.end(), gone), dots.end());
   peers_.Send(node, Replicate{.id = id,
                               .ref = ref,
                               .target = peers_.ActorAt(node, partition),
-                              .dots = hint.dots,
+                              .dots = dots,
                               .container = **container});
   return BytesOf(**container);
 }

@@ -242,7 +242,7 @@ class LocalStore {
   bool ObserveClocks(const Container& copy, int64_t now_ms);
   std::optional<Container> Merge(Partition partition, const Container* local, const Container& copy,
                                  const Floor& floor);
-  void ReceiveAll(Partition partition, std::span<const Dot> dots);
+  void ReceiveAll(Partition partition, const Context& brought, std::span<const Dot> dots);
   size_t ForgetAll(std::span<const std::string> store_keys);
   void StageRunMark(bool ended);
 

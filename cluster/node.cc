@@ -253,10 +253,15 @@ void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
   }
 }
 
-// The record as it is now: what came after the write may go with it.
+// The record as it is now: what came after the write may go with it. A node that stands in may have
+// handed the write on to all it was for, and forgotten it; then there is nothing to send, least of
+// all a claim that the write is in what is left.
 bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
   const auto container = store_.ReadContainer(request.ref());
   if (!container) return false;
+  const bool is_there =
+      std::ranges::all_of(request.dots, [&](Dot dot) { return (*container)->context.Covers(dot); });
+  if (!is_there) return false;
   return peers_.Send(
       node,
       Replicate{.id = request.id,

@@ -45,7 +45,7 @@ std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Containe
   const bool exists = stored.state != Stored::State::kAbsent;
   auto merged = Merge(partition, exists ? &container_ : nullptr, copy, floor);
   if (merged && BytesOf(*merged) > kMostBytes) return std::unexpected(Refusal::kFull);
-  ReceiveAll(partition, dots);
+  ReceiveAll(partition, copy.context, dots);
   const bool nothing_new = !merged || (exists && *merged == container_ && minted_.empty());
   if (nothing_new) return false;
   const auto shown = ShownValue(*merged, now_ms, text_);
@@ -81,10 +81,13 @@ std::optional<Container> LocalStore::Merge(Partition partition, const Container*
   return ApplyCopy(local, std::move(theirs), vnode.received, floor, vnode.flushed);
 }
 
-void LocalStore::ReceiveAll(Partition partition, std::span<const Dot> dots) {
+// A write that the copy does not know has not come with it: were it noted as received, a later copy
+// that has it would look like one that was removed here.
+void LocalStore::ReceiveAll(Partition partition, const Context& brought,
+                            std::span<const Dot> dots) {
   if (!ownership_.Owns(partition)) return;
   for (const Dot& dot : dots) {
-    if (!HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
+    if (brought.Covers(dot) && !HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
   }
 }
 

@@ -171,7 +171,8 @@ void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, N
   RememberedReplies& remembered = remembered_[from];
   if (!remembered.Begin(message.sequence)) {
     if (const std::string* reply = remembered.Find(message.sequence)) {
-      node_.peers().Send(from, cluster::ForwardReply{.sequence = message.sequence, .reply = *reply});
+      node_.peers().Send(from,
+                         cluster::ForwardReply{.sequence = message.sequence, .reply = *reply});
     }
     return;
   }

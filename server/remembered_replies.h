@@ -1,4 +1,5 @@
-// What a coordinator has done for a gateway: an operation that is asked for again is not done again.
+// What a coordinator has done for a gateway: an operation that is asked for again is not done
+// again.
 //
 // Sequences of one start of the gateway only grow; the top bits tell its starts apart. The last
 // ones are remembered, with their replies where those are short; what is older than that is taken

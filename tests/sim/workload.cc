@@ -166,10 +166,10 @@ std::vector<Command> Workload::ReadAll() const {
   std::vector<Command> commands;
   for (const auto& [key, with_contexts] : used_) {
     const Kind kind = with_contexts ? Kind::kReadSiblings : Kind::kGet;
-    commands.push_back({.operation = {.kind = kind, .key = key},
-                        // Of all owners: a repair of each that lacks something.
-                        .arguments = {"DYN.QUORUM", "R", "3", with_contexts ? "DYN.GET" : "GET",
-                                      key}});
+    commands.push_back(
+        {.operation = {.kind = kind, .key = key},
+         // Of all owners: a repair of each that lacks something.
+         .arguments = {"DYN.QUORUM", "R", "3", with_contexts ? "DYN.GET" : "GET", key}});
   }
   return commands;
 }
