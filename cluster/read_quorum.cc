@@ -219,7 +219,7 @@ void ReadQuorum::Decide(const ReadOutcome& outcome) {
 // has forgotten the key's deletion need not be told of it again.
 bool ReadQuorum::Lacks(const Asked& asked) const {
   if (asked.complete) return asked.merge != merge_;
-  return !SameKnowledge(asked.rebuilding.get(), merged_.get());
+  return !asked.rebuilding.get().context.Includes(merged_.get().context);
 }
 
 void ReadQuorum::Finish() {

@@ -260,7 +260,7 @@ TEST(ReadQuorum, ARebuildingOwnerDoesNotCountWhileCompleteOnesCanAnswer) {
   EXPECT_EQ(Outputs(quorum), "A, B, C");
   quorum.Answered(kB, Complete(With({}, 2)), kStart);
   quorum.Answered(kC, None(), kStart);
-  EXPECT_EQ(Outputs(quorum), "OK");
+  EXPECT_EQ(Outputs(quorum), "OK, repair A70") << "it lacks what the others know";
 }
 
 // What it shows may have been deleted, and the deletion forgotten, while it was away.
