@@ -57,7 +57,11 @@ Node::Candidates Node::CandidatesForRead(Partition partition) const {
         candidate.node == options_.self ? -1 : peers_.TypicalAnswer(candidate.node);
     return std::tuple(!candidate.healthy, !candidate.owner, candidate.owner ? answer : 0);
   };
-  std::ranges::stable_sort(candidates, {}, rank);
+  const auto before = [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); };
+  // Insertion: few, mostly in order, and equal ones stay so.
+  for (auto at = candidates.begin(); at != candidates.end(); ++at) {
+    std::rotate(std::upper_bound(candidates.begin(), at, *at, before), at, at + 1);
+  }
   return candidates;
 }
 
@@ -389,6 +393,7 @@ void Node::PeerDown(NodeId peer, Time now) {
   if (!peers_.LinkDown(peer)) return;
   delivery_.PeerDown(peer);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
+  ids.reserve(by_id_.size());
   for (const auto& [id, request] : by_id_) ids.push_back(id);
   for (const RequestId id : ids) {
     Request* const request = Find(id);
