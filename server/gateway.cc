@@ -68,6 +68,7 @@ bool Gateway::Begin(Place place, const Command& command, Args args,
   std::vector<size_t> keys;
   KeyIndexesOf(command, args.size(), keys);
   std::vector<cluster::NodeId> coordinators;
+  coordinators.reserve(keys.size());
   for (const size_t index : keys) {
     coordinators.push_back(node_.CoordinatorOf({terms.database, args[index]}));
   }
@@ -107,18 +108,19 @@ bool Gateway::Scatter(const Origin& origin, const Command& command, Args args,
   return true;
 }
 
-void Gateway::BeginAt(cluster::NodeId coordinator, Origin origin, const Command& command, Args args,
-                      const Coordination::Terms& terms, Now now, const cluster::Seen* seen) {
+void Gateway::BeginAt(cluster::NodeId coordinator, const Origin& origin, const Command& command,
+                      Args args, const Coordination::Terms& terms, Now now,
+                      const cluster::Seen* seen) {
   if (coordinator != options_.self) {
-    return ForwardTo(coordinator, std::move(origin), command, args, terms, now);
+    return ForwardTo(coordinator, origin, command, args, terms, now);
   }
   const CallId id = coordination_.Begin(command, args, terms, seen, TimeOf(now));
-  origins_.emplace(id, std::move(origin));
+  origins_.emplace(id, origin);
 }
 
 // ---- at another node
 
-void Gateway::ForwardTo(cluster::NodeId coordinator, Origin origin, const Command& command,
+void Gateway::ForwardTo(cluster::NodeId coordinator, const Origin& origin, const Command& command,
                         Args args, const Coordination::Terms& terms, Now now) {
   std::vector<size_t> keys;
   KeyIndexesOf(command, args.size(), keys);
@@ -136,7 +138,7 @@ void Gateway::ForwardTo(cluster::NodeId coordinator, Origin origin, const Comman
   }
   forwarded_.emplace(
       message.sequence,
-      Forwarded{.origin = std::move(origin),
+      Forwarded{.origin = origin,
                 .to = coordinator,
                 .writes = (command.flags & kWrite) != 0,
                 // The coordinator has an answer by its deadline; its way back.

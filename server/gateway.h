@@ -111,10 +111,10 @@ class Gateway {
 
   bool Scatter(const Origin& origin, const Command& command, Args args,
                const Coordination::Terms& terms, Now now);
-  void BeginAt(cluster::NodeId coordinator, Origin origin, const Command& command, Args args,
+  void BeginAt(cluster::NodeId coordinator, const Origin& origin, const Command& command, Args args,
                const Coordination::Terms& terms, Now now, const cluster::Seen* seen = nullptr);
-  void ForwardTo(cluster::NodeId coordinator, Origin origin, const Command& command, Args args,
-                 const Coordination::Terms& terms, Now now);
+  void ForwardTo(cluster::NodeId coordinator, const Origin& origin, const Command& command,
+                 Args args, const Coordination::Terms& terms, Now now);
   void OnForward(cluster::NodeId from, const cluster::Forward& message, Now now);
   void OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now now);
   void Deliver(const Origin& origin, std::string bytes, bool uncommitted,
