@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 namespace cartwheel::sim {
 namespace {
@@ -64,7 +65,9 @@ std::string TellStory(const Evidence& evidence, const std::string& key,
     if (!key.empty() && operation.key != key) continue;
     lines.emplace_back(operation.invoked_us, Line(operation));
   }
-  std::ranges::stable_sort(lines, {}, [](const auto& line) { return line.first; });
+  // In the order of their times, those of one time as they came.
+  const std::multimap<int64_t, std::string> sorted(lines.begin(), lines.end());
+  lines.assign(sorted.begin(), sorted.end());
   std::string story;
   for (size_t i = 0; i < lines.size() && i < kMostLines; ++i) {
     story += "  " + Seconds(lines[i].first) + "  " + lines[i].second + "\n";
