@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/any_record.h"
 #include "cluster/store_key.h"
 
 namespace cartwheel::cluster {
@@ -13,12 +14,6 @@ namespace {
 constexpr size_t kHintsPerLook = 32;
 // About what a copy takes beside its values.
 constexpr size_t kCopyOverhead = 128;
-
-size_t BytesOf(const Container& container) {
-  size_t bytes = kCopyOverhead;
-  for (const Version& version : container.versions) bytes += version.bytes.size();
-  return bytes;
-}
 
 }  // namespace
 
@@ -78,7 +73,7 @@ std::optional<size_t> HintDelivery::Send(NodeId node, const Hint& hint, RequestI
                               .target = peers_.ActorAt(node, partition),
                               .dots = dots,
                               .container = **container});
-  return BytesOf(**container);
+  return kCopyOverhead + BytesOf(**container);
 }
 
 void HintDelivery::PeerDown(NodeId peer) {

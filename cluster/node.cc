@@ -12,13 +12,6 @@ Partition PartitionOfKey(std::string_view key) {
   return PartitionOf(SlotOf(key));
 }
 
-// Of the writes whose values a container brings. What it merely covers arrives with its own copies.
-DotList DotsOf(const Container& container) {
-  DotList dots;
-  for (const Version& version : container.versions) dots.push_back(version.dot);
-  return dots;
-}
-
 }  // namespace
 
 Node::Node(LocalStore& store, Ring ring, const Options& options)
@@ -63,6 +56,12 @@ Node::Candidates Node::CandidatesForRead(Partition partition) const {
     std::rotate(std::upper_bound(candidates.begin(), at, *at, before), at, at + 1);
   }
   return candidates;
+}
+
+DotList DotsOfVersions(const Container& container) {
+  DotList dots;
+  for (const Version& version : container.versions) dots.push_back(version.dot);
+  return dots;
 }
 
 Ownership OwnershipOf(const Ring& ring, NodeId self) {
@@ -156,7 +155,8 @@ void Node::RemoveIfOver(Request& request) {
   if (!request.reported || request.id == last_reported_) return;
   const bool over = std::visit([](const auto& quorum) { return quorum.IsOver(); }, request.quorum);
   if (!over) return;
-  if (request.sloppy) ++statistics_.sloppy_writes;
+  const bool writes = std::holds_alternative<WriteQuorum>(request.quorum);
+  if (writes && request.sloppy) ++statistics_.sloppy_writes;
   by_id_.erase(request.id);
 }
 
@@ -224,7 +224,7 @@ void Node::Repair(Request& request, const ReadQuorum& quorum, NodeId node, Actor
                   Time now) {
   if (!std::exchange(request.sloppy, true)) ++statistics_.divergent_reads;
   ++statistics_.repairs;
-  const DotList dots = DotsOf(quorum.merged());
+  const DotList dots = DotsOfVersions(quorum.merged());
   if (node == options_.self) {
     std::ignore = store_.Apply(request.ref(), quorum.merged(), dots, now.unix_ms);
     staged_after_commit_ = staged_after_commit_ || committed_;

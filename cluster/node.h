@@ -36,6 +36,10 @@
 
 namespace cartwheel::cluster {
 
+// Of the writes whose values a container brings, as a copy of it names them. What it merely covers
+// arrives with its own copies.
+DotList DotsOfVersions(const Container& container);
+
 // What the store of a member has to know of the ring.
 Ownership OwnershipOf(const Ring& ring, NodeId self);
 

@@ -169,10 +169,9 @@ bool Coordination::ReadOwnValues(Call& call, cluster::Time now) {
     const cluster::Container& merged = call.merged[i].get();
     const auto own = store_.ReadContainer(call.request.keys[i]);
     if (own && (*own)->context.Includes(merged.context)) continue;
-    cluster::DotList dots;
-    for (const cluster::Version& version : merged.versions) dots.push_back(version.dot);
     uncommitted_ = true;
-    const auto applied = store_.Apply(call.request.keys[i], merged, dots, now.unix_ms);
+    const auto applied =
+        store_.Apply(call.request.keys[i], merged, cluster::DotsOfVersions(merged), now.unix_ms);
     if (!applied) {
       Fail(call, std::string("CLUSTERDOWN this node cannot take what the others know: ")
                      .append(cluster::Describe(applied.error())));

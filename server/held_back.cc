@@ -89,7 +89,11 @@ void Server::WakeSessions(Now now) {
     session->output += session->waiting_reply;
     session->last_active_us = now.monotonic_us;  // it was not its client that was idle
     Release(*session);
-    if (!session->exec_rest.empty()) RunRestOfExec(*session, now);
+    if (!session->exec_rest.empty()) {
+      const size_t begin = session->output.size();
+      RunRestOfExec(*session, now);
+      NoteDataReply(*session, begin);
+    }
     if (!session->waiting()) ResumeInput(*session, now);
   }
 }

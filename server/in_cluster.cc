@@ -32,8 +32,11 @@ void Server::CallInCluster(Session& session, const Command& command, Args args, 
 }
 
 // What has been written to the output from `begin` on belongs behind the replies that are waited
-// for.
+// for; pushes among it go along.
 void Server::PlaceBehindLate(Session& session, size_t begin) {
+  if (session.silent()) KeepOwnPushesOnly(session, begin);
+  std::erase_if(session.own_pushes,
+                [begin](const Session::OwnPush& push) { return push.begin >= begin; });
   if (session.output.size() <= begin) return;
   session.late.push_back({.slot = session.next_slot++,
                           .known = true,
@@ -56,8 +59,8 @@ void Server::SendKnownReplies(Session& session) {
     Touch(session);
   }
   if (!session.late.empty()) return;
-  if (session.input_ended && !session.held_back()) session.close_behind_late = true;
-  if (std::exchange(session.close_behind_late, false)) session.close_after_reply = true;
+  const bool has_ended = session.input_ended && !session.held_back();
+  if (session.close_behind_late || has_ended) Close(session, "", true);
 }
 
 void Server::TakeLateReplies(Now now) {
