@@ -12,6 +12,10 @@ Partition PartitionOfKey(std::string_view key) {
   return PartitionOf(SlotOf(key));
 }
 
+// Of a read whose own replica's part has not been kept.
+constexpr ReadOutcome kNothingRead{
+    .kind = ReadOutcome::Kind::kTooFew, .level = Level::kR, .reached = 0, .needed = 1};
+
 }  // namespace
 
 Node::Node(LocalStore& store, Ring ring, const Options& options)
@@ -121,6 +125,7 @@ std::expected<RequestId, std::variant<WriteOutcome, Node::Busy>> Node::BeginWrit
 void Node::Written(RequestId id, const DotList& dots, Time now) {
   Request* const request = Find(id);
   if (request == nullptr) return;
+  staged_ = true;
   request->dots = dots;
   written_.push_back(id);
   const NodeId owner = std::get<WriteQuorum>(request->quorum).local_hint_for();
@@ -144,6 +149,7 @@ std::optional<Node::Event> Node::NextEvent() {
     request->reported = true;
     last_reported_ = request->id;
     if (const auto* read = std::get_if<ReadQuorum>(&request->quorum)) {
+      if (request->failed) return ReadDone{request->id, kNothingRead, &read->merged()};
       return ReadDone{request->id, *read->outcome(), &read->merged()};
     }
     return WriteDone{request->id, *std::get<WriteQuorum>(request->quorum).outcome()};
@@ -154,7 +160,7 @@ std::optional<Node::Event> Node::NextEvent() {
 void Node::RemoveIfOver(Request& request) {
   if (!request.reported || request.id == last_reported_) return;
   const bool over = std::visit([](const auto& quorum) { return quorum.IsOver(); }, request.quorum);
-  if (!over) return;
+  if (!over && !request.failed) return;
   const bool writes = std::holds_alternative<WriteQuorum>(request.quorum);
   if (writes && request.sloppy) ++statistics_.sloppy_writes;
   by_id_.erase(request.id);
@@ -208,16 +214,22 @@ void Node::AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time no
 void Node::AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now) {
   const auto container = store_.ReadContainer(request.ref());
   if (!container) return quorum.Lost(options_.self, now.monotonic_us);
-  DotList received;
-  for (const Dot dot : quorum.session_dots()) {
-    if (store_.HasReceived(request.partition, dot)) received.push_back(dot);
-  }
+  const DotList received = ReceivedOf(quorum.session_dots(), request.partition);
+  if (staged_) read_of_turn_.push_back(request.id);
   quorum.Answered(options_.self,
                   {.container = *container,
                    .complete = store_.IsComplete(request.partition),
                    .actor = store_.ActorOf(request.partition),
                    .received = received},
                   now.monotonic_us);
+}
+
+DotList Node::ReceivedOf(const DotList& dots, Partition partition) {
+  DotList received;
+  for (const Dot dot : dots) {
+    if (store_.HasReceived(partition, dot)) received.push_back(dot);
+  }
+  return received;
 }
 
 void Node::Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor,
@@ -227,7 +239,7 @@ void Node::Repair(Request& request, const ReadQuorum& quorum, NodeId node, Actor
   const DotList dots = DotsOfVersions(quorum.merged());
   if (node == options_.self) {
     std::ignore = store_.Apply(request.ref(), quorum.merged(), dots, now.unix_ms);
-    staged_after_commit_ = staged_after_commit_ || committed_;
+    staged_ = true;
     return;
   }
   peers_.Send(
@@ -247,7 +259,7 @@ void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
         request.sloppy = true;
         store_.AddHint(hint->owner, request.ref(), request.dots, now.unix_ms);
         delivery_.Wake(now.monotonic_us);
-        staged_after_commit_ = staged_after_commit_ || committed_;
+        staged_ = true;
       } else {
         const auto& outcome = std::get<WriteOutcome>(output);
         if (outcome.kind == WriteOutcome::Kind::kUncertain) ++statistics_.uncertain_writes;
@@ -280,7 +292,6 @@ bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
 
 void Node::OnMessage(NodeId from, const Message& message, Time now) {
   if (!peers_.IsMember(from)) return;
-  committed_ = false;
   peers_.Heard(from, now.monotonic_us);
   std::visit([&](const auto& m) { On(from, m, now); }, message);
 }
@@ -305,6 +316,7 @@ Refusal Node::ApplyCopy(const Replicate& message, Time now) {
   } else if (owner && !store_.IsComplete(partition)) {
     return Refusal::kRebuilding;
   }
+  staged_ = true;
   const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
   if (!applied) return applied.error();
   if (message.hint_for != kNoNode) {
@@ -316,6 +328,7 @@ Refusal Node::ApplyCopy(const Replicate& message, Time now) {
 
 void Node::On(NodeId from, const ReplicateReply& message, Time now) {
   if (HintDelivery::IsDelivery(message.id)) {
+    staged_ = true;
     if (delivery_.Answered(from, message, now.monotonic_us) && message.refusal == Refusal::kNone) {
       ++statistics_.hints_delivered;
     }
@@ -344,9 +357,7 @@ void Node::On(NodeId from, const Read& message, Time) {
     reply.refusal = Refusal::kFailed;
   } else {
     reply.actor = store_.ActorOf(partition);
-    for (const Dot dot : message.session_dots) {
-      if (store_.HasReceived(partition, dot)) reply.received.push_back(dot);
-    }
+    reply.received = ReceivedOf(message.session_dots, partition);
     if (!(*container)->context.empty()) reply.container = **container;
   }
   peers_.Send(from, reply);
@@ -355,7 +366,7 @@ void Node::On(NodeId from, const Read& message, Time) {
 void Node::On(NodeId from, const ReadReply& message, Time now) {
   Request* const request = Find(message.id);
   auto* const quorum = request == nullptr ? nullptr : std::get_if<ReadQuorum>(&request->quorum);
-  if (quorum == nullptr) return;
+  if (quorum == nullptr || request->failed) return;
   peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
   if (message.refusal != Refusal::kNone) {
     quorum->Lost(from, now.monotonic_us);
@@ -384,12 +395,10 @@ void Node::On(NodeId, const UnknownMessage&, Time) {
 // ---- links, time and the end of a turn
 
 void Node::PeerUp(NodeId peer, Time now) {
-  committed_ = false;
   if (peers_.LinkUp(peer, now.monotonic_us)) delivery_.Wake(now.monotonic_us);
 }
 
 void Node::PeerDown(NodeId peer, Time now) {
-  committed_ = false;
   if (!peers_.LinkDown(peer)) return;
   delivery_.PeerDown(peer);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
@@ -404,9 +413,11 @@ void Node::PeerDown(NodeId peer, Time now) {
 }
 
 void Node::OnTime(Time now) {
-  committed_ = false;
   next_ping_us_ = peers_.OnTime(now.monotonic_us);
-  if (now.monotonic_us >= delivery_.NextDeadline()) delivery_.OnTime(now.monotonic_us);
+  if (now.monotonic_us >= delivery_.NextDeadline()) {
+    staged_ = true;
+    delivery_.OnTime(now.monotonic_us);
+  }
   while (!deadlines_.empty() && deadlines_.top().first <= now.monotonic_us) {
     Request* const request = Find(deadlines_.top().second);
     deadlines_.pop();
@@ -423,10 +434,23 @@ int64_t Node::NextDeadline() const {
   return next;
 }
 
+// They were answered with what has not been kept. Those that are reported already are the caller's.
+void Node::FailReadsOfTurn() {
+  for (const RequestId id : read_of_turn_) {
+    Request* const request = Find(id);
+    if (request == nullptr || request->reported) continue;
+    request->failed = true;
+    if (!std::get<ReadQuorum>(request->quorum).outcome()) done_.push_back(id);
+  }
+}
+
 void Node::Committed(bool committed, bool durable, Time now) {
-  staged_after_commit_ = false;
-  committed_ = true;
-  if (!committed) peers_.Unsend();
+  staged_ = false;
+  if (!committed) {
+    peers_.Unsend();
+    FailReadsOfTurn();
+  }
+  read_of_turn_.clear();
   for (const Answer& answer : std::exchange(answers_, {})) {
     peers_.Send(answer.to, ReplicateReply{.id = answer.id,
                                           .refusal = committed ? Refusal::kNone : Refusal::kFull,

@@ -113,8 +113,8 @@ class Node {
 
   // What became of the turn's commit. `durable`: it is on disk.
   void Committed(bool committed, bool durable, Time now);
-  // Something waits for a commit though the turn has ended.
-  bool NeedsTurn() const { return staged_after_commit_; }
+  // The store's batch has something of it: at the end of a turn, it waits for another one.
+  bool has_staged() const { return staged_; }
 
   struct Statistics {
     uint64_t reads = 0;
@@ -146,6 +146,7 @@ class Node {
     int64_t began_us = 0;
     int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
     bool reported = false;
+    bool failed = false;  // a read: what it was answered here has not been kept
     bool sloppy = false;  // a write: others stand in; a read: replicas differed
     std::variant<ReadQuorum, WriteQuorum> quorum;
 
@@ -172,6 +173,8 @@ class Node {
   void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
   void AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now);
   void AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now);
+  DotList ReceivedOf(const DotList& dots, Partition partition);
+  void FailReadsOfTurn();
   void Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor, Time now);
   bool SendCopy(Request& request, NodeId node, NodeId hint_for);
   void Schedule(Request& request);
@@ -197,12 +200,12 @@ class Node {
   std::map<RequestId, std::unique_ptr<Request>> by_id_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   uint64_t next_id_ = 1;
-  std::vector<RequestId> written_;  // of the turn
-  std::vector<Answer> answers_;     // of the turn
-  std::deque<RequestId> done_;      // not reported yet
-  RequestId last_reported_{};       // may go with the next call
-  bool committed_ = false;          // between Committed and the next input
-  bool staged_after_commit_ = false;
+  std::vector<RequestId> written_;       // of the turn
+  std::vector<RequestId> read_of_turn_;  // answered here with what the turn has staged
+  std::vector<Answer> answers_;          // of the turn
+  std::deque<RequestId> done_;           // not reported yet
+  RequestId last_reported_{};            // may go with the next call
+  bool staged_ = false;
   int64_t next_ping_us_ = 0;
   Statistics statistics_;
 };

@@ -373,7 +373,7 @@ void Coordination::Fail(Call& call, std::string_view error) {
 void Coordination::Finish(Call& call) {
   finished_.push_back({.id = call.id,
                        .reply = std::move(call.reply),
-                       .uncommitted = uncommitted_,
+                       .uncommitted = uncommitted_ || node_.has_staged(),
                        .seen = std::move(call.seen)});
   calls_.erase(call.id);
 }

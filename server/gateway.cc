@@ -224,7 +224,7 @@ void Gateway::OnTime(Now now) {
 }
 
 int64_t Gateway::NextDeadline() const {
-  if (node_.NeedsTurn()) return 0;
+  if (node_.has_staged()) return 0;
   const int64_t next = node_.NextDeadline();
   return forwarded_.empty() ? next : std::min(next, forwarded_.begin()->second.deadline_us);
 }

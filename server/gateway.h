@@ -75,7 +75,8 @@ class Gateway {
   cluster::Node& node() { return node_; }
   const cluster::Node& node() const { return node_; }
   const ClusterOptions& options() const { return options_; }
-  bool uncommitted() const { return coordination_.uncommitted(); }
+  // The turn has changed something here, be it for clients or for other nodes.
+  bool uncommitted() const { return node_.has_staged() || coordination_.uncommitted(); }
   size_t calls_under_way() const { return coordination_.calls_under_way() + forwarded_.size(); }
 
  private:
