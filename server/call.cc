@@ -94,9 +94,7 @@ void Server::CallOperation(Session& session, const Command& command, Args args, 
   request_.keys.clear();
   for (size_t index : key_indexes_) request_.keys.push_back({session.database, args[index]});
   resp::ReplyWriter reply = session.writer();
-  const ParseContext parse_context{.databases = options_.config.databases,
-                                   .max_string_bytes = options_.config.proto_max_bulk_len};
-  if (auto parsed = command.parse(args, parse_context, request_); !parsed) {
+  if (auto parsed = command.parse(args, ParseContextOf(options_.config), request_); !parsed) {
     reply.Error(parsed.error());
     return;
   }

@@ -21,6 +21,11 @@ std::string Shorten(std::string_view key) {
 
 }  // namespace
 
+bool Supersedes(const cluster::Change& change) {
+  return change.kind() == cluster::Change::Kind::kPut ||
+         change.kind() == cluster::Change::Kind::kDelete;
+}
+
 std::string_view NameOf(ConflictKind kind) {
   return kind == ConflictKind::kHidden ? "hidden" : "superseded";
 }

@@ -21,6 +21,9 @@ enum class ConflictKind : uint8_t {
 };
 std::string_view NameOf(ConflictKind kind);
 
+// Whether the change takes the place of every value that is there.
+bool Supersedes(const cluster::Change& change);
+
 class ConflictLog {
  public:
   struct Entry {

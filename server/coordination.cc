@@ -75,7 +75,7 @@ bool Coordination::Parse(Call& call, cluster::Time now) {
     call.request.keys.push_back({call.terms.database, call.args[index]});
   }
   if (call.command->parse == nullptr) return ParseDynCall(call, now);
-  const auto parsed = call.command->parse(call.args, call.terms.parse, call.request);
+  const auto parsed = call.command->parse(call.args, ParseContextOf(config_), call.request);
   if (!parsed) {
     Fail(call, parsed.error());
     return false;
@@ -147,11 +147,22 @@ void Coordination::OnReadsDone(Call& call, cluster::Time now) {
   }
   if (call.dyn) return FinishDynRead(call, now);
   FillValues(call, now);
-  for (const auto& value : values_) {
-    ++(value ? statistics_.keyspace_hits : statistics_.keyspace_misses);
-  }
+  for (size_t i = 0; i < values_.size(); ++i) NoteRead(call, i, values_[i].has_value(), now);
   Apply(call, now);
   Finish(call);
+}
+
+void Coordination::NoteRead(const Call& call, size_t key, bool found, cluster::Time now) {
+  ++(found ? statistics_.keyspace_hits : statistics_.keyspace_misses);
+  if (!found) return;
+  const cluster::Container& merged = call.merged[key].get();
+  heads_.clear();
+  if (merged.versions.size() > 1) cluster::ListHeads(merged, now.unix_ms, heads_);
+  statistics_.CountSiblings(heads_.size());
+  if (heads_.size() < 2) return;
+  statistics_.conflicts_noted +=
+      conflicts_.Note(ConflictKind::kHidden, call.request.keys[key], heads_, now.unix_ms,
+                      config_.dyn_conflicts_max_len);
 }
 
 void Coordination::FillValues(const Call& call, cluster::Time now) {
@@ -209,7 +220,7 @@ void Coordination::Apply(Call& call, cluster::Time now) {
                 OpInput{.keys = call.request.keys,
                         .values = values_,
                         .now_ms = now.unix_ms,
-                        .max_string_bytes = call.terms.parse.max_string_bytes},
+                        .max_string_bytes = config_.proto_max_bulk_len},
                 out);
 }
 
@@ -240,6 +251,11 @@ void Coordination::WriteChanges(Call& call, cluster::Time now) {
     if (ids[i] == cluster::RequestId{}) continue;
     const cluster::KeyRef& ref = call.request.keys[i];
     if (Write(call, i, now)) watches_.Touch(ref);
+    if (Supersedes(changes_[i]) && store_.siblings_found().size() > 1) {
+      statistics_.conflicts_noted +=
+          conflicts_.Note(ConflictKind::kSuperseded, ref, store_.siblings_found(), now.unix_ms,
+                          config_.dyn_conflicts_max_len);
+    }
     if (store_.minted().empty()) {  // there was nothing to delete
       node_.Abandon(ids[i]);
       continue;
@@ -279,7 +295,7 @@ DynTerms Coordination::TermsOf(const Call& call, cluster::Time now) const {
   return {.ref = call.request.keys[0],
           .token_key = token_key_,
           .now_ms = now.unix_ms,
-          .max_string_bytes = call.terms.parse.max_string_bytes};
+          .max_string_bytes = config_.proto_max_bulk_len};
 }
 
 void Coordination::FinishDynRead(Call& call, cluster::Time now) {

@@ -22,6 +22,8 @@
 #include "cluster/session_context.h"
 #include "resp/reply_writer.h"
 #include "server/command.h"
+#include "server/config.h"
+#include "server/conflict_log.h"
 #include "server/ops/dyn.h"
 #include "server/statistics.h"
 #include "server/watch_table.h"
@@ -40,7 +42,6 @@ class Coordination {
     cluster::Database database = 0;
     resp::Protocol protocol = resp::Protocol::kResp2;
     cluster::Levels levels;
-    ParseContext parse;
     // What the client's connection has seen; may be nullptr. Outlives the call, or Forget is
     // called.
     cluster::SessionContext* session = nullptr;
@@ -55,11 +56,14 @@ class Coordination {
 
   // All outlive it.
   Coordination(cluster::Node& node, cluster::LocalStore& store, WatchTable& watches,
-               Statistics& statistics, const cluster::TokenKey& token_key)
+               Statistics& statistics, ConflictLog& conflicts, const Config& config,
+               const cluster::TokenKey& token_key)
       : node_(node),
         store_(store),
         watches_(watches),
         statistics_(statistics),
+        conflicts_(conflicts),
+        config_(config),
         token_key_(token_key) {}
 
   // Begins the operation of a command whose arity fits. An ill-formed one is finished at once.
@@ -119,6 +123,7 @@ class Coordination {
   void OnRead(Call& call, size_t key, const cluster::Node::ReadDone& done, cluster::Time now);
   void OnReadsDone(Call& call, cluster::Time now);
   void OnWrite(Call& call, size_t key, const cluster::Node::WriteDone& done, cluster::Time now);
+  void NoteRead(const Call& call, size_t key, bool found, cluster::Time now);
   void Fail(Call& call, std::string_view error);
   void Finish(Call& call);
   void FillValues(const Call& call, cluster::Time now);
@@ -130,6 +135,8 @@ class Coordination {
   cluster::LocalStore& store_;
   WatchTable& watches_;
   Statistics& statistics_;
+  ConflictLog& conflicts_;
+  const Config& config_;
   const cluster::TokenKey token_key_;
   std::map<CallId, std::unique_ptr<Call>> calls_;
   std::map<cluster::RequestId, Part> parts_;
@@ -138,6 +145,7 @@ class Coordination {
   bool uncommitted_ = false;
   std::vector<size_t> key_indexes_;                    // scratch, reused
   std::vector<std::optional<cluster::Value>> values_;  // scratch, reused
+  std::vector<cluster::SiblingHead> heads_;            // scratch, reused
   std::vector<std::string> texts_;                     // scratch, reused: of counters in values_
   std::vector<cluster::Change> changes_;               // scratch, reused
 };

@@ -6,15 +6,6 @@
 #include "server/errors.h"
 
 namespace cartwheel::server {
-namespace {
-
-// Whether the change takes the place of every value that is there.
-bool Supersedes(const cluster::Change& change) {
-  return change.kind() == cluster::Change::Kind::kPut ||
-         change.kind() == cluster::Change::Kind::kDelete;
-}
-
-}  // namespace
 
 bool Executor::ReadValues(const OperationRequest& request, Access access, int64_t now_ms,
                           resp::ReplyWriter& reply) {

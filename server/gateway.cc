@@ -53,12 +53,12 @@ cluster::Time TimeOf(Now now) {
 }
 
 Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& statistics,
-                 const ClusterOptions& options, const ParseContext& parse,
+                 ConflictLog& conflicts, const Config& config, const ClusterOptions& options,
                  const cluster::TokenKey& token_key)
     : options_(options),
-      parse_(parse),
+      watches_(watches),
       node_(store, RingOf(options), NodeOptions(options)),
-      coordination_(node_, store, watches, statistics, token_key),
+      coordination_(node_, store, watches, statistics, conflicts, config, token_key),
       next_sequence_(RememberedReplies::FirstSequence(options.boot_nonce)) {}
 
 // ---- a client's operation
@@ -77,12 +77,14 @@ bool Gateway::Begin(Place place, const Command& command, Args args,
   if (one) {
     BeginAt(coordinators.empty() ? options_.self : coordinators[0], place, command, args, terms,
             now);
-  } else if (!IsOfIndependentKeys(command) || !Scatter(place, command, args, terms, now)) {
+  } else if (IsOfIndependentKeys(command)) {
+    Scatter(place, command, args, terms, now);
+  } else {
     BeginAt(options_.self, place, command, args, terms, now);
   }
-  // What another node runs may be an update too; it is not known here.
-  return !one || coordinators.empty() || coordinators[0] != options_.self ||
-         coordination_.LastWasUpdate();
+  // Whether what another node runs is an update is not known here, unless it only reads.
+  const bool all_here = one && (coordinators.empty() || coordinators[0] == options_.self);
+  return all_here ? coordination_.LastWasUpdate() : (command.flags & kReadOnly) == 0;
 }
 
 void Gateway::Forget(const cluster::SessionContext& session) {
@@ -92,7 +94,7 @@ void Gateway::Forget(const cluster::SessionContext& session) {
   }
 }
 
-bool Gateway::Scatter(const Origin& origin, const Command& command, Args args,
+void Gateway::Scatter(const Origin& origin, const Command& command, Args args,
                       const Coordination::Terms& terms, Now now) {
   const auto parts = SplitByKey(command, args);
   const uint64_t id = next_gatherer_++;
@@ -105,7 +107,6 @@ bool Gateway::Scatter(const Origin& origin, const Command& command, Args args,
     const cluster::KeyRef ref{terms.database, parts[i][1]};
     BeginAt(node_.CoordinatorOf(ref), ForGatherer{id, i}, command, parts[i], terms, now);
   }
-  return true;
 }
 
 void Gateway::BeginAt(cluster::NodeId coordinator, const Origin& origin, const Command& command,
@@ -184,10 +185,8 @@ void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, N
       !Validate(message.levels) || message.database >= cluster::kMaxDatabases) {
     return Deliver(origin, ErrorReply(kNotForwardable, protocol), false);
   }
-  const Coordination::Terms terms{.database = message.database,
-                                  .protocol = protocol,
-                                  .levels = message.levels,
-                                  .parse = parse_};
+  const Coordination::Terms terms{
+      .database = message.database, .protocol = protocol, .levels = message.levels};
   BeginAt(options_.self, origin, *command, args, terms, now, &message.session);
 }
 
@@ -209,6 +208,8 @@ void Gateway::PeerDown(cluster::NodeId peer, Now now) {
 void Gateway::OnMessage(cluster::NodeId from, const cluster::Message& message, Now now) {
   if (!node_.peers().IsMember(from)) return;
   node_.OnMessage(from, message, TimeOf(now));
+  // Whether it changed anything is not asked: an EXEC that fails for nothing is tried again.
+  if (const auto* copy = std::get_if<cluster::Replicate>(&message)) watches_.Touch(copy->ref);
   if (const auto* forward = std::get_if<cluster::Forward>(&message)) {
     OnForward(from, *forward, now);
   } else if (const auto* reply = std::get_if<cluster::ForwardReply>(&message)) {

@@ -50,9 +50,9 @@ class Gateway {
     bool uncommitted = false;  // it depends on what this turn commits
   };
 
-  // `token_key` is kept by reference to its secret.
+  // All outlive it, and the token key's secret.
   Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& statistics,
-          const ClusterOptions& options, const ParseContext& parse,
+          ConflictLog& conflicts, const Config& config, const ClusterOptions& options,
           const cluster::TokenKey& token_key);
 
   // Begins an operation for a client. True: it is an update, whose session's next request must wait
@@ -110,7 +110,7 @@ class Gateway {
     std::string key;
   };
 
-  bool Scatter(const Origin& origin, const Command& command, Args args,
+  void Scatter(const Origin& origin, const Command& command, Args args,
                const Coordination::Terms& terms, Now now);
   void BeginAt(cluster::NodeId coordinator, const Origin& origin, const Command& command, Args args,
                const Coordination::Terms& terms, Now now, const cluster::Seen* seen = nullptr);
@@ -125,7 +125,7 @@ class Gateway {
   void TakeFinished();
 
   ClusterOptions options_;
-  ParseContext parse_;
+  WatchTable& watches_;
   cluster::Node node_;
   Coordination coordination_;
   std::map<CallId, Origin> origins_;

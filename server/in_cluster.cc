@@ -21,8 +21,6 @@ void Server::CallInCluster(Session& session, const Command& command, Args args, 
   const Coordination::Terms terms{.database = session.database,
                                   .protocol = session.protocol,
                                   .levels = session.command_levels.value_or(session.levels),
-                                  .parse = {.databases = options_.config.databases,
-                                            .max_string_bytes = options_.config.proto_max_bulk_len},
                                   .session = &session.seen};
   const bool update = gateway_->Begin({session.id, slot}, command, args, terms, now);
   if (update || session.late.size() >= kMostLateReplies) {

@@ -296,6 +296,34 @@ void AddStorage(InfoContext& info) {
   text.Add("last_commit_error", info.server.commit_error());
 }
 
+void AddNode(InfoText& text, Gateway& gateway) {
+  cluster::Node& node = gateway.node();
+  const cluster::Node::Statistics& of_node = node.statistics();
+  text.Add("quorum_reads", of_node.reads);
+  text.Add("quorum_writes", of_node.writes);
+  text.Add("sloppy_writes", of_node.sloppy_writes);
+  text.Add("refused_writes", of_node.refused_writes);
+  text.Add("uncertain_writes", of_node.uncertain_writes);
+  text.Add("failed_reads", of_node.failed_reads);
+  text.Add("degraded_reads", of_node.degraded_reads);
+  text.Add("divergent_reads", of_node.divergent_reads);
+  text.Add("read_repairs", of_node.repairs);
+  text.Add("ryw_misses", of_node.ryw_misses);
+  text.Add("copies_applied", of_node.copies_applied);
+  text.Add("copies_refused", of_node.copies_refused);
+  text.Add("hints_delivered", of_node.hints_delivered);
+  text.Add("unknown_messages", of_node.unknown_messages);
+  text.Add("requests_under_way", gateway.calls_under_way());
+  for (const cluster::Member& member : node.ring().members()) {
+    if (member.node == node.self()) continue;
+    text.Add("peer_" + std::to_string(static_cast<uint64_t>(member.node)),
+             node.peers().IsHealthy(member.node) ? "up" : "down");
+  }
+  for (const auto& [target, waiting] : node.hints().waiting()) {
+    text.Add("hints_for_" + std::to_string(static_cast<uint64_t>(target)), waiting.hints);
+  }
+}
+
 void AddDynamo(InfoContext& info) {
   InfoText& text = info.text;
   const Statistics& statistics = info.server.statistics();
@@ -306,6 +334,7 @@ void AddDynamo(InfoContext& info) {
   text.Add("conflicts_noted", statistics.conflicts_noted);
   text.Add("siblings_limit_refused", statistics.siblings_limit_refused);
   text.Add("dyn_contexts_refused", statistics.dyn_contexts_refused);
+  if (info.server.gateway() != nullptr) AddNode(text, *info.server.gateway());
 }
 
 struct Section {

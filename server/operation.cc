@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/config.h"
+
 namespace cartwheel::server {
 
 namespace {
@@ -26,6 +28,10 @@ Access AccessOf(const Op&) {
 }
 
 }  // namespace
+
+ParseContext ParseContextOf(const Config& config) {
+  return {.databases = config.databases, .max_string_bytes = config.proto_max_bulk_len};
+}
 
 Access AccessOf(const Operation& operation) {
   return std::visit([](const auto& op) { return AccessOf(op); }, operation);

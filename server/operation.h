@@ -25,11 +25,15 @@ struct OperationRequest {
   Operation operation;
 };
 
+struct Config;
+
 // What a parser may know besides the arguments.
 struct ParseContext {
   int databases = cluster::kMaxDatabases;
   size_t max_string_bytes = 512UL << 20;
 };
+
+ParseContext ParseContextOf(const Config& config);
 
 // Parses a command's arguments, whose number the command's arity has already been held against.
 // `request.keys` arrives filled from the command's key positions in the client's database; COPY and

@@ -42,12 +42,8 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
       saved_unix_ms_(now.unix_ms()) {
   statistics_.commands.resize(CommandTable().size());
   if (!options_.cluster) return;
-  gateway_ = std::make_unique<Gateway>(
-      store_, watches_, statistics_, *options_.cluster,
-      ParseContext{.databases = options_.config.databases,
-                   .max_string_bytes = options_.config.proto_max_bulk_len},
-      options_.identity.token_key());
-  store_.SetOwnership(cluster::OwnershipOf(gateway_->node().ring(), options_.cluster->self));
+  gateway_ = std::make_unique<Gateway>(store_, watches_, statistics_, conflicts_, options_.config,
+                                       *options_.cluster, options_.identity.token_key());
 }
 
 Session& Server::Connect(Peer peer, Now now) {

@@ -66,7 +66,25 @@ std::string InForce(const cluster::Levels& levels) {
                      levels.pw, levels.dw);
 }
 
-void ReplyLevels(resp::ReplyWriter& reply, const cluster::Levels& levels) {
+// In the order in which they coordinate.
+void ReplyOwners(CommandContext& context, cluster::Slot slot) {
+  context.reply.Bulk("owners");
+  Gateway* const gateway = context.server.gateway();
+  if (gateway == nullptr) {
+    context.reply.Array(1);
+    return context.reply.Bulk("this node");
+  }
+  const cluster::Node& node = gateway->node();
+  const auto owners = node.ring().OwnersOf(cluster::PartitionOf(slot));
+  context.reply.Array(owners.size());
+  for (const cluster::NodeId owner : owners) {
+    const bool self = owner == node.self();
+    const char* const state = self ? "this node" : node.peers().IsHealthy(owner) ? "up" : "down";
+    context.reply.Bulk(fmt::format("node {} ({})", static_cast<uint64_t>(owner), state));
+  }
+}
+
+void ReplyLevels(resp::ReplyWriter& reply, const cluster::Levels& levels, size_t owners) {
   reply.Map(7);
   AddInteger(reply, "n", levels.n);
   AddInteger(reply, "r", levels.r);
@@ -74,7 +92,7 @@ void ReplyLevels(resp::ReplyWriter& reply, const cluster::Levels& levels) {
   AddInteger(reply, "pr", levels.pr);
   AddInteger(reply, "pw", levels.pw);
   AddInteger(reply, "dw", levels.dw);
-  AddText(reply, "in_force", InForce(levels.Over(1)));
+  AddText(reply, "in_force", InForce(levels.Over(owners)));
 }
 
 }  // namespace
@@ -95,9 +113,7 @@ void DynKeyInfo(CommandContext& context) {
   AddText(reply, "state", StateOf(container, siblings > 0));
   AddInteger(reply, "slot", slot);
   AddInteger(reply, "partition", cluster::PartitionOf(slot));
-  reply.Bulk("owners");
-  reply.Array(1);
-  reply.Bulk("this node");
+  ReplyOwners(context, slot);
   AddInteger(reply, "siblings", siblings);
   reply.Bulk("versions");
   reply.Array(container.versions.size());
@@ -148,7 +164,11 @@ void DynQuorum(CommandContext& context) {
   }
   const auto request = ParseQuorumRequest(context.args, session.levels);
   if (!request) return context.reply.Error(request.error());
-  if (!request->reset && !request->given) return ReplyLevels(context.reply, session.levels);
+  if (!request->reset && !request->given) {
+    Gateway* const gateway = context.server.gateway();
+    const size_t owners = gateway == nullptr ? 1 : gateway->node().ring().copies();
+    return ReplyLevels(context.reply, session.levels, owners);
+  }
   session.levels = request->reset ? context.server.default_levels() : request->levels;
   context.reply.Ok();
 }

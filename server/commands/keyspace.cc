@@ -86,6 +86,13 @@ void TouchPresent(CommandContext& context, std::optional<cluster::Database> data
   });
 }
 
+// Only this node would be flushed, and the others would bring the keys back.
+bool RefuseInCluster(CommandContext& context) {
+  if (context.server.gateway() == nullptr) return false;
+  context.reply.Error("ERR a cluster cannot be flushed yet; delete the keys");
+  return true;
+}
+
 }  // namespace
 
 void DbSize(CommandContext& context) {
@@ -94,7 +101,7 @@ void DbSize(CommandContext& context) {
 }
 
 void FlushAll(CommandContext& context) {
-  if (!CheckFlushMode(context)) return;
+  if (!CheckFlushMode(context) || RefuseInCluster(context)) return;
   TouchPresent(context, std::nullopt);
   context.server.store().FlushAll();
   context.server.executor().NoteChange();
@@ -102,7 +109,7 @@ void FlushAll(CommandContext& context) {
 }
 
 void FlushDb(CommandContext& context) {
-  if (!CheckFlushMode(context)) return;
+  if (!CheckFlushMode(context) || RefuseInCluster(context)) return;
   TouchPresent(context, context.session.database);
   context.server.store().Flush(context.session.database);
   context.server.executor().NoteChange();

@@ -60,6 +60,8 @@ class ClusterTester {
     }
     Settle();
   }
+  // Whatever the node says is heard twice, as after a lost connection.
+  void SayTwice(size_t node) { says_twice_.insert(node); }
   // It keeps its links, says nothing and hears nothing, as a process that is stopped.
   void Freeze(size_t node) { frozen_.insert(node); }
   void Thaw(size_t node) {
@@ -76,6 +78,7 @@ class ClusterTester {
         at(from).EndTurn();
         for (auto& [to, bytes] : at(from).TakePeerOutput()) {
           busy = Deliver(from, static_cast<size_t>(to) - 1, bytes) || busy;
+          if (says_twice_.contains(from)) Deliver(from, static_cast<size_t>(to) - 1, bytes);
         }
       }
     }
@@ -129,6 +132,7 @@ class ClusterTester {
   std::vector<std::unique_ptr<ServerTester>> servers_;
   std::set<std::pair<size_t, size_t>> links_;
   std::set<size_t> frozen_;
+  std::set<size_t> says_twice_;
 };
 
 }  // namespace cartwheel::server

@@ -189,6 +189,77 @@ TEST(InCluster, AReadRepairsAReplicaThatLacksSomething) {
   EXPECT_EQ(Stored(cluster, 2, "k"), "v");
 }
 
+// P12.
+TEST(InCluster, WhatIsHeardTwiceIsDoneOnce) {
+  ClusterTester cluster(5);
+  for (size_t node = 0; node < 5; ++node) cluster.SayTwice(node);
+  for (int i = 0; i < 20; ++i) {
+    const std::string key = "n" + std::to_string(i);
+    EXPECT_EQ(cluster.Run(i % 5, "INCRBY " + key + " 5"), "(integer) 5");
+    EXPECT_EQ(cluster.Run((i + 1) % 5, "GET " + key), "\"5\"");
+    EXPECT_EQ(cluster.Run((i + 2) % 5, "APPEND " + key + " 0"), "(integer) 2");
+    EXPECT_EQ(cluster.Run((i + 3) % 5, "GET " + key), "\"50\"");
+  }
+}
+
+TEST(InCluster, ANodeThatStoodStillIsHandedWhatItMissed) {
+  ClusterTester cluster(3);
+  cluster.Freeze(2);
+  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
+  cluster.Advance(5'000'000);  // suspected by now, its link stands
+  cluster.Thaw(2);
+  cluster.Advance(10'000'000);
+  EXPECT_EQ(Stored(cluster, 2, "k"), "v");
+}
+
+TEST(InCluster, ACopyFromAnotherNodeIsAChangeToWhoWatchesTheKey) {
+  ClusterTester cluster(3);
+  cluster.Run(0, "watcher", "WATCH k");
+  EXPECT_EQ(cluster.Run(1, "SET k theirs"), "OK");
+  cluster.Run(0, "watcher", "MULTI");
+  cluster.Run(0, "watcher", "SET k mine");
+  EXPECT_EQ(cluster.Run(0, "watcher", "EXEC"), "(nil array)");
+}
+
+TEST(InCluster, ASilentSessionHearsItsPushesBehindRepliesThatAreWaitedFor) {
+  ClusterTester cluster(3);
+  ServerTester& node = cluster.at(0);
+  node.Receive("c", "GET k\r\nCLIENT REPLY OFF\r\nSUBSCRIBE ch\r\nPING\r\n");
+  cluster.Advance(20'000);
+  EXPECT_EQ(node.Take("c"), "$-1\r\n*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+}
+
+TEST(InCluster, ConflictsAreNotedWhereTheyAreRead) {
+  ClusterTester cluster(3);
+  cluster.Run(0, "DYN.SET k a");
+  cluster.Run(0, "DYN.SET k b");
+  EXPECT_EQ(cluster.Run(1, "DYN.CONFLICTS LEN"), "(integer) 0");
+  cluster.Run(1, "GET k");
+  EXPECT_EQ(cluster.Run(1, "DYN.CONFLICTS LEN"), "(integer) 1");
+  EXPECT_THAT(cluster.Run(1, "DYN.KEYINFO k"), HasSubstr("node 2 (this node)"));
+  EXPECT_THAT(cluster.Run(1, "DYN.QUORUM"), HasSubstr("N=3 R=2 W=2"));
+  EXPECT_THAT(cluster.Run(1, "INFO dynamo"), HasSubstr("peer_3:up"));
+}
+
+TEST(InCluster, AFlushIsRefusedAsItWouldNotLast) {
+  ClusterTester cluster(3);
+  cluster.Run(0, "SET k v");
+  EXPECT_THAT(cluster.Run(0, "FLUSHALL"), StartsWith("(error) ERR a cluster cannot be flushed"));
+  EXPECT_EQ(cluster.Run(0, "GET k"), "\"v\"");
+}
+
+TEST(InCluster, WhatWasNotKeptIsNotReadEither) {
+  ClusterTester cluster(3);
+  ServerTester& node = cluster.at(0);
+  for (const char* client : {"writer", "reader"}) cluster.Run(0, client, "PING");
+  node.engine().FailCommits(storage::Error::Kind::kNoSpace);
+  node.Receive("writer", "SET k lost\r\n");
+  node.Receive("reader", "GET k\r\n");
+  cluster.Advance(2'000'000);
+  EXPECT_THAT(node.Take("writer"), StartsWith("-MISCONF"));
+  EXPECT_THAT(node.Take("reader"), StartsWith("-CLUSTERDOWN"));
+}
+
 TEST(InCluster, AFailedCommitIsNeitherAcknowledgedNorSent) {
   ClusterTester cluster(3);
   cluster.at(0).engine().FailCommits(storage::Error::Kind::kNoSpace);
