@@ -12,19 +12,15 @@
 
 #include "server/config.h"
 #include "server/config_text.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
 using namespace cartwheel::server;
+using cartwheel::fuzz::Require;
 using Values = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view kName = "fuzz.conf";
-
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
 
 Values AllValues(const Config& config) {
   constexpr std::string_view kAll[] = {"*"};

@@ -12,6 +12,7 @@
 
 #include "cluster/container_codec.h"
 #include "cluster/record_checksum.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
@@ -19,14 +20,9 @@ using cartwheel::cluster::ActorId;
 using cartwheel::cluster::ActorTable;
 using cartwheel::cluster::Container;
 using cartwheel::cluster::kChecksumBytes;
+using cartwheel::fuzz::Require;
 
 constexpr std::string_view kStoreKey = "a store key";
-
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
 
 // A copy in a buffer of its own, which ends where the bytes end.
 class ExactBuffer {

@@ -11,19 +11,15 @@
 
 #include "cluster/container_codec.h"
 #include "cluster/context_token.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
 using namespace cartwheel::cluster;
+using cartwheel::fuzz::Require;
 
 constexpr std::array<uint8_t, 16> kSecret = {1, 2, 3, 4};
 constexpr TokenKey kTokenKey{.cluster_id = 42, .secret = kSecret};
-
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
 
 void CheckToken(const KeyRef& ref, std::string_view token) {
   // A buffer of its own, which ends where the bytes end.

@@ -16,38 +16,17 @@
 
 #include "cluster/link.h"
 #include "cluster/message_codec.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
 using namespace cartwheel::cluster;
+using cartwheel::fuzz::Pieces;
+using cartwheel::fuzz::Require;
 
 // What the seeds say: this is node 1 of a cluster of 1 and 2.
 const Hello kOwn = {.cluster_id = 5, .node = NodeId{1}, .boot_nonce = 70};
 constexpr NodeId kPeer{2};
-
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
-
-// FNV-1a, then xorshift64*: the pieces depend on the input alone, so that a finding repeats.
-class Pieces {
- public:
-  explicit Pieces(std::string_view seed) {
-    for (const char c : seed) state_ = (state_ ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-    state_ |= 1;
-  }
-  size_t Below(size_t bound) {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return (state_ * 0x2545f4914f6cdd1d >> 32) % bound;
-  }
-
- private:
-  uint64_t state_ = 0xcbf29ce484222325;
-};
 
 // Reads every byte that the message borrows.
 std::string Encoded(const Message& message) {

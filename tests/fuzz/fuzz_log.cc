@@ -19,16 +19,12 @@
 #include "storage/log.h"
 #include "storage/log_format.h"
 #include "storage/simulated_disk.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
 using namespace cartwheel::storage;  // NOLINT: all of this is about it
-
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
+using cartwheel::fuzz::Require;
 
 // The input's numbers; zeros behind its end.
 class Input {

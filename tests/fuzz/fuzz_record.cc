@@ -14,6 +14,7 @@
 
 #include "cluster/record.h"
 #include "cluster/store_key.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
@@ -23,14 +24,9 @@ using cartwheel::cluster::EncodeRecord;
 using cartwheel::cluster::EncodeStoreKey;
 using cartwheel::cluster::PeekExpiry;
 using cartwheel::cluster::StoreKeyPrefix;
+using cartwheel::fuzz::Require;
 
 constexpr size_t kChecksumBytes = 4;
-
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
 
 // A copy in a buffer of its own, which ends where the bytes end.
 class ExactBuffer {

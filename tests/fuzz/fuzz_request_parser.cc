@@ -11,43 +11,21 @@
 
 #include "resp/lookahead.h"
 #include "resp/request_parser.h"
+#include "tests/fuzz/fuzzing.h"
 
 namespace {
 
+using cartwheel::fuzz::Pieces;
+using cartwheel::fuzz::Require;
 using cartwheel::resp::LookAhead;
 using cartwheel::resp::RequestLimits;
 using cartwheel::resp::RequestParser;
 using Status = RequestParser::Status;
 
-void Require(bool condition, const char* invariant) {
-  if (condition) return;
-  std::fprintf(stderr, "violated: %s\n", invariant);
-  std::abort();
-}
-
 struct Outcome {
   std::vector<std::vector<std::string>> requests;
   std::string error;
   std::string rest;  // bytes of an incomplete request
-};
-
-// FNV-1a, then xorshift64*: the pieces depend on the input alone, so that a finding repeats.
-class Random {
- public:
-  explicit Random(std::string_view seed) {
-    for (const char c : seed) state_ = (state_ ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-    state_ |= 1;
-  }
-
-  size_t Below(size_t bound) {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return (state_ * 0x2545f4914f6cdd1d >> 32) % bound;
-  }
-
- private:
-  uint64_t state_ = 0xcbf29ce484222325;
 };
 
 class Client {
@@ -123,7 +101,7 @@ Outcome ParseWhole(std::string_view bytes, const RequestLimits& limits) {
   return client.outcome();
 }
 
-Outcome ParseInPieces(std::string_view bytes, const RequestLimits& limits, Random& random) {
+Outcome ParseInPieces(std::string_view bytes, const RequestLimits& limits, Pieces& random) {
   Client client(limits);
   const size_t longest = 1 + random.Below(16);
   while (!bytes.empty() && client.outcome().error.empty()) {
@@ -145,7 +123,7 @@ Outcome ParseInPieces(std::string_view bytes, const RequestLimits& limits, Rando
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  Random random(bytes);
+  Pieces random(bytes);
   RequestLimits limits;  // small enough for short inputs to reach them
   limits.max_bulk_bytes = 20000;
   limits.max_inline_bytes = 64;
