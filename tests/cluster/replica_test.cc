@@ -184,6 +184,17 @@ TEST_F(ReplicaTest, ACopyIsTakenInOnce) {
   EXPECT_TRUE(IsSound(b_));
 }
 
+// Otherwise the copy that does bring it would look like one that was removed here.
+TEST_F(ReplicaTest, AWriteThatACopyDoesNotKnowHasNotComeWithIt) {
+  a_.store.Write(kKey, Change::Add(8), kNow);
+  const Copy copy = CopyOf(a_);
+  EXPECT_EQ(Apply(b_, {.container = {}, .dots = copy.dots}), false);
+  ASSERT_TRUE(b_.store.Commit().has_value());
+  EXPECT_FALSE(b_.store.HasReceived(PartitionOfKey(), copy.dots[0]));
+  EXPECT_EQ(Apply(b_, copy), true);
+  EXPECT_EQ(Shown(b_), "8");
+}
+
 TEST_F(ReplicaTest, ACopyThatFailedToCommitIsNotReceived) {
   Put(a_, "value");
   const Copy copy = CopyOf(a_);
@@ -459,93 +470,6 @@ TEST_F(ReplicaTest, WhoRebuildsForgetsNothing) {
   EXPECT_EQ(back.Forget(PartitionOfKey(), floor, 100, after), 0);
   back.MarkComplete(PartitionOfKey());
   EXPECT_EQ(back.Forget(PartitionOfKey(), floor, 100, after), 1);
-}
-
-// ---- runs
-
-class RunTest : public ReplicaTest {
- protected:
-  LocalStore Open(const std::string& boot_id, bool always_durable = false) {
-    return *LocalStore::Open(a_.engine, {.actor_seed = ++seed_,
-                                         .boot_id = boot_id,
-                                         .always_durable = always_durable,
-                                         .ownership = Owner()});
-  }
-  static Dot Write(LocalStore& store) {
-    store.Write(kKey, Change::Put("value", kNoExpiry), kNow);
-    EXPECT_TRUE(store.Commit().has_value());
-    return store.minted()[0];
-  }
-
-  uint64_t seed_ = 100;
-};
-
-TEST_F(RunTest, AKilledProcessGoesOnAsTheSameActor) {
-  auto store = Open("boot");
-  const Dot first = Write(store);
-  auto again = Open("boot");
-  EXPECT_EQ(Write(again), (Dot{first.actor, 2}));
-  EXPECT_TRUE(again.IsComplete(PartitionOfKey()));
-}
-
-TEST_F(RunTest, AfterAPowerLossItIsAnotherAndStaysTheSameFromThenOn) {
-  auto store = Open("boot");
-  const Dot first = Write(store);
-  auto after = Open("another boot");
-  EXPECT_FALSE(after.IsComplete(PartitionOfKey()));
-  const ActorId actor = after.ActorOf(PartitionOfKey());
-  EXPECT_NE(actor, first.actor);
-  ASSERT_TRUE(after.Commit().has_value());  // and writes nothing, and is killed
-  auto again = Open("another boot");
-  EXPECT_FALSE(again.IsComplete(PartitionOfKey()));
-  EXPECT_EQ(Write(again), (Dot{actor, 1}));
-}
-
-TEST_F(RunTest, ACrashBeforeTheFirstCommitLeavesTheLossToBeFoundAgain) {
-  auto store = Open("boot");
-  const Dot first = Write(store);
-  ActorId second{};
-  {
-    auto after = Open("another boot");
-    second = after.ActorOf(PartitionOfKey());
-    a_.engine.FailCommits(storage::Error::Kind::kNoSpace);
-    EXPECT_FALSE(after.Commit().has_value());
-  }
-  auto again = Open("another boot");
-  const Dot dot = Write(again);
-  EXPECT_NE(dot.actor, first.actor);
-  EXPECT_NE(dot.actor, second);
-  EXPECT_FALSE(again.IsComplete(PartitionOfKey()));
-}
-
-TEST_F(RunTest, AnEndInOrderLosesNothing) {
-  auto store = Open("boot");
-  const Dot first = Write(store);
-  ASSERT_TRUE(store.MarkEnd().has_value());
-  auto again = Open("another boot");
-  EXPECT_EQ(Write(again), (Dot{first.actor, 2}));
-  auto broken_off = Open("a third");
-  EXPECT_NE(Write(broken_off).actor, first.actor);
-}
-
-TEST_F(RunTest, WhoGoesOnAfterTheEndBeginsAnotherRun) {
-  auto store = Open("boot");
-  const Dot first = Write(store);
-  ASSERT_TRUE(store.MarkEnd().has_value());
-  Write(store);
-  auto again = Open("another boot");
-  EXPECT_NE(Write(again).actor, first.actor);
-}
-
-TEST_F(RunTest, ARunThatWasDurableAllThroughLosesNothing) {
-  auto store = Open("boot", true);
-  const Dot first = Write(store);
-  auto again = Open("another boot", true);
-  EXPECT_EQ(Write(again).actor, first.actor);
-  again.SetAlwaysDurable(false);
-  Write(again);
-  auto third = Open("a third boot", true);
-  EXPECT_NE(Write(third).actor, first.actor);
 }
 
 }  // namespace
