@@ -68,7 +68,7 @@ crash: build ## kill -9 under load, a hundred times for each appendfsync
 SEED ?= 0
 SEEDS ?= 1000
 FIRST ?= 1
-NODES ?= 1
+NODES ?= 5
 STEPS ?= 300
 SIM_OPTIONS = --nodes $(NODES) --steps $(STEPS)
 sim: test-packages ## whole clusters in virtual time, from SEEDS seeds (1000) or one SEED

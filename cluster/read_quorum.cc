@@ -156,6 +156,12 @@ std::optional<ReadOutcome> ReadQuorum::ShortOf(const Standing& standing) const {
   return std::nullopt;
 }
 
+bool ReadQuorum::TooFewOwners() const {
+  if (merged_rebuilding_ || Count(&Asked::Counts).owners >= levels_.r) return false;
+  return std::ranges::any_of(
+      asked_, [](const Asked& asked) { return asked.Answered() && !asked.complete; });
+}
+
 bool ReadQuorum::SessionKnown(const Container& merged) const {
   return std::ranges::all_of(unconfirmed_,
                              [&merged](Dot dot) { return merged.context.Covers(dot); });
@@ -177,7 +183,9 @@ void ReadQuorum::AskMore(int64_t now_us) {
 // Everything that follows from what is known.
 void ReadQuorum::Advance(int64_t now_us) {
   if (!outcome_) {
-    if (!ShortOf(Count(&Asked::Counts)) && SessionKnown(merged())) {
+    const bool enough = !ShortOf(Count(&Asked::Counts));
+    if (enough && TooFewOwners()) MergeRebuilding();
+    if (enough && SessionKnown(merged())) {
       Decide({.degraded = merged_rebuilding_});
     } else {
       AskMore(now_us);
@@ -197,11 +205,11 @@ void ReadQuorum::AdvanceAtEnd(bool deadline) {
     if (deadline || !may_come) Decide(*short_of_any);
     return;
   }
-  ReadOutcome outcome;
+  ReadOutcome outcome{.degraded = merged_rebuilding_};
   if (short_of_complete || !SessionKnown(merged())) {
     const bool rebuilding_helps =
         short_of_complete || SessionKnown(Sync(merged(), rebuilding_.get()));
-    if (rebuilding_helps) {
+    if (rebuilding_helps && !merged_rebuilding_) {
       MergeRebuilding();
       outcome.degraded = true;
     }

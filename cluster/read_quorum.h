@@ -8,8 +8,8 @@
 //
 // An owner that rebuilds its data may hold what was deleted long ago, and may lack what it had
 // acknowledged before. So its answer does not count to R, and is merged only when there is no
-// better way: fewer than R complete replicas answered, or only it has what this session has seen.
-// Then the outcome says degraded.
+// better way: fewer than R complete owners answered (those that stand in may never have heard of
+// the key), or only it has what this session has seen. Then the outcome says degraded.
 //
 // Time is monotonic microseconds and never goes back from call to call.
 #pragma once
@@ -136,6 +136,8 @@ class ReadQuorum {
   bool IsWaiting() const;
   Standing Count(bool (Asked::*counts)() const) const;
   std::optional<ReadOutcome> ShortOf(const Standing& standing) const;
+  // Complete ones, while others that rebuild have answered.
+  bool TooFewOwners() const;
   bool SessionKnown(const Container& merged) const;
   // Returns the merge that the container is equal to.
   uint64_t Merge(const Container& container);

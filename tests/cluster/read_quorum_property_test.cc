@@ -106,6 +106,16 @@ class ReadRun {
     return merged;
   }
 
+  // Complete owners; those that rebuild have to help then, and what they said stays in the merge.
+  void NoteWhetherOwnersAreTooFew() {
+    const auto complete_owners = std::ranges::count_if(
+        answered_, [this](NodeId node) { return At(node).complete && At(node).candidate.owner; });
+    const bool rebuilding =
+        std::ranges::any_of(answered_, [this](NodeId node) { return !At(node).complete; });
+    owners_too_few_ = owners_too_few_ || (Enough(false) && rebuilding &&
+                                          static_cast<size_t>(complete_owners) < needed_.r);
+  }
+
   bool SessionKnown(const Container& merged) const {
     return std::ranges::all_of(SessionDots(session_), [&](Dot dot) {
       return merged.context.Covers(dot) || std::ranges::any_of(answered_, [&](NodeId node) {
@@ -116,11 +126,12 @@ class ReadRun {
   }
 
   void TakeOutputs(ReadQuorum& quorum) {
+    if (outcomes_ == 0) NoteWhetherOwnersAreTooFew();
     for (const ReadQuorum::Output& output : quorum.TakeOutputs()) {
       std::visit([this, &quorum](const auto& each) { Take(quorum, each); }, output);
     }
     ASSERT_EQ(outcomes_ == 1, quorum.outcome().has_value());
-    const bool could_tell = Enough(false) && SessionKnown(MergeOf(false));
+    const bool could_tell = Enough(false) && SessionKnown(MergeOf(owners_too_few_));
     ASSERT_TRUE(quorum.outcome() || !could_tell) << "as soon as can be";
     if (!quorum.outcome()) CheckWhoIsAsked();
   }
@@ -182,10 +193,11 @@ class ReadRun {
     degraded_ = outcome.degraded;
     ASSERT_TRUE(Enough(outcome.degraded));
     ASSERT_EQ(outcome.session_missed, !SessionKnown(MergeOf(outcome.degraded)));
-    if (outcome.degraded) {
-      ASSERT_FALSE(Enough(false) && SessionKnown(MergeOf(false))) << "there was a better way";
-    }
-    if (outcome.degraded || outcome.session_missed) {
+    ASSERT_TRUE(outcome.degraded || !owners_too_few_);
+    const bool complete_ones_do = Enough(false) && SessionKnown(MergeOf(false));
+    ASSERT_FALSE(outcome.degraded && complete_ones_do && !owners_too_few_) << "better not";
+    const bool helped = outcome.degraded && !owners_too_few_;
+    if (helped || outcome.session_missed) {
       // Fallbacks are of no use to PR.
       const bool for_pr = !outcome.session_missed && OwnersAsked() && needed_.pr > 0;
       ASSERT_TRUE(all_asked || for_pr || now_us_ >= kStart + kOptions.deadline_us);
@@ -297,6 +309,7 @@ class ReadRun {
   std::set<NodeId> lost_;      // as told, and have not answered since
   std::set<NodeId> repaired_;
   bool degraded_ = false;
+  bool owners_too_few_ = false;
   int outcomes_ = 0;
 };
 

@@ -282,6 +282,18 @@ TEST(ReadQuorum, WithTooFewCompleteAnswersARebuildingOnesCountsAndIsToldAsDegrad
   EXPECT_EQ(quorum.merged(), kNew);
 }
 
+// Those that stand in need not have heard of a key that owners have acknowledged.
+TEST(ReadQuorum, NodesThatStandInDoNotHideWhatARebuildingOwnerKnows) {
+  ReadQuorum quorum = Begin(4);
+  quorum.Answered(kA, Rebuilding(kNew), kStart);
+  quorum.Answered(kB, None(), kStart);
+  quorum.Lost(kC, kStart);
+  EXPECT_EQ(Outputs(quorum), "A, B, C, D");
+  quorum.Answered(kD, None(), kStart);
+  EXPECT_EQ(Outputs(quorum), "OK degraded, repair B70");
+  EXPECT_EQ(quorum.merged(), kNew);
+}
+
 TEST(ReadQuorum, OnlyTheFirstAnswerOfANodeCountsAndNoneOfWhoWasNotAsked) {
   ReadQuorum quorum = Begin(3);
   quorum.Answered(kA, Complete(kOld), kStart);

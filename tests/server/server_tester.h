@@ -49,7 +49,7 @@ class ServerTester {
              .executable = "/usr/bin/cartwheel-server",
              .pid = 4711,
              .seed = 1,
-             .cluster = std::move(cluster),
+             .cluster = cluster,  // the store takes from it too
              .stopwatch_us = ReadStopwatch},
             std::move(*cluster::LocalStore::Open(
                 engine_, {.actor_seed = cluster ? static_cast<uint64_t>(cluster->self) : 0,

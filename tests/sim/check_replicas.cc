@@ -9,8 +9,6 @@ using cluster::Container;
 using cluster::Dot;
 using cluster::Version;
 
-const std::set<Dot> kNoDots;
-
 // Actors are random numbers of 64 bits: four digits tell those of one run apart.
 std::string NameOf(cluster::ActorId actor) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -59,16 +57,31 @@ std::string Describe(const Container& container) {
   return text;
 }
 
-void DotRegister::Note(std::string_view key, const Container& container, std::string_view where) {
+void DotRegister::NoteMessage(std::string_view key, const Container& container, Host from) {
+  Note(key, container, "in a message of node " + std::to_string(from));
+}
+
+void DotRegister::NoteStore(std::string_view key, const Container& container, Host node) {
+  Note(key, container, "in the store of node " + std::to_string(node));
+  auto& dots = stored_at_[std::string(key)];
+  for (const Version& version : container.versions) dots[version.dot].insert(node);
+}
+
+void DotRegister::LoseStore(Host node) {
+  for (auto& [key, dots] : stored_at_) {
+    for (auto& [dot, nodes] : dots) nodes.erase(node);
+  }
+}
+
+void DotRegister::Note(std::string_view key, const Container& container, const std::string& where) {
   if (!container.IsConsistent()) {
-    violations_.push_back({"containers are consistent", std::string(key),
-                           std::string(where) + " has " + Describe(container)});
+    violations_.push_back(
+        {"containers are consistent", std::string(key), where + " has " + Describe(container)});
   }
   for (const Version& version : container.versions) {
     const auto [at, is_new] = writes_.try_emplace(version.dot);
     if (is_new) {
-      at->second = {std::string(key), ContentOf(version), std::string(where)};
-      dots_of_[at->second.key].insert(version.dot);
+      at->second = {std::string(key), ContentOf(version), where};
       continue;
     }
     const std::string content = ContentOf(version);
@@ -76,13 +89,18 @@ void DotRegister::Note(std::string_view key, const Container& container, std::st
     violations_.push_back({"P4 a dot names one write", std::string(key),
                            NameOf(version.dot) + " is " + at->second.key + "=" +
                                at->second.content + " " + at->second.where + ", and " +
-                               std::string(key) + "=" + content + " " + std::string(where)});
+                               std::string(key) + "=" + content + " " + where});
   }
 }
 
-const std::set<Dot>& DotRegister::DotsOf(const std::string& key) const {
-  const auto found = dots_of_.find(key);
-  return found == dots_of_.end() ? kNoDots : found->second;
+std::set<Dot> DotRegister::StoredDotsOf(const std::string& key) const {
+  std::set<Dot> stored;
+  const auto found = stored_at_.find(key);
+  if (found == stored_at_.end()) return stored;
+  for (const auto& [dot, nodes] : found->second) {
+    if (!nodes.empty()) stored.insert(dot);
+  }
+  return stored;
 }
 
 Violations CheckConvergence(const std::string& key, const std::vector<Replica>& owners) {
@@ -115,7 +133,7 @@ Violations CheckAllArrived(const std::string& key, const std::vector<Replica>& o
   for (const Dot& dot : dots) {
     if (known.Covers(dot)) continue;
     return {{"what a replica stored arrives", key,
-             NameOf(dot) + " was seen, and no owner knows it at the end"}};
+             NameOf(dot) + " was stored, and no owner knows it at the end"}};
   }
   return {};
 }

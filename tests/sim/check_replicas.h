@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/owned_container.h"
+#include "tests/sim/events.h"
 #include "tests/sim/history.h"
 
 namespace cartwheel::sim {
@@ -16,21 +17,25 @@ namespace cartwheel::sim {
 // P4: a dot names one write for ever. Also: every container is one that decoders would accept.
 class DotRegister {
  public:
-  // `where`: in whose store or message it was seen.
-  void Note(std::string_view key, const cluster::Container& container, std::string_view where);
+  void NoteMessage(std::string_view key, const cluster::Container& container, Host from);
+  void NoteStore(std::string_view key, const cluster::Container& container, Host node);
+  // What it stored is gone, or some of it.
+  void LoseStore(Host node);
 
   const Violations& violations() const { return violations_; }
-  // The dots of versions of a key that were seen anywhere.
-  const std::set<cluster::Dot>& DotsOf(const std::string& key) const;
+  // The dots of versions of a key that were seen in a store that has lost nothing since.
+  std::set<cluster::Dot> StoredDotsOf(const std::string& key) const;
 
  private:
+  void Note(std::string_view key, const cluster::Container& container, const std::string& where);
+
   struct Write {
     std::string key;
     std::string content;  // everything but the siblings around it
     std::string where;    // it was first seen
   };
   std::map<cluster::Dot, Write> writes_;
-  std::map<std::string, std::set<cluster::Dot>> dots_of_;
+  std::map<std::string, std::map<cluster::Dot, std::set<Host>>> stored_at_;
   Violations violations_;
 };
 
@@ -45,8 +50,8 @@ struct Replica {
 // P7: the owners hold the same. A forgotten deletion is the same as one that is remembered.
 Violations CheckConvergence(const std::string& key, const std::vector<Replica>& owners);
 
-// Every version that was seen anywhere went into what the owners know, live or superseded. For keys
-// that nothing ever deleted: others may be forgotten and begun anew.
+// Every version that was stored somewhere went into what the owners know, live or superseded. For
+// keys that nothing ever deleted: others may be forgotten and begun anew.
 Violations CheckAllArrived(const std::string& key, const std::vector<Replica>& owners,
                            const std::set<cluster::Dot>& dots);
 

@@ -293,14 +293,25 @@ constexpr cluster::ActorId kActor{0x1234567890abcdef};
 
 TEST(DotRegister, FindsADotOfTwoWrites) {
   DotRegister dots;
-  dots.Note("k", Holding("a", {kActor, 1}), "here");
-  dots.Note("k", Holding("a", {kActor, 1}), "there");
-  dots.Note("k", Holding("b", {kActor, 2}), "there");
+  dots.NoteStore("k", Holding("a", {kActor, 1}), 0);
+  dots.NoteStore("k", Holding("a", {kActor, 1}), 1);
+  dots.NoteMessage("k", Holding("b", {kActor, 2}), 1);
   EXPECT_TRUE(dots.violations().empty());
-  dots.Note("k", Holding("b", {kActor, 1}), "there");
-  dots.Note("other", Holding("b", {kActor, 2}), "there");
+  dots.NoteStore("k", Holding("b", {kActor, 1}), 1);
+  dots.NoteMessage("other", Holding("b", {kActor, 2}), 1);
   EXPECT_EQ(dots.violations().size(), 2u);
-  EXPECT_EQ(dots.DotsOf("k").size(), 2u);
+}
+
+TEST(DotRegister, KnowsWhatIsStoredAndNotLost) {
+  DotRegister dots;
+  dots.NoteStore("k", Holding("a", {kActor, 1}), 0);
+  dots.NoteStore("k", Holding("a", {kActor, 1}), 1);
+  dots.NoteStore("k", Holding("b", {kActor, 2}), 1);
+  dots.NoteMessage("k", Holding("c", {kActor, 3}), 0);
+  EXPECT_EQ(dots.StoredDotsOf("k").size(), 2u);
+  dots.LoseStore(1);
+  EXPECT_EQ(dots.StoredDotsOf("k"), (std::set<cluster::Dot>{{kActor, 1}}));
+  EXPECT_TRUE(dots.StoredDotsOf("other").empty());
 }
 
 TEST(CheckConvergence, FindsOwnersThatDiffer) {

@@ -12,8 +12,6 @@ namespace {
 constexpr uint64_t kTurnUs = 150;
 // The libuv shell's timers count milliseconds.
 constexpr int64_t kTimerUs = 1000;
-constexpr int64_t kRedialUs = 100'000;
-constexpr uint64_t kMoreRedialUs = 200'000;
 // Between two batches of commands of all clients together: some twenty commands a second.
 constexpr int64_t kPauseUs = 70'000;
 constexpr uint64_t kDuplicatePercent = 10;
@@ -26,7 +24,9 @@ constexpr uint64_t kDuplicateUs = 5'000'000;
 Cluster::Cluster(const ClusterSetup& setup)
     : random_(setup.seed),
       network_(scheduler_, random_.Next()),
+      wires_(scheduler_, network_, random_.Next()),
       replays_(setup.replays),
+      tells_messages_(setup.tells_messages),
       workload_(random_.Next(), setup.contexts) {
   std::vector<cluster::Member> members;
   members.reserve(setup.nodes);
@@ -77,6 +77,7 @@ std::optional<Event> Cluster::RunUntil(int64_t until_us) {
       return event;
     }
     std::visit([this](const auto& it) { Handle(it); }, *event);
+    InformNodes();
   }
   return std::nullopt;
 }
@@ -93,7 +94,7 @@ void Cluster::Start(Host node) {
   turn_scheduled_[node] = false;
   timer_at_us_[node] = kNever;
   ScheduleWork(node);
-  DialPeers(node);
+  wires_.Start(node, nodes_[node]->life(), nodes_.size());
 }
 
 void Cluster::Stop(Host node) {
@@ -119,13 +120,7 @@ void Cluster::LosePower(Host node) {
 void Cluster::CloseAll(Host node, bool told) {
   paused_.erase(node);
   put_off_.erase(node);
-  for (auto link = links_.begin(); link != links_.end();) {
-    const auto [from, to] = link->first;
-    const bool ends = from == node || to == node;
-    if (ends) unaware_.insert({from == node ? to : from, node});
-    link = ends ? links_.erase(link) : std::next(link);
-  }
-  std::erase_if(unaware_, [node](const auto& pair) { return pair.first == node; });
+  wires_.End(node);
   for (const ConnectionId id : network_.ConnectionsOf(node)) network_.Close(id, node, told);
 }
 
@@ -198,66 +193,37 @@ void Cluster::Perform(Host node, Node::Output output) {
     if (to.closes) network_.Close(to.connection, node, true);
   }
   for (Node::ToPeer& to : output.to_peers) {
-    const auto link = links_.find({node, to.peer});
-    Connection* connection = link == links_.end() ? nullptr : network_.Find(link->second);
+    Connection* connection = network_.Find(wires_.WireTo(node, to.peer));
     // What a node says to a peer that it cannot reach is lost.
-    if (connection == nullptr || !connection->established || to.bytes.empty()) continue;
+    if (connection == nullptr || to.bytes.empty()) continue;
     network_.Send(*connection, true, std::move(to.bytes));
   }
 }
 
 // ---- between nodes
 
-void Cluster::DialPeers(Host node) {
-  for (Host other = 0; other < nodes_.size(); ++other) {
-    if (other == node) continue;
-    scheduler_.After(static_cast<int64_t>(random_.Below(kMoreRedialUs)),
-                     DialPeer{node, other, nodes_[node]->life()});
-  }
+void Cluster::InformNodes() {
+  for (auto& [node, input] : wires_.TakeInputs()) GiveToNode(node, std::move(input));
 }
 
 void Cluster::Handle(const DialPeer& event) {
-  Node& from = *nodes_[event.from];
-  if (!from.running() || from.life() != event.life) return;
-  if (!MayRun(event.from, event)) return;
-  if (links_.contains({event.from, event.to})) return;
-  const ConnectionId id = nodes_[event.to]->running() && !paused_.contains(event.to)
-                              ? network_.Dial(event.from, event.to, true)
-                              : 0;
-  if (id != 0) {
-    links_[{event.from, event.to}] = id;
-  } else {
-    scheduler_.After(kRedialUs + static_cast<int64_t>(random_.Below(kMoreRedialUs)), event);
-  }
+  if (MayRun(event.from, event)) wires_.OnDial(event);
 }
 
-// Both directions between two nodes are dialled anew when one of them breaks.
-void Cluster::BreakPeers(Host a, Host b) {
-  for (const auto& [from, to] : {std::pair(a, b), std::pair(b, a)}) {
-    const auto link = links_.find({from, to});
-    if (link != links_.end()) {
-      network_.Close(link->second, from, true);
-      network_.Close(link->second, to, true);
-      links_.erase(link);
-    }
-    unaware_.insert({from, to});
-    Notice(from, to);
-  }
+void Cluster::Handle(const Answered& event) {
+  const Connection* connection = network_.Find(event.connection);
+  if (connection != nullptr && MayRun(connection->dialler, event)) wires_.OnAnswered(*connection);
 }
 
-// Once for each time that the other died or the wire between them broke.
-void Cluster::Notice(Host node, Host peer) {
-  if (unaware_.erase({node, peer}) == 0 || !nodes_[node]->running()) return;
-  GiveToNode(node, Node::PeerIsDown{peer});
-  scheduler_.After(kRedialUs + static_cast<int64_t>(random_.Below(kMoreRedialUs)),
-                   DialPeer{node, peer, nodes_[node]->life()});
+void Cluster::Handle(const HandshakeEnds& event) {
+  const Connection* connection = network_.Find(event.connection);
+  if (connection != nullptr && MayRun(connection->dialler, event)) wires_.OnTooLate(*connection);
 }
 
 void Cluster::TakeFrames(Connection& connection, std::string_view bytes) {
   connection.received += bytes;
   const ConnectionId id = connection.id;
   const Host from = connection.dialler;
-  const Host to = connection.acceptor;
   size_t taken = 0;
   while (taken < connection.received.size()) {
     const std::string_view rest = std::string_view(connection.received).substr(taken);
@@ -267,12 +233,13 @@ void Cluster::TakeFrames(Connection& connection, std::string_view bytes) {
     const bool good = status == cluster::FrameReader::Status::kComplete &&
                       cluster::DecodeMessage(reader.frame()).has_value();
     if (!good) {
-      return Fail("nodes send messages that can be read",
-                  "from node " + std::to_string(from) + " to node " + std::to_string(to));
+      return Fail(
+          "nodes send messages that can be read",
+          "from node " + std::to_string(from) + " to node " + std::to_string(connection.acceptor));
     }
     taken += reader.consumed();
     std::string frame(rest.substr(0, reader.consumed()));
-    Observe(from, frame);
+    Observe(connection, frame);
     if (replays_ && random_.Percent(kDuplicatePercent)) {
       scheduler_.After(static_cast<int64_t>(random_.Below(kDuplicateUs)), Replay{id, frame});
     }
@@ -280,7 +247,7 @@ void Cluster::TakeFrames(Connection& connection, std::string_view bytes) {
       scheduler_.After(static_cast<int64_t>(random_.Below(kLateUs)), Replay{id, std::move(frame)});
       continue;
     }
-    GiveToNode(to, Node::FromPeer{from, std::move(frame)});
+    wires_.OnFrame(connection, std::move(frame));
   }
   connection.received.erase(0, taken);
 }
@@ -290,16 +257,18 @@ void Cluster::Handle(const Replay& event) {
   const Connection* connection = network_.Find(event.connection);
   if (connection == nullptr || connection->closed_by) return;
   if (!MayRun(connection->acceptor, event)) return;
-  GiveToNode(connection->acceptor, Node::FromPeer{connection->dialler, event.frame});
+  wires_.OnFrame(*connection, event.frame);
 }
 
-void Cluster::Observe(Host from, const std::string& frame) {
+void Cluster::Observe(const Connection& connection, const std::string& frame) {
   cluster::FrameReader reader;
   if (reader.Parse(frame) != cluster::FrameReader::Status::kComplete) return;
   const auto message = cluster::DecodeMessage(reader.frame());
   if (const auto* copy = std::get_if<cluster::Replicate>(&*message)) {
-    dots_.Note(copy->ref.key, copy->container, "in a message of node " + std::to_string(from));
+    dots_.NoteMessage(copy->ref.key, copy->container, connection.dialler);
   }
+  if (!tells_messages_) return;
+  messages_.Note(now_us(), connection.dialler, connection.acceptor, *message);
 }
 
 // ---- connections
@@ -309,17 +278,12 @@ void Cluster::Handle(const Established& event) {
   if (connection == nullptr || connection->closed_by) return;
   const Host from = connection->dialler;
   const Host to = connection->acceptor;
+  if (connection->between_nodes) {
+    if (MayRun(to, event)) wires_.OnEstablished(*connection);
+    return;
+  }
   const bool reachable =
       nodes_[to]->running() && network_.Reaches(from, to) && network_.Reaches(to, from);
-  connection->established = reachable;
-  if (connection->between_nodes) {
-    const auto link = links_.find({from, to});
-    if (link == links_.end() || link->second != event.connection) return;
-    if (!reachable) return BreakPeers(from, to);
-    // A new connection of a peer says that the ones before are gone.
-    Notice(to, from);
-    return GiveToNode(from, Node::PeerIsUp{to});
-  }
   const size_t client = from - nodes_.size();
   if (!reachable || client_connections_[client] != event.connection) {
     return network_.Close(event.connection, from, true);
@@ -348,9 +312,9 @@ void Cluster::Handle(const Arrival& event) {
 void Cluster::Handle(const GiveUp& event) {
   if (!network_.HasGivenUp(event)) return;
   const Connection connection = *network_.Find(event.connection);
-  if (connection.between_nodes) return BreakPeers(connection.dialler, connection.acceptor);
   const Host by = connection.From(event.stall % 2 == 1);
   network_.Close(event.connection, by, true);
+  if (connection.between_nodes) return wires_.OnLost(connection, by);
   if (IsNode(by)) return GiveToNode(by, Node::Closed{event.connection});
   const size_t client = by - nodes_.size();
   if (std::exchange(client_connections_[client], 0) != event.connection) return;
@@ -362,9 +326,7 @@ void Cluster::Handle(const Hangup& event) {
   if (found == nullptr) return;
   const Connection connection = *found;
   network_.Forget(event);
-  if (connection.between_nodes) {
-    return Notice(event.at, *connection.closed_by);
-  }
+  if (connection.between_nodes) return wires_.OnLost(connection, event.at);
   if (IsNode(event.at)) return GiveToNode(event.at, Node::Closed{event.connection});
   const size_t client = event.at - nodes_.size();
   if (client_connections_[client] != event.connection) return;

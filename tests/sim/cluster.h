@@ -11,8 +11,10 @@
 
 #include "tests/sim/check_replicas.h"
 #include "tests/sim/client.h"
+#include "tests/sim/messages_story.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
+#include "tests/sim/peer_wires.h"
 #include "tests/sim/trace.h"
 
 namespace cartwheel::sim {
@@ -26,6 +28,7 @@ struct ClusterSetup {
   std::vector<int64_t> skews_us;  // a node's each
   bool contexts = false;          // the server has the commands for them
   bool replays = false;           // messages between nodes come twice, late and out of order
+  bool tells_messages = false;    // for the story; slow
 };
 
 class Cluster {
@@ -66,6 +69,7 @@ class Cluster {
   // A line for the story, with the time.
   void Tell(const std::string& line);
   const std::vector<std::pair<int64_t, std::string>>& told() const { return told_; }
+  const MessagesStory& messages() const { return messages_; }
 
  private:
   void Handle(const Arrival& event);
@@ -74,6 +78,8 @@ class Cluster {
   void Handle(const Hangup& event);
   void Handle(const DialPeer& event);
   void Handle(const Established& event);
+  void Handle(const Answered& event);
+  void Handle(const HandshakeEnds& event);
   void Handle(const NodeTurn& event);
   void Handle(const NodeTimer& event);
   void Handle(const HelperDone& event);
@@ -89,27 +95,25 @@ class Cluster {
   void Perform(Host node, Node::Output output);
   void ScheduleWork(Host node);
   void TakeFrames(Connection& connection, std::string_view bytes);
-  void Pass(Host from, Host to, ConnectionId connection, std::string frame);
-  void Observe(Host from, const std::string& frame);
+  void Observe(const Connection& connection, const std::string& frame);
   void Perform(size_t client, const Client::Actions& actions);
-  void DialPeers(Host node);
-  void BreakPeers(Host a, Host b);
-  void Notice(Host node, Host peer);
+  // What has come of the connections between them.
+  void InformNodes();
   void CloseAll(Host node, bool told);
   void Fail(const std::string& rule, const std::string& text);
 
   Scheduler<Event> scheduler_;
   cluster::Random random_;
   Network network_;
+  PeerWires wires_;
   const bool replays_;
+  const bool tells_messages_;
   Workload workload_;
   History history_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<Client> clients_;
-  std::vector<uint64_t> alarms_;                         // of clients: only the latest counts
-  std::vector<ConnectionId> client_connections_;         // 0: none
-  std::map<std::pair<Host, Host>, ConnectionId> links_;  // from who dialled, to
-  std::set<std::pair<Host, Host>> unaware_;  // the first has not heard that the second is gone
+  std::vector<uint64_t> alarms_;                  // of clients: only the latest counts
+  std::vector<ConnectionId> client_connections_;  // 0: none
   std::vector<bool> turn_scheduled_;
   std::vector<int64_t> timer_at_us_;
   std::set<Host> paused_;
@@ -118,6 +122,7 @@ class Cluster {
   DotRegister dots_;
   Violations violations_;
   std::vector<std::pair<int64_t, std::string>> told_;
+  MessagesStory messages_;
 };
 
 }  // namespace cartwheel::sim

@@ -42,6 +42,13 @@ struct DialPeer {
 struct Established {
   ConnectionId connection = 0;
 };
+// Between nodes: who dialled has an answer; or should have one by now.
+struct Answered {
+  ConnectionId connection = 0;
+};
+struct HandshakeEnds {
+  ConnectionId connection = 0;
+};
 struct NodeTurn {
   Host node = 0;
   uint64_t life = 0;
@@ -66,7 +73,8 @@ struct FaultEnds {
   size_t fault = 0;
 };
 
-using Event = std::variant<Arrival, Replay, GiveUp, Hangup, DialPeer, Established, NodeTurn,
-                           NodeTimer, HelperDone, ClientWakes, FaultBegins, FaultEnds>;
+using Event =
+    std::variant<Arrival, Replay, GiveUp, Hangup, DialPeer, Established, Answered, HandshakeEnds,
+                 NodeTurn, NodeTimer, HelperDone, ClientWakes, FaultBegins, FaultEnds>;
 
 }  // namespace cartwheel::sim

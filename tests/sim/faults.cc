@@ -102,7 +102,8 @@ bool Faults::IsPossible(Fault fault, Host node) const {
     return alone && fault == Fault::kKill;
   }
   if (fault == Fault::kRollBack && !cluster_.node(node).machine().has_snapshot()) return false;
-  if (LosesAll(fault) && !alone && lost_data_ && !options_.rebuilds) return false;
+  const bool lost_any = lost_data_ || (lost_power_at_us_ && !options_.durable_at_once);
+  if (LosesAll(fault) && !alone && lost_any && !options_.rebuilds) return false;
   if (LosesAll(fault) || fault == Fault::kLosePower) {
     return alone || options_.durable_at_once || OthersAreDurable(node);
   }
@@ -154,8 +155,9 @@ void Faults::LoseData(Fault fault, Host node) {
   const bool alone = cluster_.node_count() == 1;
   const int64_t durable_us = machine.durable_until_us();
   cluster_.LosePower(node);
+  cluster_.dots().LoseStore(node);
+  lost_power_at_us_ = cluster_.now_us();
   if (fault == Fault::kLosePower) {
-    lost_power_at_us_ = cluster_.now_us();
     // Once lost, at every start: a new actor that has written nothing is not yet stored.
     machine.Reboot();
     if (alone && !options_.durable_at_once) Excuse(std::max(durable_us, EarliestLoss()));
@@ -200,7 +202,7 @@ void Faults::ApplyToNetwork(Fault fault, Host node) {
   const size_t count = nodes.size();
   // Sides of the bridge are two halves of those that are not it.
   const size_t half = (fault == Fault::kBridge ? count - 1 : count) / 2;
-  const Host other = nodes[0] == node ? nodes[1] : nodes[0];
+  const Host other = nodes[0] == node ? nodes[count - 1] : nodes[0];
   const auto cut_if = [&](auto is_cut) {
     for (size_t i = 0; i < count; ++i) {
       for (size_t j = i + 1; j < count; ++j) {

@@ -1,6 +1,7 @@
 // simulate: runs the simulator over many seeds, or tells one.
 //   simulate [--seeds N] [--first S] [--nodes N] [--steps N] [--jobs N] [--memory] [--no-faults]
-//   simulate --seed S ...
+//   simulate --seed S [--messages] [--key KEY] ...
+//                                    --messages: the story has what nodes said about the key, too
 //   simulate --until-broken ...      stops at the first seed that breaks something
 //   simulate --mutation NAME ...     with a planted fault; of the program built for it alone
 //   simulate --list-mutations
@@ -51,7 +52,7 @@ void Print(const WorldOptions& options, const WorldResult& result) {
     std::cout << "BROKEN, seed " << options.seed << ", nodes " << options.nodes << ": "
               << violation.rule << ", key " << violation.key << ": " << violation.text << '\n';
   }
-  if (!result.violations.empty()) {
+  if (!result.story.empty()) {
     std::cout << "how it came about (again: --seed " << options.seed << " --nodes " << options.nodes
               << " --steps " << options.operations << "):\n"
               << result.story;
@@ -132,6 +133,11 @@ bool Parse(const std::vector<std::string>& words, Plan& plan) {
       plan.world.faults = false;
     } else if (words[i] == "--until-broken") {
       plan.until_broken = true;
+    } else if (words[i] == "--messages") {
+      plan.world.tells_messages = true;
+    } else if (words[i] == "--key") {
+      if (++i == words.size()) return false;
+      plan.world.key = words[i];
     } else if (words[i] == "--list-mutations") {
       plan.list = true;
     } else if (words[i] == "--mutation") {
@@ -153,7 +159,8 @@ int Main(const std::vector<std::string>& words) {
   Plan plan;
   if (!Parse(words, plan)) {
     std::cerr << "usage: simulate [--seeds N] [--first S] [--nodes N] [--steps N] [--jobs N] "
-                 "[--memory] [--no-faults] [--until-broken] | --seed S ... | --list-mutations\n";
+                 "[--memory] [--no-faults] [--until-broken] | --seed S [--messages] [--key KEY] "
+                 "... | --list-mutations\n";
     return 2;
   }
   if (plan.list) {

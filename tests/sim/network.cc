@@ -10,6 +10,8 @@ constexpr int64_t kDelayUs = 100;
 constexpr uint64_t kJitterUs = 400;
 constexpr uint64_t kResentPercent = 2;
 constexpr uint64_t kResentUs = 200'000;
+// However slow hosts are: what was sent must have come some time after they have healed.
+constexpr int64_t kLongestDelayUs = 5'000'000;
 // How long a stalled stream is held on to.
 constexpr int64_t kPatienceUs = 500'000;
 constexpr uint64_t kMorePatienceUs = 8'000'000;
@@ -23,7 +25,7 @@ int64_t Network::Delay(Host from, Host to) {
   for (const Host host : {from, to}) {
     if (const auto slow = slowness_.find(host); slow != slowness_.end()) delay_us *= slow->second;
   }
-  return delay_us;
+  return std::min(delay_us, kLongestDelayUs);
 }
 
 ConnectionId Network::Dial(Host from, Host to, bool between_nodes) {

@@ -25,7 +25,6 @@ struct Connection {
   Host dialler = 0;
   Host acceptor = 0;
   bool between_nodes = false;
-  bool established = false;
   std::optional<Host> closed_by = {};  // the other end has not heard of it yet
   std::string received = {};           // between nodes: the begin of a frame not yet whole
 
@@ -70,9 +69,10 @@ class Network {
   // Everything that this host sends and receives takes so many times as long.
   void SetSlowness(Host host, uint32_t times) { slowness_[host] = times; }
   void Heal();
+  // What the next packet takes.
+  int64_t Delay(Host from, Host to);
 
  private:
-  int64_t Delay(Host from, Host to);
   void Schedule(Connection& connection, bool forward, std::string bytes, int64_t delay_us);
 
   Scheduler<Event>& scheduler_;

@@ -2,6 +2,7 @@
 
 #include "cluster/frame.h"
 #include "cluster/message_codec.h"
+#include "cluster/store_key.h"
 #include "storage/check.h"
 
 namespace cartwheel::sim {
@@ -10,17 +11,6 @@ namespace {
 // Nothing takes time inside a turn.
 int64_t Stopwatch() {
   return 0;
-}
-
-// None in a store that knows no hints.
-template <typename Keyspace>
-uint64_t CountHints(storage::Engine& engine) {
-  uint64_t count = 0;
-  if constexpr (requires { Keyspace::kHints; }) {
-    const auto cursor = engine.NewCursor(Keyspace::kHints);
-    for (cursor->Seek({}); cursor->Valid(); cursor->Next()) ++count;
-  }
-  return count;
 }
 
 }  // namespace
@@ -178,7 +168,21 @@ void Node::EndProcess() {
 }
 
 uint64_t Node::hints() {
-  return CountHints<storage::Keyspace>(server_->store().engine());
+  uint64_t count = 0;
+  for (const auto& [target, waiting] : server_->store().hints().waiting()) count += waiting.hints;
+  return count;
+}
+
+std::vector<std::pair<Host, std::string>> Node::OwedKeys() {
+  std::vector<std::pair<Host, std::string>> owed;
+  cluster::Hints& hints = server_->store().hints();
+  for (const auto& [target, waiting] : hints.waiting()) {
+    for (const cluster::Hint& hint : hints.Next(target, {}, waiting.hints)) {
+      const auto parts = cluster::DecodeStoreKey(hint.store_key);
+      owed.emplace_back(HostOf(target), parts ? std::string(parts->key) : "?");
+    }
+  }
+  return owed;
 }
 
 }  // namespace cartwheel::sim

@@ -95,8 +95,9 @@ class Node {
 
   // While it runs.
   cluster::LocalStore& store() { return server_->store(); }
-  // Hints that wait for somebody.
+  // Hints that wait for somebody; for whom, and which key.
   uint64_t hints();
+  std::vector<std::pair<Host, std::string>> OwedKeys();
 
  private:
   struct Client {
