@@ -193,10 +193,13 @@ class LocalStore {
   void HintDelivered(const Hint& hint);
   Hints& hints() { return hints_; }
 
+  struct Walked {
+    size_t looked_at = 0;
+    size_t forgotten = 0;
+  };
   // Forgets deletions that every owner has seen, and looks at `limit` records at most: from behind
-  // the store key `after` on, which moves along and is empty at the end. Returns how many it
-  // forgot.
-  size_t Forget(Partition partition, const Floor& floor, size_t limit, std::string& after);
+  // the store key `after` on, which moves along and is empty at the end.
+  Walked Forget(Partition partition, const Floor& floor, size_t limit, std::string& after);
 
   // Makes everything since the last call durable, or, on an error, nothing of it: the counts return
   // to the last commit too. The first one after Open waits for the disk once.
@@ -243,7 +246,6 @@ class LocalStore {
   std::optional<Container> Merge(Partition partition, const Container* local, const Container& copy,
                                  const Floor& floor);
   void ReceiveAll(Partition partition, const Context& brought, std::span<const Dot> dots);
-  size_t ForgetAll(std::span<const std::string> store_keys);
   void StageRunMark(bool ended);
 
   storage::Engine* engine_;

@@ -9,13 +9,16 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "cluster/bases.h"
 #include "cluster/container.h"
 #include "cluster/dot_list.h"
 #include "cluster/levels.h"
 #include "cluster/node_id.h"
 #include "cluster/refusal.h"
 #include "cluster/value.h"
+#include "cluster/vnode.h"
 
 namespace cartwheel::cluster {
 
@@ -121,6 +124,18 @@ struct Pong {
   bool operator==(const Pong&) const = default;
 };
 
+// What the sender, an owner, has received of partitions that both own; see bases.h.
+struct ReceivedBases {
+  struct OfPartition {
+    Partition partition = 0;
+    OwnerBases told{};
+    bool operator==(const OfPartition&) const = default;
+  };
+  std::vector<OfPartition> partitions{};
+
+  bool operator==(const ReceivedBases&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
@@ -128,6 +143,6 @@ struct UnknownMessage {
 };
 
 using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
-                             ForwardReply, Ping, Pong, UnknownMessage>;
+                             ForwardReply, Ping, Pong, ReceivedBases, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -21,6 +21,7 @@ enum class MessageType : uint8_t {
   kForwardReply = 7,
   kPing = 8,
   kPong = 9,
+  kReceivedBases = 10,
 };
 
 constexpr uint8_t kOldestResp = 2;
@@ -246,6 +247,30 @@ ForwardReply TakeForwardReply(Reader& in) {
   return {.sequence = sequence, .reply = in.Bytes(), .seen = std::move(seen)};
 }
 
+OwnerBases TakeOwnerBases(Reader& in) {
+  OwnerBases told{.actor = in.Name<ActorId>(), .counter = in.Varint(), .bases = {}};
+  in.Require(told.actor != ActorId{} && told.counter <= kMaxDotNumber);
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const auto actor = in.Name<ActorId>();
+    const uint64_t base = in.Varint();
+    in.Require(actor != ActorId{} && base <= kMaxDotNumber &&
+               (told.bases.empty() || told.bases.rbegin()->first < actor));
+    if (in.ok()) told.bases.emplace_hint(told.bases.end(), actor, base);
+  }
+  return told;
+}
+
+ReceivedBases TakeReceivedBases(Reader& in) {
+  ReceivedBases message;
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const auto partition = static_cast<Partition>(in.Little<2>());
+    in.Require(partition < kPartitions);
+    OwnerBases told = TakeOwnerBases(in);
+    if (in.ok()) message.partitions.push_back({partition, std::move(told)});
+  }
+  return message;
+}
+
 Message Take(MessageType type, uint8_t raw_type, Reader& in) {
   switch (type) {
     case MessageType::kHello: return TakeHello(in);
@@ -257,6 +282,7 @@ Message Take(MessageType type, uint8_t raw_type, Reader& in) {
     case MessageType::kForwardReply: return TakeForwardReply(in);
     case MessageType::kPing: return Ping{in.U64()};
     case MessageType::kPong: return Pong{in.U64()};
+    case MessageType::kReceivedBases: return TakeReceivedBases(in);
   }
   return UnknownMessage{raw_type};
 }
@@ -272,6 +298,7 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kForwardReply: return "ForwardReply";
     case MessageType::kPing: return "Ping";
     case MessageType::kPong: return "Pong";
+    case MessageType::kReceivedBases: return "ReceivedBases";
   }
   return "unknown message";
 }
@@ -356,6 +383,16 @@ bool AppendFrame(const Ping& message, std::string& out) {
 
 bool AppendFrame(const Pong& message, std::string& out) {
   return Writer(out).U64(message.nonce).End(MessageType::kPong);
+}
+
+bool AppendFrame(const ReceivedBases& message, std::string& out) {
+  Writer writer(out);
+  writer.Varint(message.partitions.size());
+  for (const auto& [partition, told] : message.partitions) {
+    writer.Little<2>(partition).Name(told.actor).Varint(told.counter).Varint(told.bases.size());
+    for (const auto& [actor, base] : told.bases) writer.Name(actor).Varint(base);
+  }
+  return writer.End(MessageType::kReceivedBases);
 }
 
 std::expected<Message, std::string> DecodeMessage(const Frame& frame) {

@@ -11,6 +11,8 @@
 //                      varint number of arguments, of each: bytes
 //   ForwardReply    7  u64 sequence, seen, bytes
 //   Ping, Pong    8 9  u64 nonce
+//   ReceivedBases  10  varint number of partitions, of each: u16 partition, u64 actor, varint
+//                      counter, varint number of actors, of each, ascending: u64 actor, varint base
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -39,6 +41,7 @@ bool AppendFrame(const Forward& message, std::string& out);
 bool AppendFrame(const ForwardReply& message, std::string& out);
 bool AppendFrame(const Ping& message, std::string& out);
 bool AppendFrame(const Pong& message, std::string& out);
+bool AppendFrame(const ReceivedBases& message, std::string& out);
 
 // Never trusts the bytes. An error is one line for the log: the peer does not speak the protocol.
 std::expected<Message, std::string> DecodeMessage(const Frame& frame);

@@ -23,7 +23,8 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       ring_(std::move(ring)),
       options_(options),
       peers_(options.self, ring_.members(), options.peers),
-      delivery_(store_, peers_, options.hints) {}
+      delivery_(store_, peers_, options.hints),
+      forgetting_(store_, ring_, peers_, options.self, options.forgetting) {}
 
 // ---- who is asked
 
@@ -388,6 +389,10 @@ void Node::On(NodeId from, const Ping& message, Time) {
   peers_.Send(from, Pong{.nonce = message.nonce});
 }
 
+void Node::On(NodeId from, const ReceivedBases& message, Time) {
+  forgetting_.Heard(from, message);
+}
+
 void Node::On(NodeId, const UnknownMessage&, Time) {
   ++statistics_.unknown_messages;
 }
@@ -395,7 +400,9 @@ void Node::On(NodeId, const UnknownMessage&, Time) {
 // ---- links, time and the end of a turn
 
 void Node::PeerUp(NodeId peer, Time now) {
-  if (peers_.LinkUp(peer, now.monotonic_us)) delivery_.Wake(now.monotonic_us);
+  if (!peers_.LinkUp(peer, now.monotonic_us)) return;
+  forgetting_.PeerUp(peer);
+  delivery_.Wake(now.monotonic_us);
 }
 
 void Node::PeerDown(NodeId peer, Time now) {
@@ -418,6 +425,10 @@ void Node::OnTime(Time now) {
     staged_ = true;
     delivery_.OnTime(now.monotonic_us);
   }
+  if (const size_t forgotten = forgetting_.OnTime(now.monotonic_us); forgotten > 0) {
+    staged_ = true;
+    statistics_.deletions_forgotten += forgotten;
+  }
   while (!deadlines_.empty() && deadlines_.top().first <= now.monotonic_us) {
     Request* const request = Find(deadlines_.top().second);
     deadlines_.pop();
@@ -429,7 +440,7 @@ void Node::OnTime(Time now) {
 }
 
 int64_t Node::NextDeadline() const {
-  int64_t next = std::min(next_ping_us_, delivery_.NextDeadline());
+  int64_t next = std::min({next_ping_us_, delivery_.NextDeadline(), forgetting_.NextDeadline()});
   if (!deadlines_.empty()) next = std::min(next, deadlines_.top().first);
   return next;
 }
@@ -448,6 +459,7 @@ void Node::Committed(bool committed, bool durable, Time now) {
   staged_ = false;
   if (!committed) {
     peers_.Unsend();
+    forgetting_.Unsend();
     FailReadsOfTurn();
   }
   read_of_turn_.clear();

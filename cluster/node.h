@@ -22,6 +22,7 @@
 #include <variant>
 #include <vector>
 
+#include "cluster/forgetting.h"
 #include "cluster/hint_delivery.h"
 #include "cluster/hints.h"
 #include "cluster/levels.h"
@@ -51,6 +52,7 @@ class Node {
     ReadQuorum::Options read;
     Peers::Options peers;
     HintDelivery::Options hints;
+    Forgetting::Options forgetting;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
     // refuse.
     size_t max_requests = 65'536;
@@ -130,6 +132,7 @@ class Node {
     uint64_t copies_applied = 0;
     uint64_t copies_refused = 0;
     uint64_t hints_delivered = 0;
+    uint64_t deletions_forgotten = 0;
     uint64_t unknown_messages = 0;
   };
   const Statistics& statistics() const { return statistics_; }
@@ -185,6 +188,7 @@ class Node {
   void On(NodeId from, const Read& message, Time now);
   void On(NodeId from, const ReadReply& message, Time now);
   void On(NodeId from, const Ping& message, Time now);
+  void On(NodeId from, const ReceivedBases& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -197,6 +201,7 @@ class Node {
   Options options_;
   Peers peers_;
   HintDelivery delivery_;
+  Forgetting forgetting_;
   std::map<RequestId, std::unique_ptr<Request>> by_id_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   uint64_t next_id_ = 1;

@@ -223,11 +223,11 @@ void ReadQuorum::Decide(const ReadOutcome& outcome) {
   outputs_.emplace_back(outcome);
 }
 
-// Who answered less than the whole? A replica that rebuilds gets all of it anyway, and one that
-// has forgotten the key's deletion need not be told of it again.
+// Who answered less than the whole? What one that rebuilds knows besides need not be in it.
 bool ReadQuorum::Lacks(const Asked& asked) const {
   if (asked.complete) return asked.merge != merge_;
-  return !asked.rebuilding.get().context.Includes(merged_.get().context);
+  const Container& theirs = asked.rebuilding.get();
+  return !SameKnowledge(Sync(theirs, merged_.get()), theirs);
 }
 
 void ReadQuorum::Finish() {

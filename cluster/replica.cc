@@ -111,8 +111,10 @@ void LocalStore::HintDelivered(const Hint& hint) {
 
 // ---- deletions
 
-size_t LocalStore::Forget(Partition partition, const Floor& floor, size_t limit,
-                          std::string& after) {
+LocalStore::Walked LocalStore::Forget(Partition partition, const Floor& floor, size_t limit,
+                                      std::string& after) {
+  size_t looked_at = 0;
+  bool at_end = true;
   std::vector<std::string> forgotten;  // gathered first: a write would end the cursor
   if (ownership_.Owns(partition) && IsComplete(partition)) {
     const auto first = static_cast<Slot>(partition * kSlotsPerPartition);
@@ -121,24 +123,22 @@ size_t LocalStore::Forget(Partition partition, const Floor& floor, size_t limit,
     cursor->Seek(after.empty() ? StoreKeyPrefix(first, 0, 0) : after);
     if (!after.empty() && cursor->Valid() && cursor->key() == after) cursor->Next();
     after.clear();
-    for (size_t looked = 0; cursor->Valid(); cursor->Next()) {
+    for (; cursor->Valid(); cursor->Next()) {
       const auto parts = DecodeStoreKey(cursor->key());
       if (parts && PartitionOf(parts->slot) != partition) break;
-      if (looked++ == limit) return ForgetAll(forgotten);
+      at_end = looked_at < limit;
+      if (!at_end) break;
+      ++looked_at;
       after = cursor->key();
       if (!parts || !MayBeHidden(cursor->value())) continue;
       const auto decoded = DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_);
       if (decoded && MayForget(container_, floor)) forgotten.emplace_back(cursor->key());
     }
   }
-  after.clear();
-  return ForgetAll(forgotten);
-}
-
-// Contexts alone, which are neither counted nor expire.
-size_t LocalStore::ForgetAll(std::span<const std::string> store_keys) {
-  for (const std::string& store_key : store_keys) engine_->Delete(Keyspace::kData, store_key);
-  return store_keys.size();
+  if (at_end) after.clear();
+  // Contexts alone, which are neither counted nor expire.
+  for (const std::string& store_key : forgotten) engine_->Delete(Keyspace::kData, store_key);
+  return {.looked_at = looked_at, .forgotten = forgotten.size()};
 }
 
 }  // namespace cartwheel::cluster

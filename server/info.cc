@@ -312,6 +312,7 @@ void AddNode(InfoText& text, Gateway& gateway) {
   text.Add("copies_applied", of_node.copies_applied);
   text.Add("copies_refused", of_node.copies_refused);
   text.Add("hints_delivered", of_node.hints_delivered);
+  text.Add("deletions_forgotten", of_node.deletions_forgotten);
   text.Add("unknown_messages", of_node.unknown_messages);
   text.Add("requests_under_way", gateway.calls_under_way());
   for (const cluster::Member& member : node.ring().members()) {

@@ -77,6 +77,9 @@ std::vector<Message> OneOfEach() {
       ForwardReply{12, "", {}},
       Ping{123},
       Pong{uint64_t{1} << 63},
+      ReceivedBases{
+          {{.partition = 3, .told = {ActorId{7}, 12, {{ActorId{7}, 12}, {ActorId{9}, 1}}}},
+           {.partition = kPartitions - 1, .told = {ActorId{8}, 0, {}}}}},
   };
 }
 
@@ -150,7 +153,7 @@ TEST(MessageCodec, AnIllFormedMessageIsOneLineForTheLog) {
 }
 
 TEST(MessageCodec, AnUnknownTypeIsToldFromAnIllFormedMessage) {
-  for (const uint8_t type : {0, 10, 255}) {
+  for (const uint8_t type : {0, 11, 255}) {
     const std::string bytes = FrameOf(type, "of a later version");
     const auto decoded = Decoded(bytes);
     ASSERT_TRUE(decoded.has_value());

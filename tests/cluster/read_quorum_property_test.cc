@@ -273,8 +273,8 @@ class ReadRun {
     for (const Replica& replica : replicas_) {
       const NodeId node = replica.candidate.node;
       // Of one that rebuilds it matters only that it lacks something.
-      const bool differs = replica.complete ? MessageOf(replica.container) != MessageOf(merged)
-                                            : !replica.container.context.Includes(merged.context);
+      const Container whole = replica.complete ? merged : Merged(replica.container, merged);
+      const bool differs = MessageOf(replica.container) != MessageOf(whole);
       const bool forgotten = !replica.has_record && merged.IsDeleted();
       const bool wanted =
           answered_.contains(node) && replica.candidate.owner && differs && !forgotten;

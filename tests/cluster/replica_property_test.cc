@@ -261,7 +261,7 @@ void World::Forget(size_t node) {
   const Floor floor = nodes_[node]->bases.FloorOf(others, At(node).VnodeOf(ThePartition()));
   std::string after;
   do {
-    forgotten_ += At(node).Forget(ThePartition(), floor, 1 + random_.Below(3), after);
+    forgotten_ += At(node).Forget(ThePartition(), floor, 1 + random_.Below(3), after).forgotten;
   } while (!after.empty());
   Commit(node);
 }

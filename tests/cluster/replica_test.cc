@@ -217,7 +217,7 @@ TEST_F(ReplicaTest, ADeletionThatIsForgottenIsNotUndoneByALateCopy) {
   Floor floor;
   floor.Set(deletion.dots[0].actor, 2);
   std::string after;
-  EXPECT_EQ(b_.store.Forget(PartitionOfKey(), floor, 100, after), 1);
+  EXPECT_EQ(b_.store.Forget(PartitionOfKey(), floor, 100, after).forgotten, 1);
   EXPECT_FALSE(HasRecord(b_));
   EXPECT_EQ(Apply(b_, late), false);
   EXPECT_EQ(Shown(b_), "(none)");
@@ -449,7 +449,7 @@ TEST_F(ReplicaTest, OnlyDeletionsWithinTheFloorOfThePartitionAreForgotten) {
   size_t calls = 0;
   std::string after;
   do {
-    forgotten += a_.store.Forget(partition, floor, 7, after);
+    forgotten += a_.store.Forget(partition, floor, 7, after).forgotten;
     ++calls;
   } while (!after.empty());
   EXPECT_EQ(calls, 5);
@@ -467,9 +467,9 @@ TEST_F(ReplicaTest, WhoRebuildsForgetsNothing) {
   auto back = *LocalStore::Open(
       a_.engine, {.actor_seed = 9, .may_have_lost_writes = true, .ownership = Owner()});
   std::string after;
-  EXPECT_EQ(back.Forget(PartitionOfKey(), floor, 100, after), 0);
+  EXPECT_EQ(back.Forget(PartitionOfKey(), floor, 100, after).forgotten, 0);
   back.MarkComplete(PartitionOfKey());
-  EXPECT_EQ(back.Forget(PartitionOfKey(), floor, 100, after), 1);
+  EXPECT_EQ(back.Forget(PartitionOfKey(), floor, 100, after).forgotten, 1);
 }
 
 }  // namespace

@@ -1,0 +1,170 @@
+#include "cluster/forgetting.h"
+
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cluster/frame.h"
+#include "cluster/message_codec.h"
+#include "cluster/owned_container.h"
+#include "cluster/slot.h"
+#include "storage/memory_engine.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+constexpr int64_t kNowMs = 1'700'000'000'000;
+constexpr size_t kNodes = 3;
+
+NodeId IdOf(size_t node) {
+  return NodeId{node + 1};
+}
+
+Ring ThreeOwners() {
+  std::vector<Member> members;
+  for (size_t i = 0; i < kNodes; ++i) members.push_back({.node = IdOf(i), .zone = ""});
+  return {members, RotatedTable(members, kNodes)};
+}
+
+Ownership AllOwned() {
+  Ownership ownership;
+  ownership.alone = false;
+  ownership.owned.set();
+  return ownership;
+}
+
+// Three owners of everything, and links between them that work at once.
+class ForgettingTest : public testing::Test {
+ protected:
+  struct Node {
+    std::unique_ptr<storage::Engine> engine = storage::NewMemoryEngine();
+    LocalStore store;
+    Peers peers;
+    Forgetting forgetting;
+
+    Node(size_t number, const Ring& ring)
+        : store(*LocalStore::Open(*engine, {.actor_seed = number + 1, .ownership = AllOwned()})),
+          peers(IdOf(number), ring.members(), {}),
+          forgetting(store, ring, peers, IdOf(number),
+                     {.tells_partitions = kPartitions, .walks_partitions = kPartitions}) {}
+  };
+
+  ForgettingTest() {
+    for (size_t i = 0; i < kNodes; ++i) nodes_.push_back(std::make_unique<Node>(i, ring_));
+    for (size_t i = 0; i < kNodes; ++i) {
+      for (size_t j = 0; j < kNodes; ++j) {
+        if (i != j) nodes_[i]->peers.LinkUp(IdOf(j), 0);
+      }
+    }
+  }
+
+  // A change at one owner, copied to some of the others.
+  void Make(size_t at, const Change& change, const std::vector<size_t>& to) {
+    LocalStore& store = nodes_[at]->store;
+    store.Write(kRef, change, kNowMs);
+    const DotList dots = store.minted();
+    ASSERT_TRUE(store.Commit());
+    const OwnedContainer copy(**store.ReadContainer(kRef));
+    for (const size_t other : to) {
+      nodes_[other]->store.ActorOf(PartitionOf(SlotOf(kRef.key)));  // as every copy names it
+      ASSERT_TRUE(nodes_[other]->store.Apply(kRef, copy.get(), dots, kNowMs));
+      ASSERT_TRUE(nodes_[other]->store.Commit());
+    }
+  }
+
+  // A step at each node; the number of records forgotten.
+  size_t Step() {
+    size_t forgotten = 0;
+    now_us_ += 1'000'000;
+    for (size_t i = 0; i < kNodes; ++i) {
+      forgotten += nodes_[i]->forgetting.OnTime(now_us_);
+      EXPECT_TRUE(nodes_[i]->store.Commit());
+      for (size_t j = 0; j < kNodes; ++j) {
+        if (i != j) Deliver(i, j);
+      }
+    }
+    return forgotten;
+  }
+  void Deliver(size_t from, size_t to) {
+    const std::string output = nodes_[from]->peers.TakeOutput(IdOf(to));
+    bytes_ += output.size();
+    for (std::string_view rest = output; !rest.empty();) {
+      FrameReader reader;
+      ASSERT_EQ(reader.Parse(rest), FrameReader::Status::kComplete);
+      const auto message = DecodeMessage(reader.frame());
+      ASSERT_TRUE(message.has_value());
+      nodes_[to]->forgetting.Heard(IdOf(from), std::get<ReceivedBases>(*message));
+      rest.remove_prefix(reader.consumed());
+    }
+  }
+  bool HasRecord(size_t node) {
+    return !(*nodes_[node]->store.ReadContainer(kRef))->context.empty();
+  }
+
+  static constexpr KeyRef kRef{0, "key"};
+  const Ring ring_ = ThreeOwners();
+  std::vector<std::unique_ptr<Node>> nodes_;
+  int64_t now_us_ = 0;
+  size_t bytes_ = 0;  // that passed between nodes
+};
+
+TEST_F(ForgettingTest, WhatAllOwnersHaveSeenDeletedGoes) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  Make(0, Change::Delete(), {1, 2});
+  for (size_t i = 0; i < kNodes; ++i) EXPECT_TRUE(HasRecord(i)) << i;
+  size_t forgotten = 0;
+  for (int i = 0; i < 3; ++i) forgotten += Step();
+  EXPECT_EQ(forgotten, kNodes);
+  for (size_t i = 0; i < kNodes; ++i) EXPECT_FALSE(HasRecord(i)) << i;
+}
+
+TEST_F(ForgettingTest, ADeletionThatOneOwnerHasNotSeenStays) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  Make(0, Change::Delete(), {1});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Step(), 0) << i;
+  EXPECT_TRUE(HasRecord(0));
+  EXPECT_TRUE(HasRecord(1));
+}
+
+TEST_F(ForgettingTest, WhatIsLiveStays) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Step(), 0) << i;
+  EXPECT_TRUE(HasRecord(2));
+}
+
+TEST_F(ForgettingTest, NothingGoesWhileAnOwnerRebuilds) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  Make(0, Change::Delete(), {1, 2});
+  // It is told of a write of its own that it never made.
+  Container ahead;
+  const Dot unknown{nodes_[2]->store.ActorOf(PartitionOf(SlotOf(kRef.key))), 1'000};
+  NoteDeletion(ahead, unknown);
+  ASSERT_TRUE(nodes_[2]->store.Apply(kRef, ahead, {}, kNowMs));
+  ASSERT_TRUE(nodes_[2]->store.Commit());
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Step(), 0) << i;
+}
+
+TEST_F(ForgettingTest, WhatAPeerKnowsItIsNotToldAgainUntilItMayHaveForgotten) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  for (int i = 0; i < 3; ++i) Step();
+  bytes_ = 0;
+  Step();
+  EXPECT_EQ(bytes_, 0);
+  nodes_[0]->forgetting.PeerUp(IdOf(1));
+  Step();
+  EXPECT_GT(bytes_, 0);
+}
+
+TEST_F(ForgettingTest, StrangersAndOthersPartitionsAreNotListenedTo) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  Make(0, Change::Delete(), {1, 2});
+  const Partition partition = PartitionOf(SlotOf(kRef.key));
+  ReceivedBases lie;
+  lie.partitions.push_back({partition, BasesOf(nodes_[0]->store.VnodeOf(partition))});
+  nodes_[0]->forgetting.Heard(NodeId{99}, lie);
+  EXPECT_EQ(nodes_[0]->forgetting.OnTime(1), 0);
+}
+
+}  // namespace
+}  // namespace cartwheel::cluster
