@@ -24,7 +24,7 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan crash sim sim-mutations \
-  tidy format format-check fuzz compat bench soak docs docs-check docker docker-test clean
+  tidy format format-check fuzz compat bench bench-cluster soak docs docs-check docker docker-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -104,6 +104,11 @@ compat: server ## real Redis clients, then random requests compared with redis-s
 bench: server ## throughput, p50/p99 and CPU per operation beside redis-server, same run
 	@.ci/install-packages $(BENCH_PACKAGES)
 	@python3 tests/bench/bench.py $(BENCH)
+
+bench-cluster: build ## three nodes beside Redis with replicas and WAIT, and beside a single Redis, same run
+	@.ci/install-packages $(BENCH_PACKAGES)
+	@cmake --build --preset release -j $(JOBS) --target bench_load
+	@python3 tests/bench/cluster.py $(BENCH)
 
 soak: server ## a data set four times the memory for a minute: replies right, memory, log and disk bounded
 	@.ci/install-packages python3

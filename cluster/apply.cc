@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cluster/removed.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -32,6 +33,7 @@ std::optional<Container> ApplyCopy(const Container* local, Container copy,
 }
 
 bool MayForget(const Container& container, const Floor& floor) {
+  if (IsPlanted(Mutation::kForgetsUnseen)) return container.IsDeleted();
   return container.IsDeleted() && container.context.IsWithin(floor) &&
          std::ranges::none_of(container.counter.entries(), [&floor](const Counter::Entry& entry) {
            return floor.IsFormer(entry.first.actor);

@@ -6,6 +6,7 @@
 
 #include "cluster/any_record.h"
 #include "cluster/store_key.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -46,6 +47,7 @@ void HintDelivery::SendTo(NodeId node, Target& target, int64_t now_us) {
         store_.HintDelivered(hint);
         continue;
       }
+      if (IsPlanted(Mutation::kDropsHintsWhenSent)) store_.HintDelivered(hint);
       under_way_.emplace(id, UnderWay{node, hint, *bytes, false});
       ++target.under_way;
       target.bytes += *bytes;

@@ -6,6 +6,7 @@
 #include "cluster/encoding.h"
 #include "cluster/record_checksum.h"
 #include "cluster/varint.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -94,6 +95,7 @@ std::optional<Hint> DecodeHint(std::string_view key, std::string_view value) {
 // ---- the start
 
 Hints::Hints(storage::Engine& engine) : engine_(&engine) {
+  if (IsPlanted(Mutation::kForgetsHints)) return;
   const auto cursor = engine_->NewCursor(Keyspace::kHints);
   for (cursor->Seek({}); cursor->Valid(); cursor->Next()) {
     if (cursor->key().size() <= kTargetBytes) continue;
@@ -160,7 +162,7 @@ std::vector<Hint> Hints::Next(NodeId target, std::string_view after, size_t max)
 bool Hints::Done(const Hint& delivered) {
   std::optional<Hint> hint = Read(delivered.target, delivered.store_key);
   if (!hint) return true;
-  if (hint->revision == delivered.revision) {
+  if (hint->revision == delivered.revision || IsPlanted(Mutation::kDropsNewerHints)) {
     engine_->Delete(Keyspace::kHints, KeyOf(delivered.target, delivered.store_key));
     Count(delivered.target, hint->since_ms, false);
     return true;

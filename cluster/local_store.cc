@@ -9,6 +9,7 @@
 #include "cluster/run_mark.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -213,7 +214,7 @@ void LocalStore::Rotate(Partition partition) {
 }
 
 void LocalStore::Supersede(const Seen* seen) {
-  if (seen == nullptr) {
+  if (seen == nullptr || IsPlanted(Mutation::kSupersedesUnseen)) {
     DiscardAll(container_);
   } else {
     Discard(container_, *seen);

@@ -4,6 +4,7 @@
 
 #include "cluster/slot.h"
 #include "cluster/store_key.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -87,12 +88,12 @@ Node::Request& Node::Add(std::unique_ptr<Request> request, const KeyRef& ref, Ti
   request->partition = PartitionOfKey(ref.key);
   request->began_us = now.monotonic_us;
   Request& added = *request;
-  by_id_.emplace(added.id, std::move(request));
+  by_id_.emplace(static_cast<uint64_t>(added.id), std::move(request));
   return added;
 }
 
 Node::Request* Node::Find(RequestId id) {
-  const auto found = by_id_.find(id);
+  const auto found = by_id_.find(static_cast<uint64_t>(id));
   return found == by_id_.end() ? nullptr : found->second.get();
 }
 
@@ -138,7 +139,7 @@ void Node::Written(RequestId id, const DotList& dots, Time now) {
 }
 
 void Node::Abandon(RequestId id) {
-  by_id_.erase(id);
+  by_id_.erase(static_cast<uint64_t>(id));
 }
 
 std::optional<Node::Event> Node::NextEvent() {
@@ -164,7 +165,7 @@ void Node::RemoveIfOver(Request& request) {
   if (!over && !request.failed) return;
   const bool writes = std::holds_alternative<WriteQuorum>(request.quorum);
   if (writes && request.sloppy) ++statistics_.sloppy_writes;
-  by_id_.erase(request.id);
+  by_id_.erase(static_cast<uint64_t>(request.id));
 }
 
 // ---- what quorums want
@@ -255,6 +256,8 @@ void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
         request.sloppy = request.sloppy || send->hint_for != kNoNode;
         if (!SendCopy(request, send->node, send->hint_for)) {
           quorum.Lost(send->node, now.monotonic_us);
+        } else if (IsPlanted(Mutation::kCountsWhatItSent)) {
+          quorum.Acknowledged(send->node, false, now.monotonic_us);
         }
       } else if (const auto* hint = std::get_if<WriteQuorum::StoreHint>(&output)) {
         request.sloppy = true;
@@ -278,7 +281,7 @@ bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
   if (!container) return false;
   const bool is_there =
       std::ranges::all_of(request.dots, [&](Dot dot) { return (*container)->context.Covers(dot); });
-  if (!is_there) return false;
+  if (!is_there && !IsPlanted(Mutation::kClaimsWhatItLacks)) return false;
   return peers_.Send(
       node,
       Replicate{.id = request.id,
@@ -410,7 +413,8 @@ void Node::PeerDown(NodeId peer, Time now) {
   delivery_.PeerDown(peer);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());
-  for (const auto& [id, request] : by_id_) ids.push_back(id);
+  for (const auto& [id, request] : by_id_) ids.push_back(request->id);
+  std::ranges::sort(ids);
   for (const RequestId id : ids) {
     Request* const request = Find(id);
     if (request == nullptr) continue;

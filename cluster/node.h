@@ -8,12 +8,12 @@
 // acknowledged, that is not stored here.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <expected>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -202,7 +202,7 @@ class Node {
   Peers peers_;
   HintDelivery delivery_;
   Forgetting forgetting_;
-  std::map<RequestId, std::unique_ptr<Request>> by_id_;
+  boost::unordered_flat_map<uint64_t, std::unique_ptr<Request>> by_id_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   uint64_t next_id_ = 1;
   std::vector<RequestId> written_;       // of the turn

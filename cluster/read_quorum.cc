@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/check.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -83,6 +84,8 @@ void ReadQuorum::Answered(NodeId node, const Answer& answer, int64_t now_us) {
 // Containers only grow as they merge: who was equal to the merge before and is not any more, or
 // never was, will not be again, so a number tells who lacks something in the end.
 uint64_t ReadQuorum::Merge(const Container& container) {
+  // Replicas mostly agree.
+  if (SameKnowledge(merged_.get(), container)) return merge_;
   Container both = Sync(merged_.get(), container);
   both.own_contiguous = false;  // the merge is no replica's record
   const bool is_all = SameKnowledge(both, container);
@@ -147,6 +150,7 @@ ReadQuorum::Standing ReadQuorum::Count(bool (Asked::*counts)() const) const {
 }
 
 std::optional<ReadOutcome> ReadQuorum::ShortOf(const Standing& standing) const {
+  if (IsPlanted(Mutation::kCountsOneAsAll) && standing.replicas > 0) return std::nullopt;
   if (standing.replicas < levels_.r) {
     return ReadOutcome{Kind::kTooFew, Level::kR, standing.replicas, levels_.r};
   }

@@ -8,6 +8,7 @@
 #include "cluster/local_store.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -87,7 +88,8 @@ void LocalStore::ReceiveAll(Partition partition, const Context& brought,
                             std::span<const Dot> dots) {
   if (!ownership_.Owns(partition)) return;
   for (const Dot& dot : dots) {
-    if (brought.Covers(dot) && !HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
+    const bool brings = brought.Covers(dot) || IsPlanted(Mutation::kClaimsWhatItLacks);
+    if (brings && !HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
   }
 }
 

@@ -7,10 +7,11 @@
 // be read, but nothing is lost. A connection that used no key costs nothing.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
-#include <list>
-#include <map>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cluster/container.h"
 #include "cluster/value.h"
@@ -34,24 +35,30 @@ class SessionContext {
   // Joined with what is known: a connection never unlearns.
   void Learn(const KeyRef& ref, const Seen& seen);
 
-  size_t size() const { return keys_.size(); }
+  size_t size() const { return places_.size(); }
 
  private:
-  struct Key {
-    Database database;
-    std::string key;
-    Seen seen;
-  };
-  struct Before {
-    bool operator()(const KeyRef& a, const KeyRef& b) const {
-      return a.database != b.database ? a.database < b.database : a.key < b.key;
-    }
+  using Place = uint16_t;
+  // The first entry is none but the ends of a ring: what it calls newer is the oldest key.
+  struct Entry {
+    Place newer = 0;
+    Place older = 0;
+    Database database = 0;
+    uint64_t hash = 0;
+    std::string key{};
+    Seen seen{};
   };
 
+  void Unlink(Place place);
+  void MakeNewest(Place place);
   void ForgetOldest();
+  Entry& Take(uint64_t hash);
 
-  std::list<Key> keys_;                                        // the last one used first
-  std::map<KeyRef, std::list<Key>::iterator, Before> places_;  // views into keys_
+  std::vector<Entry> entries_;
+  std::vector<Place> free_;
+  // By the key's hash. Of two keys that share one the later takes the place: the other is
+  // forgotten early.
+  boost::unordered_flat_map<uint64_t, Place> places_;
   size_t key_bytes_ = 0;
 };
 

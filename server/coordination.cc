@@ -27,6 +27,10 @@ std::string DescribeRefused(const std::variant<WriteOutcome, cluster::Node::Busy
   return outcome == nullptr ? std::string(kTooManyRequests) : DescribeFailedWrite(*outcome);
 }
 
+uint64_t NumberOf(cluster::RequestId id) {
+  return static_cast<uint64_t>(id);
+}
+
 size_t BytesOf(Args args) {
   size_t bytes = 0;
   for (const std::string_view arg : args) bytes += arg.size();
@@ -113,17 +117,17 @@ void Coordination::Forget(const cluster::SessionContext& session) {
 void Coordination::BeginReads(Call& call, cluster::Time now) {
   const CallId id = call.id;
   const size_t keys = call.request.keys.size();
-  call.merged.resize(keys);
+  if (keys > 1) call.merged.resize(keys);
   for (size_t i = 0; i < keys; ++i) {
     const cluster::KeyRef& ref = call.request.keys[i];
     const cluster::Seen* const seen = SeenBy(call, i);
     const auto request =
         node_.BeginRead(ref, call.terms.levels, seen == nullptr ? nullptr : &seen->context, now);
     if (!request) {
-      std::erase_if(parts_, [id](const auto& part) { return part.second.call == id; });
+      boost::unordered::erase_if(parts_, [id](const auto& part) { return part.second.call == id; });
       return Fail(call, kTooManyRequests);
     }
-    parts_.emplace(*request, Part{id, i});
+    parts_.emplace(NumberOf(*request), Part{id, i});
     ++call.waiting;
   }
 }
@@ -132,6 +136,8 @@ void Coordination::OnRead(Call& call, size_t key, const cluster::Node::ReadDone&
                           cluster::Time now) {
   if (done.outcome.kind == ReadOutcome::Kind::kTooFew) {
     call.failed_read = done.outcome;
+  } else if (call.request.keys.size() == 1) {
+    call.only = done.merged;
   } else {
     call.merged[key] = cluster::OwnedContainer(*done.merged);
   }
@@ -140,10 +146,11 @@ void Coordination::OnRead(Call& call, size_t key, const cluster::Node::ReadDone&
 
 void Coordination::OnReadsDone(Call& call, cluster::Time now) {
   if (call.failed_read) return Fail(call, DescribeFailedRead(*call.failed_read));
-  for (size_t i = 0; i < call.merged.size(); ++i) Learn(call, i, call.merged[i].get());
+  for (size_t i = 0; i < call.request.keys.size(); ++i) Learn(call, i, MergedOf(call, i));
   if (call.access == Access::kUpdate) {
-    if (ReadOwnValues(call, now)) BeginWrites(call, now);
-    return;
+    if (!ReadOwnValues(call, now)) return;
+    call.only = nullptr;
+    return BeginWrites(call, now);
   }
   if (call.dyn) return FinishDynRead(call, now);
   FillValues(call, now);
@@ -155,7 +162,7 @@ void Coordination::OnReadsDone(Call& call, cluster::Time now) {
 void Coordination::NoteRead(const Call& call, size_t key, bool found, cluster::Time now) {
   ++(found ? statistics_.keyspace_hits : statistics_.keyspace_misses);
   if (!found) return;
-  const cluster::Container& merged = call.merged[key].get();
+  const cluster::Container& merged = MergedOf(call, key);
   heads_.clear();
   if (merged.versions.size() > 1) cluster::ListHeads(merged, now.unix_ms, heads_);
   statistics_.CountSiblings(heads_.size());
@@ -168,16 +175,16 @@ void Coordination::NoteRead(const Call& call, size_t key, bool found, cluster::T
 void Coordination::FillValues(const Call& call, cluster::Time now) {
   values_.clear();
   texts_.clear();
-  texts_.resize(call.merged.size());  // all at once: values are views into them
-  for (size_t i = 0; i < call.merged.size(); ++i) {
-    values_.push_back(cluster::ShownValue(call.merged[i].get(), now.unix_ms, texts_[i]));
+  texts_.resize(call.request.keys.size());  // all at once: values are views into them
+  for (size_t i = 0; i < call.request.keys.size(); ++i) {
+    values_.push_back(cluster::ShownValue(MergedOf(call, i), now.unix_ms, texts_[i]));
   }
 }
 
 // What the quorum knows becomes part of this node's replica, where the update is decided.
 bool Coordination::ReadOwnValues(Call& call, cluster::Time now) {
-  for (size_t i = 0; i < call.merged.size(); ++i) {
-    const cluster::Container& merged = call.merged[i].get();
+  for (size_t i = 0; i < call.request.keys.size(); ++i) {
+    const cluster::Container& merged = MergedOf(call, i);
     const auto own = store_.ReadContainer(call.request.keys[i]);
     if (own && (*own)->context.Includes(merged.context)) continue;
     uncommitted_ = true;
@@ -262,7 +269,7 @@ void Coordination::WriteChanges(Call& call, cluster::Time now) {
     }
     uncommitted_ = true;
     node_.Written(ids[i], store_.minted(), now);
-    parts_.emplace(ids[i], Part{call.id, i});
+    parts_.emplace(NumberOf(ids[i]), Part{call.id, i});
     ++call.waiting;
   }
   if (call.waiting == 0) Finish(call);
@@ -301,7 +308,7 @@ DynTerms Coordination::TermsOf(const Call& call, cluster::Time now) const {
 void Coordination::FinishDynRead(Call& call, cluster::Time now) {
   resp::ReplyWriter reply(call.reply, call.terms.protocol);
   const size_t shown =
-      ReplyDyn(*call.dyn, call.merged[0].get(), std::nullopt, TermsOf(call, now), reply);
+      ReplyDyn(*call.dyn, MergedOf(call, 0), std::nullopt, TermsOf(call, now), reply);
   ++(shown == 0 ? statistics_.keyspace_misses : statistics_.keyspace_hits);
   if (shown > 0) statistics_.CountSiblings(shown);
   Finish(call);
@@ -335,7 +342,7 @@ void Coordination::WriteDyn(Call& call, cluster::Time now) {
   }
   ReplyDyn(*call.dyn, **own, dots.back(), terms, reply);
   node_.Written(*begun, dots, now);
-  parts_.emplace(*begun, Part{call.id, 0});
+  parts_.emplace(NumberOf(*begun), Part{call.id, 0});
   ++call.waiting;
 }
 
@@ -365,7 +372,7 @@ void Coordination::Learn(Call& call, size_t key, const cluster::Container& conta
 void Coordination::Advance(cluster::Time now) {
   while (const auto event = node_.NextEvent()) {
     const cluster::RequestId id = std::visit([](const auto& done) { return done.id; }, *event);
-    const auto found = parts_.find(id);
+    const auto found = parts_.find(NumberOf(id));
     if (found == parts_.end()) continue;
     const Part part = found->second;
     parts_.erase(found);

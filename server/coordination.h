@@ -10,8 +10,8 @@
 // the order in which they became known.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -96,7 +96,8 @@ class Coordination {
     std::optional<DynOperation> dyn;     // instead of request.operation
     Access access = Access::kRead;
     size_t waiting = 0;                           // requests of the node
-    std::vector<cluster::OwnedContainer> merged;  // by key, of reads
+    std::vector<cluster::OwnedContainer> merged;  // by key, of reads of several
+    const cluster::Container* only = nullptr;     // of a read of one, while its event is handled
     std::optional<cluster::ReadOutcome> failed_read;
     std::optional<cluster::WriteOutcome> failed_write;
     std::string reply;
@@ -123,6 +124,9 @@ class Coordination {
   void OnRead(Call& call, size_t key, const cluster::Node::ReadDone& done, cluster::Time now);
   void OnReadsDone(Call& call, cluster::Time now);
   void OnWrite(Call& call, size_t key, const cluster::Node::WriteDone& done, cluster::Time now);
+  static const cluster::Container& MergedOf(const Call& call, size_t key) {
+    return call.only == nullptr ? call.merged[key].get() : *call.only;
+  }
   void NoteRead(const Call& call, size_t key, bool found, cluster::Time now);
   void Fail(Call& call, std::string_view error);
   void Finish(Call& call);
@@ -138,8 +142,8 @@ class Coordination {
   ConflictLog& conflicts_;
   const Config& config_;
   const cluster::TokenKey token_key_;
-  std::map<CallId, std::unique_ptr<Call>> calls_;
-  std::map<cluster::RequestId, Part> parts_;
+  boost::unordered_flat_map<CallId, std::unique_ptr<Call>> calls_;
+  boost::unordered_flat_map<uint64_t, Part> parts_;  // by the request's id
   std::vector<Finished> finished_;
   CallId next_id_ = 1;
   bool uncommitted_ = false;

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "storage/mutation.h"
+
 namespace cartwheel::server {
 
 class RememberedReplies {
@@ -30,6 +32,7 @@ class RememberedReplies {
       forgotten_ = 0;
       replies_.clear();
     }
+    if (IsPlanted(Mutation::kForwardsTwice)) return true;
     if (sequence <= forgotten_ || !replies_.try_emplace(sequence).second) return false;
     if (replies_.size() > kMost) {
       forgotten_ = replies_.begin()->first;

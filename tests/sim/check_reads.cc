@@ -55,6 +55,14 @@ bool MayStandFor(const KnownBefore& known_before, const Operation& other, const 
   return !OverBefore(other, write.invoked_us);
 }
 
+// Whatever was broken between the two: by then every owner had the write, and a replica that lost
+// it knows that it is not to be believed.
+bool BothInCalm(const Evidence& evidence, const Operation& write, const Operation& read) {
+  constexpr int64_t kUntilAllHaveItUs = 1'000'000;
+  return evidence.Calm(write.invoked_us, write.returned_us + kUntilAllHaveItUs) &&
+         evidence.Calm(read.invoked_us, read.returned_us);
+}
+
 }  // namespace
 
 Violations CheckSessions(const Evidence& evidence) {
@@ -94,7 +102,7 @@ Violations CheckStrictReads(const Evidence& evidence) {
       if (read->kind == Kind::kGet && !evidence.alone && !evidence.right_clocks) continue;
       for (const Operation* write : operations) {
         if (!write->writes_value() || !OverBefore(*write, read->invoked_us)) continue;
-        if (!evidence.alone && !evidence.Calm(write->invoked_us, read->returned_us)) continue;
+        if (!evidence.alone && !BothInCalm(evidence, *write, *read)) continue;
         const bool shown = std::ranges::any_of(read->values, [&](const std::string& value) {
           const auto other = groups.write_of.find(value);
           return value == write->value || other == groups.write_of.end() ||

@@ -103,6 +103,19 @@ std::set<Dot> DotRegister::StoredDotsOf(const std::string& key) const {
   return stored;
 }
 
+void OwedRegister::LoseStore(Host node) {
+  for (auto& [debt, holders] : holders_) holders.erase(node);
+  std::erase_if(holders_, [node](const auto& entry) {
+    return entry.second.empty() || entry.first.target == node;
+  });
+}
+
+std::vector<OwedRegister::Debt> OwedRegister::All() const {
+  std::vector<Debt> debts;
+  for (const auto& [debt, holders] : holders_) debts.push_back(debt);
+  return debts;
+}
+
 Violations CheckConvergence(const std::string& key, const std::vector<Replica>& owners) {
   const bool differ = std::ranges::any_of(owners, [&](const Replica& owner) {
     const Replica& first = owners.front();

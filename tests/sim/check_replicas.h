@@ -39,6 +39,24 @@ class DotRegister {
   Violations violations_;
 };
 
+// P11: no hint is dropped unseen. What a node was seen to owe another, and neither has lost since.
+class OwedRegister {
+ public:
+  struct Debt {
+    std::string key;
+    Host target = 0;
+    cluster::Dot dot{};
+    auto operator<=>(const Debt&) const = default;
+  };
+  void Note(Host holder, const Debt& debt) { holders_[debt].insert(holder); }
+  void LoseStore(Host node);
+  // What is owed at least by one that has kept all it stored, to targets that have, too.
+  std::vector<Debt> All() const;
+
+ private:
+  std::map<Debt, std::set<Host>> holders_;
+};
+
 // One owner's record of a key when everything is healed.
 struct Replica {
   std::string owner;

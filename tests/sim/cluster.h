@@ -51,6 +51,7 @@ class Cluster {
   History& history() { return history_; }
   const Trace& trace() const { return trace_; }
   DotRegister& dots() { return dots_; }
+  OwedRegister& owed() { return owed_; }
   // What must never happen, besides what the checkers see: a server that does not start, a reply
   // that is none.
   const Violations& violations() const { return violations_; }
@@ -120,6 +121,7 @@ class Cluster {
   std::map<Host, std::vector<Event>> put_off_;
   Trace trace_;
   DotRegister dots_;
+  OwedRegister owed_;
   Violations violations_;
   std::vector<std::pair<int64_t, std::string>> told_;
   MessagesStory messages_;

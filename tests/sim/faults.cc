@@ -156,6 +156,7 @@ void Faults::LoseData(Fault fault, Host node) {
   const int64_t durable_us = machine.durable_until_us();
   cluster_.LosePower(node);
   cluster_.dots().LoseStore(node);
+  cluster_.owed().LoseStore(node);
   lost_power_at_us_ = cluster_.now_us();
   if (fault == Fault::kLosePower) {
     // Once lost, at every start: a new actor that has written nothing is not yet stored.

@@ -2,6 +2,7 @@
 
 #include "cluster/frame.h"
 #include "cluster/message_codec.h"
+#include "cluster/slot.h"
 #include "cluster/store_key.h"
 #include "storage/check.h"
 
@@ -173,16 +174,26 @@ uint64_t Node::hints() {
   return count;
 }
 
-std::vector<std::pair<Host, std::string>> Node::OwedKeys() {
-  std::vector<std::pair<Host, std::string>> owed;
+std::vector<OwedRegister::Debt> Node::Owed() {
+  std::vector<OwedRegister::Debt> owed;
   cluster::Hints& hints = server_->store().hints();
   for (const auto& [target, waiting] : hints.waiting()) {
     for (const cluster::Hint& hint : hints.Next(target, {}, waiting.hints)) {
       const auto parts = cluster::DecodeStoreKey(hint.store_key);
-      owed.emplace_back(HostOf(target), parts ? std::string(parts->key) : "?");
+      if (!parts) continue;
+      for (const cluster::Dot dot : hint.dots) {
+        owed.push_back({std::string(parts->key), HostOf(target), dot});
+      }
     }
   }
   return owed;
+}
+
+bool Node::Has(const std::string& key, cluster::Dot dot, bool may_be_forgotten) {
+  cluster::LocalStore& store = server_->store();
+  if (!store.HasReceived(cluster::PartitionOf(cluster::SlotOf(key)), dot)) return false;
+  const auto container = store.ReadContainer({0, key});
+  return may_be_forgotten || (container && (*container)->context.Covers(dot));
 }
 
 }  // namespace cartwheel::sim

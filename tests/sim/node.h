@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/server.h"
+#include "tests/sim/check_replicas.h"
 #include "tests/sim/machine.h"
 
 namespace cartwheel::sim {
@@ -95,9 +96,11 @@ class Node {
 
   // While it runs.
   cluster::LocalStore& store() { return server_->store(); }
-  // Hints that wait for somebody; for whom, and which key.
+  // Hints that wait for somebody, and each of their writes.
   uint64_t hints();
-  std::vector<std::pair<Host, std::string>> OwedKeys();
+  std::vector<OwedRegister::Debt> Owed();
+  // Whether a write has come, in the record too unless that may have been forgotten.
+  bool Has(const std::string& key, cluster::Dot dot, bool may_be_forgotten);
 
  private:
   struct Client {

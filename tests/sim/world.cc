@@ -49,6 +49,7 @@ class World {
   Evidence Gather();
   void ReadEnd(const std::string& key, const std::vector<Replica>& owners, Evidence& evidence);
   bool MayBeForgotten(const std::string& key);
+  void CheckDelivered();
   uint64_t Hints();
 
   const WorldOptions options_;
@@ -60,6 +61,7 @@ class World {
   std::optional<cluster::Ring> ring_;
   Faults faults_;
   std::set<std::string> keys_;
+  Violations undelivered_;
   size_t keys_seen_ = 0;  // operations whose keys are in keys_
 };
 
@@ -207,6 +209,7 @@ void World::Audit() {
       const auto container = node.store().ReadContainer({0, key});
       if (container) cluster_.dots().NoteStore(key, **container, host);
     }
+    for (const OwedRegister::Debt& debt : node.Owed()) cluster_.owed().Note(host, debt);
   }
 }
 
@@ -257,6 +260,18 @@ Evidence World::Gather() {
   return evidence;
 }
 
+// Before anything is read, as reads repair: what nodes owed has reached its target.
+void World::CheckDelivered() {
+  for (const auto& [key, target, dot] : cluster_.owed().All()) {
+    Node& node = cluster_.node(target);
+    if (!node.running() || node.Has(key, dot, MayBeForgotten(key))) continue;
+    undelivered_.push_back({"P11 no hint is dropped unseen", key,
+                            "node " + std::to_string(target) +
+                                " was owed a write of it that "
+                                "it does not have"});
+  }
+}
+
 void World::Judge(WorldResult& result) {
   Evidence evidence = Gather();
   Violations& all = result.violations;
@@ -265,6 +280,7 @@ void World::Judge(WorldResult& result) {
   };
   add(cluster_.violations());
   add(cluster_.dots().violations());
+  add(undelivered_);
   for (const std::string& key : keys_) {
     const std::vector<Replica> owners = OwnersOf(key);
     add(CheckConvergence(key, owners));
@@ -274,12 +290,11 @@ void World::Judge(WorldResult& result) {
     ReadEnd(key, owners, evidence);
   }
   for (Host host = 0; host < options_.nodes; ++host) {
-    if (!cluster_.node(host).running()) continue;
-    for (const auto& [target, key] : cluster_.node(host).OwedKeys()) {
-      all.push_back(
-          {"P11 hints reach 0", key,
-           "node " + std::to_string(host) + " still owes it to node " + std::to_string(target)});
-    }
+    if (!cluster_.node(host).running() || cluster_.node(host).hints() == 0) continue;
+    const auto owed = cluster_.node(host).Owed();
+    all.push_back({"P11 hints reach 0", owed.empty() ? "" : owed.front().key,
+                   "node " + std::to_string(host) + " still has " +
+                       std::to_string(cluster_.node(host).hints())});
   }
   add(CheckLostWrites(evidence));
   add(CheckResurrections(evidence));
@@ -294,7 +309,7 @@ void World::Judge(WorldResult& result) {
     if (operation.outcome == Outcome::kFailed) ++result.failed;
   }
   if (all.empty() && options_.key.empty()) return;
-  const std::string& key = options_.key.empty() ? all.front().key : options_.key;
+  const std::string key = options_.key.empty() ? all.front().key : options_.key;
   auto told = cluster_.told();
   for (auto& line : cluster_.messages().About(key)) told.push_back(std::move(line));
   result.story = TellStory(evidence, key, told);
@@ -303,6 +318,7 @@ void World::Judge(WorldResult& result) {
 WorldResult World::Run() {
   RunWorkload();
   Heal();
+  CheckDelivered();
   ReadUntilRepaired();
   Audit();
   WorldResult result;
