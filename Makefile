@@ -12,7 +12,7 @@ DOCKER_IMAGE ?= cartwheel
 BUILD_PACKAGES := g++ cmake ninja-build pkg-config ccache libuv1-dev liblmdb-dev libxxhash-dev \
   libspdlog-dev libfmt-dev libmimalloc-dev liblzf-dev libboost1.81-dev libroaring-dev libssl-dev
 RUN_PACKAGES := redis-tools
-TEST_PACKAGES := libgtest-dev libgmock-dev libhiredis-dev redis-tools
+TEST_PACKAGES := iproute2 libgtest-dev libgmock-dev libhiredis-dev redis-tools
 CLANG_PACKAGES := clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
 BENCH_PACKAGES := redis-server redis-tools python3
 

@@ -281,7 +281,7 @@ bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
   if (!container) return false;
   const bool is_there =
       std::ranges::all_of(request.dots, [&](Dot dot) { return (*container)->context.Covers(dot); });
-  if (!is_there && !IsPlanted(Mutation::kClaimsWhatItLacks)) return false;
+  if (!is_there) return false;
   return peers_.Send(
       node,
       Replicate{.id = request.id,

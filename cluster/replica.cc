@@ -8,7 +8,6 @@
 #include "cluster/local_store.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
-#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -88,8 +87,7 @@ void LocalStore::ReceiveAll(Partition partition, const Context& brought,
                             std::span<const Dot> dots) {
   if (!ownership_.Owns(partition)) return;
   for (const Dot& dot : dots) {
-    const bool brings = brought.Covers(dot) || IsPlanted(Mutation::kClaimsWhatItLacks);
-    if (brings && !HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
+    if (brought.Covers(dot) && !HasReceived(partition, dot)) vnodes_.Receive(partition, dot);
   }
 }
 

@@ -226,7 +226,7 @@ void Vnodes::Rotate(Partition partition) {
   if (vnode.counter > 0) vnode.received.RaiseBase(vnode.actor, vnode.counter);
   vnode.actor = NewActor();
   vnode.counter = 0;
-  vnode.rebuilding = !IsPlanted(Mutation::kCompleteAfterLoss);
+  vnode.rebuilding = true;
   Restate(partition);
 }
 

@@ -18,7 +18,6 @@ enum class Mutation : uint8_t {
   kForgetsNumbers,        // after a start the last numbers are given again
   kIgnoresReceived,       // R1: a late copy brings back what was removed and forgotten here
   kForgetsUnseen,         // R3: a deletion is forgotten before every owner has seen it
-  kCompleteAfterLoss,     // R5: a replica that lost data counts as if it had all
   kContextsAreMaxima,     // a context covers all of an actor's writes up to its last
   kSupersedesUnseen,      // a write without a context takes away what its writer never saw
   kCountsWhatItSent,      // W: a copy that is on its way counts as stored
@@ -27,9 +26,8 @@ enum class Mutation : uint8_t {
   kForgetsHints,          // hints of before a start are never delivered
   kDropsNewerHints,       // what was added to a hint while it was under way goes with it
   kForwardsTwice,         // what is asked for again is done again
-  kClaimsWhatItLacks,     // a copy says that it brings a write that is not in it
 };
-inline constexpr std::array<std::string_view, 19> kMutationNames = {"none",
+inline constexpr std::array<std::string_view, 17> kMutationNames = {"none",
                                                                     "never-syncs",
                                                                     "answers-before-sync",
                                                                     "flushes-before-log",
@@ -38,7 +36,6 @@ inline constexpr std::array<std::string_view, 19> kMutationNames = {"none",
                                                                     "forgets-numbers",
                                                                     "ignores-received",
                                                                     "forgets-unseen",
-                                                                    "complete-after-loss",
                                                                     "contexts-are-maxima",
                                                                     "supersedes-unseen",
                                                                     "counts-what-it-sent",
@@ -46,8 +43,7 @@ inline constexpr std::array<std::string_view, 19> kMutationNames = {"none",
                                                                     "drops-hints-when-sent",
                                                                     "forgets-hints",
                                                                     "drops-newer-hints",
-                                                                    "forwards-twice",
-                                                                    "claims-what-it-lacks"};
+                                                                    "forwards-twice"};
 
 #ifdef CARTWHEEL_MUTATIONS
 inline Mutation planted_mutation = Mutation::kNone;

@@ -55,6 +55,15 @@ bool MayStandFor(const KnownBefore& known_before, const Operation& other, const 
   return !OverBefore(other, write.invoked_us);
 }
 
+// To a write that has seen it and may itself be lost: contexts know that it was superseded.
+bool MayHaveGivenWay(const KnownBefore& known_before,
+                     const std::vector<const Operation*>& operations, const Operation& write) {
+  return std::ranges::any_of(operations, [&](const Operation* later) {
+    return later->outcome == Outcome::kUncertain && later->may_supersede() && !later->blind() &&
+           known_before.SeenBy(*later).contains(write.value);
+  });
+}
+
 // Whatever was broken between the two: by then every owner had the write, and a replica that lost
 // it knows that it is not to be believed.
 bool BothInCalm(const Evidence& evidence, const Operation& write, const Operation& read) {
@@ -109,6 +118,7 @@ Violations CheckStrictReads(const Evidence& evidence) {
                  MayStandFor(known_before, *other->second, *write);
         });
         if (shown || MayBeDeleted(operations, *write, *read)) continue;
+        if (MayHaveGivenWay(known_before, operations, *write)) continue;
         violations.push_back(
             {"P8 a read shows what was acknowledged before it", key,
              Text(*read) + " was read after " + write->value + " had been acknowledged"});

@@ -17,7 +17,7 @@ struct WorldOptions {
   bool faults = true;
   bool rebuilds = false;        // see Faults::Options
   bool tells_messages = false;  // in the story, those about the key; slow
-  std::string key;              // that the story is about; empty: of the first violation
+  std::string key = {};         // that the story is about; empty: of the first violation
 };
 
 struct WorldResult {
