@@ -13,12 +13,13 @@
 #include <map>
 #include <memory>
 #include <poll.h>
-#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <hiredis/hiredis.h>
+
+#include "tests/cluster/random.h"
 
 namespace cartwheel {
 namespace {
@@ -72,7 +73,8 @@ class Load {
       waiting.clear();
       for (Client& client : clients_) {
         busy += client.open > 0 ? 1 : 0;
-        waiting.push_back({client.context->fd, static_cast<short>(client.open > 0 ? POLLIN : 0), 0});
+        waiting.push_back(
+            {client.context->fd, static_cast<short>(client.open > 0 ? POLLIN : 0), 0});
       }
       if (busy > 0 && poll(waiting.data(), waiting.size(), 30'000) <= 0) Die("no reply for 30 s");
       for (size_t i = 0; i < clients_.size(); ++i) {
@@ -89,7 +91,7 @@ class Load {
     for (uint64_t i = 0; i < plan_.pipeline; ++i, ++sent_) {
       char key[32];
       std::snprintf(key, sizeof(key), "key:%012llu",
-                    static_cast<unsigned long long>(random_() % plan_.keys));
+                    static_cast<unsigned long long>(random_.Below(plan_.keys)));
       if (plan_.writes) {
         redisAppendCommand(context, "SET %s %b", key, value_.data(), value_.size());
         if (plan_.waits) redisAppendCommand(context, "WAIT 1 1000");
@@ -133,7 +135,7 @@ class Load {
   const Plan plan_;
   const std::string value_;
   std::vector<Client> clients_;
-  std::mt19937_64 random_{1};
+  cluster::Random random_{1};
   uint64_t sent_ = 0;
   uint64_t errors_ = 0;
   std::vector<double> batches_ms_;
