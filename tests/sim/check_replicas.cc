@@ -104,15 +104,16 @@ std::set<Dot> DotRegister::StoredDotsOf(const std::string& key) const {
 }
 
 void OwedRegister::LoseStore(Host node) {
+  losers_.insert(node);
   for (auto& [debt, holders] : holders_) holders.erase(node);
-  std::erase_if(holders_, [node](const auto& entry) {
-    return entry.second.empty() || entry.first.target == node;
-  });
+  std::erase_if(holders_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 std::vector<OwedRegister::Debt> OwedRegister::All() const {
   std::vector<Debt> debts;
-  for (const auto& [debt, holders] : holders_) debts.push_back(debt);
+  for (const auto& [debt, holders] : holders_) {
+    if (!losers_.contains(debt.target)) debts.push_back(debt);
+  }
   return debts;
 }
 

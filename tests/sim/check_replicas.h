@@ -50,10 +50,12 @@ class OwedRegister {
   };
   void Note(Host holder, const Debt& debt) { holders_[debt].insert(holder); }
   void LoseStore(Host node);
-  // What is owed at least by one that has kept all it stored, to targets that have, too.
+  // What is owed at least by one that has kept all it stored, to targets that never lost any: of
+  // others an acknowledgement from before the loss may come long after it.
   std::vector<Debt> All() const;
 
  private:
+  std::set<Host> losers_;
   std::map<Debt, std::set<Host>> holders_;
 };
 

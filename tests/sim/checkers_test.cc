@@ -314,6 +314,20 @@ TEST(DotRegister, KnowsWhatIsStoredAndNotLost) {
   EXPECT_TRUE(dots.StoredDotsOf("other").empty());
 }
 
+TEST(OwedRegister, KnowsWhatIsOwedByWhoKeptItToWhoKeptEverything) {
+  OwedRegister owed;
+  owed.Note(0, {"k", 2, {kActor, 1}});
+  owed.Note(1, {"k", 2, {kActor, 1}});
+  owed.Note(1, {"k", 2, {kActor, 2}});
+  owed.Note(0, {"k", 3, {kActor, 3}});
+  EXPECT_EQ(owed.All().size(), 3U);
+  owed.LoseStore(1);
+  ASSERT_EQ(owed.All().size(), 2U);
+  EXPECT_EQ(owed.All().front(), (OwedRegister::Debt{"k", 2, {kActor, 1}}));
+  owed.LoseStore(3);
+  EXPECT_EQ(owed.All().size(), 1U);
+}
+
 TEST(CheckConvergence, FindsOwnersThatDiffer) {
   Replica a{.owner = "a", .has_record = true, .container = Holding("a", {kActor, 1})};
   Replica b = a;
