@@ -1,28 +1,8 @@
 #include "cluster/forgetting.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace cartwheel::cluster {
-namespace {
-
-// As boost::hash_combine does it, over 64 bits.
-void Mix(uint64_t& fingerprint, uint64_t number) {
-  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-  fingerprint ^= number + kGolden + (fingerprint << 6) + (fingerprint >> 2);
-}
-
-uint64_t FingerprintOf(const OwnerBases& bases) {
-  uint64_t fingerprint = 1;
-  Mix(fingerprint, static_cast<uint64_t>(bases.actor));
-  Mix(fingerprint, bases.counter);
-  for (const auto& [actor, base] : bases.bases) {
-    Mix(fingerprint, static_cast<uint64_t>(actor));
-    Mix(fingerprint, base);
-  }
-  return fingerprint;
-}
-
-}  // namespace
 
 size_t Forgetting::OnTime(int64_t now_us) {
   if (now_us < next_us_) return 0;
@@ -48,12 +28,9 @@ void Forgetting::TellNext() {
     const Vnode& vnode = store_.VnodeOf(partition);
     if (vnode.actor == ActorId{}) continue;
     const OwnerBases bases = BasesOf(vnode);
-    const uint64_t fingerprint = FingerprintOf(bases);
     for (const NodeId node : OtherOwnersOf(partition)) {
       if (!peers_.IsLinked(node)) continue;
-      auto& told = told_[node];
-      told.resize(kPartitions);
-      if (std::exchange(told[partition], fingerprint) == fingerprint) continue;
+      if (std::exchange(told_[node][partition], bases) == bases) continue;
       messages[node].partitions.push_back({partition, bases});
     }
   }
@@ -81,6 +58,7 @@ size_t Forgetting::WalkNext() {
       left -= walked.looked_at;
       if (!walked_after_.empty()) break;
     }
+    walked_after_.clear();
     next_walked_ = static_cast<Partition>((next_walked_ + 1) % kPartitions);
   }
   return forgotten;

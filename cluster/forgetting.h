@@ -55,11 +55,9 @@ class Forgetting {
   int64_t next_us_ = 0;
   Partition next_told_ = 0;
   Partition next_walked_ = 0;
-  std::string walked_after_;  // in that partition
-  // By peer and partition, of what it was told last, a fingerprint: only to leave out what it
-  // knows.
-  std::map<NodeId, std::vector<uint64_t>> told_;
-  std::map<Partition, Bases> bases_;  // as others have told them
+  std::string walked_after_;                                // in that partition
+  std::map<NodeId, std::map<Partition, OwnerBases>> told_;  // what each was told last
+  std::map<Partition, Bases> bases_;                        // as others have told them
 };
 
 }  // namespace cartwheel::cluster

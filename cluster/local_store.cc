@@ -25,6 +25,8 @@ constexpr size_t kScratchKept = 1 << 20;
 
 // Of engine steps per key asked for in a scan, as Redis allows empty buckets per element.
 constexpr size_t kScanStepsPerKey = 10;
+// A page is one message between nodes, and one reply of SCAN.
+constexpr size_t kMaxPageBytes = 1UL << 20;
 
 // Where to start looking for a random key. The slot is sought first and the hash within what slot
 // was found: else a database with few slots would nearly always give the first key of one.
@@ -344,21 +346,25 @@ bool LocalStore::IsListed(const DatabaseWalk& walk, int64_t now_ms) {
   return !decoded || ShownValue(container_, now_ms, text_).has_value();
 }
 
-ScanPage LocalStore::Scan(Database database, uint64_t cursor, size_t count, int64_t now_ms) {
-  ScanPage page;
+KeyPage LocalStore::List(Database database, ScanPlace from, ScanPlace until, size_t count,
+                         int64_t now_ms) {
+  KeyPage page{.next = until, .keys = {}};
   if (counts_[database].keys == 0) return page;
   constexpr size_t kMaxCount = DatabaseWalk::kUnbounded / kScanStepsPerKey;
   count = std::clamp<size_t>(count, 1, kMaxCount);
   DatabaseWalk walk(*engine_, database, count * kScanStepsPerKey);
   std::optional<ScanPlace> last;
-  for (walk.Seek(cursor); walk.AtKey(); walk.Next()) {
-    const bool full = page.keys.size() >= count || walk.Spent();
+  size_t bytes = 0;
+  for (walk.Seek(from); walk.AtKey() && walk.place() < until; walk.Next()) {
+    const bool full = page.keys.size() >= count || bytes >= kMaxPageBytes || walk.Spent();
     // Going on is possible between places only, and at least one is passed in every call.
     if (full && last && walk.place() != *last) break;
     last = walk.place();
-    if (IsListed(walk, now_ms)) page.keys.emplace_back(walk.key());
+    if (!IsListed(walk, now_ms)) continue;
+    page.keys.emplace_back(walk.key());
+    bytes += page.keys.back().size();
   }
-  page.next_cursor = walk.place() == kEndPlace ? 0 : walk.place();
+  page.next = std::min(walk.place(), until);
   return page;
 }
 

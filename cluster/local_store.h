@@ -28,6 +28,7 @@
 #include "cluster/hlc.h"
 #include "cluster/ownership.h"
 #include "cluster/refusal.h"
+#include "cluster/scan_place.h"
 #include "cluster/siblings.h"
 #include "cluster/store_key.h"
 #include "cluster/value.h"
@@ -36,11 +37,11 @@
 
 namespace cartwheel::cluster {
 
-// One page of a scan. Cursors are stateless: the place of the next key (scan_place.h), below 2^48
-// so that clients which keep numbers in doubles do not lose bits. 0 starts a scan and ends it; any
-// other number is taken as the place it names.
-struct ScanPage {
-  uint64_t next_cursor = 0;
+// A page of a listing in store order: all keys of a range of places up to `next`, where to go on.
+// Places (scan_place.h) are stateless cursors, below 2^48 so that clients which keep numbers in
+// doubles do not lose bits.
+struct KeyPage {
+  ScanPlace next = 0;
   std::vector<std::string> keys;
 };
 
@@ -110,11 +111,12 @@ class LocalStore {
   // come back from there.
   void FlushAll();
 
-  // Keys of `database` from `cursor` on, expired ones left out and damaged ones included: about
-  // `count` of them, never more than `count` plus those that share one place; possibly none while
-  // the scan is not over, as the work per call is bounded by `count` too. Keys present during the
-  // whole scan are returned at least once.
-  ScanPage Scan(Database database, uint64_t cursor, size_t count, int64_t now_ms);
+  // Keys of `database` whose places are from `from` on and before `until`, expired ones left out
+  // and damaged ones included: about `count` of them, never more than `count` plus those that share
+  // one place; possibly none while there are more, as the work per call is bounded by `count` too.
+  // `next` is `until` when nothing is left. Keys present through all pages of a listing are
+  // returned at least once.
+  KeyPage List(Database database, ScanPlace from, ScanPlace until, size_t count, int64_t now_ms);
 
   // A live key near the place that `random` names; nullopt when the database has none. Passes over
   // expired keys one by one, so it is cheap as long as they are reaped.

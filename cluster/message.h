@@ -17,6 +17,7 @@
 #include "cluster/levels.h"
 #include "cluster/node_id.h"
 #include "cluster/refusal.h"
+#include "cluster/scan_place.h"
 #include "cluster/value.h"
 #include "cluster/vnode.h"
 
@@ -136,13 +137,36 @@ struct ReceivedBases {
   bool operator==(const ReceivedBases&) const = default;
 };
 
+// Which keys of a database does the replica have, from one place to before another? About `count`
+// of them, in store order (LocalStore::List).
+struct ListKeys {
+  RequestId id{};
+  Database database = 0;
+  ScanPlace from = 0;
+  ScanPlace until = 0;
+  uint64_t count = 0;
+
+  bool operator==(const ListKeys&) const = default;
+};
+
+struct KeyList {
+  RequestId id{};
+  bool complete = false;       // no partition of the places that it lists is rebuilding
+  uint64_t database_keys = 0;  // that the replica has in the whole database
+  ScanPlace next = 0;          // all before it is listed
+  std::vector<std::string_view> keys{};
+
+  bool operator==(const KeyList&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
-                             ForwardReply, Ping, Pong, ReceivedBases, UnknownMessage>;
+using Message =
+    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
+                 Pong, ReceivedBases, ListKeys, KeyList, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -22,6 +22,8 @@ enum class MessageType : uint8_t {
   kPing = 8,
   kPong = 9,
   kReceivedBases = 10,
+  kListKeys = 11,
+  kKeyList = 12,
 };
 
 constexpr uint8_t kOldestResp = 2;
@@ -271,6 +273,27 @@ ReceivedBases TakeReceivedBases(Reader& in) {
   return message;
 }
 
+ListKeys TakeListKeys(Reader& in) {
+  const ListKeys message{.id = in.Name<RequestId>(),
+                         .database = in.TakeDatabase(),
+                         .from = in.U64(),
+                         .until = in.U64(),
+                         .count = in.Varint()};
+  in.Require(message.from < message.until && message.until <= kEndPlace);
+  return message;
+}
+
+KeyList TakeKeyList(Reader& in) {
+  KeyList message{.id = in.Name<RequestId>(),
+                  .complete = in.Flag(),
+                  .database_keys = in.Varint(),
+                  .next = in.U64(),
+                  .keys = {}};
+  in.Require(message.next <= kEndPlace);
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) message.keys.push_back(in.Bytes());
+  return message;
+}
+
 Message Take(MessageType type, uint8_t raw_type, Reader& in) {
   switch (type) {
     case MessageType::kHello: return TakeHello(in);
@@ -283,6 +306,8 @@ Message Take(MessageType type, uint8_t raw_type, Reader& in) {
     case MessageType::kPing: return Ping{in.U64()};
     case MessageType::kPong: return Pong{in.U64()};
     case MessageType::kReceivedBases: return TakeReceivedBases(in);
+    case MessageType::kListKeys: return TakeListKeys(in);
+    case MessageType::kKeyList: return TakeKeyList(in);
   }
   return UnknownMessage{raw_type};
 }
@@ -299,6 +324,8 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kPing: return "Ping";
     case MessageType::kPong: return "Pong";
     case MessageType::kReceivedBases: return "ReceivedBases";
+    case MessageType::kListKeys: return "ListKeys";
+    case MessageType::kKeyList: return "KeyList";
   }
   return "unknown message";
 }
@@ -393,6 +420,27 @@ bool AppendFrame(const ReceivedBases& message, std::string& out) {
     for (const auto& [actor, base] : told.bases) writer.Name(actor).Varint(base);
   }
   return writer.End(MessageType::kReceivedBases);
+}
+
+bool AppendFrame(const ListKeys& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .U8(message.database)
+      .U64(message.from)
+      .U64(message.until)
+      .Varint(message.count)
+      .End(MessageType::kListKeys);
+}
+
+bool AppendFrame(const KeyList& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id)
+      .U8(message.complete ? 1 : 0)
+      .Varint(message.database_keys)
+      .U64(message.next)
+      .Varint(message.keys.size());
+  for (const std::string_view key : message.keys) writer.Bytes(key);
+  return writer.End(MessageType::kKeyList);
 }
 
 std::expected<Message, std::string> DecodeMessage(const Frame& frame) {

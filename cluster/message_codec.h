@@ -13,6 +13,9 @@
 //   Ping, Pong    8 9  u64 nonce
 //   ReceivedBases  10  varint number of partitions, of each: u16 partition, u64 actor, varint
 //                      counter, varint number of actors, of each, ascending: u64 actor, varint base
+//   ListKeys       11  u64 id, u8 database, u64 from, u64 until, varint count
+//   KeyList        12  u64 id, u8 complete, varint keys of the database, u64 next, varint number
+//                      of keys, of each: bytes
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -42,6 +45,8 @@ bool AppendFrame(const ForwardReply& message, std::string& out);
 bool AppendFrame(const Ping& message, std::string& out);
 bool AppendFrame(const Pong& message, std::string& out);
 bool AppendFrame(const ReceivedBases& message, std::string& out);
+bool AppendFrame(const ListKeys& message, std::string& out);
+bool AppendFrame(const KeyList& message, std::string& out);
 
 // Never trusts the bytes. An error is one line for the log: the peer does not speak the protocol.
 std::expected<Message, std::string> DecodeMessage(const Frame& frame);

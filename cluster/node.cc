@@ -9,10 +9,6 @@
 namespace cartwheel::cluster {
 namespace {
 
-Partition PartitionOfKey(std::string_view key) {
-  return PartitionOf(SlotOf(key));
-}
-
 // Of a read whose own replica's part has not been kept.
 constexpr ReadOutcome kNothingRead{
     .kind = ReadOutcome::Kind::kTooFew, .level = Level::kR, .reached = 0, .needed = 1};
@@ -88,12 +84,12 @@ Node::Request& Node::Add(std::unique_ptr<Request> request, const KeyRef& ref, Ti
   request->partition = PartitionOfKey(ref.key);
   request->began_us = now.monotonic_us;
   Request& added = *request;
-  by_id_.emplace(static_cast<uint64_t>(added.id), std::move(request));
+  by_id_.emplace(added.id, std::move(request));
   return added;
 }
 
 Node::Request* Node::Find(RequestId id) {
-  const auto found = by_id_.find(static_cast<uint64_t>(id));
+  const auto found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : found->second.get();
 }
 
@@ -139,7 +135,36 @@ void Node::Written(RequestId id, const DotList& dots, Time now) {
 }
 
 void Node::Abandon(RequestId id) {
-  by_id_.erase(static_cast<uint64_t>(id));
+  by_id_.erase(id);
+}
+
+std::optional<RequestId> Node::BeginList(Database database, ScanPlace from, ScanPlace until,
+                                         size_t count, const Levels& levels, Time now) {
+  if (by_id_.size() >= options_.max_requests) return std::nullopt;
+  std::vector<NodeId> asked;
+  for (const Member& member : ring_.members()) {
+    if (IsHealthy(member.node)) asked.push_back(member.node);
+  }
+  Request& request = Add(std::make_unique<Request>(ListQuorum(ring_, asked, levels, from, until,
+                                                              options_.read, now.monotonic_us)),
+                         {database, {}}, now);
+  ListKeys question{.id = request.id,
+                    .database = database,
+                    .from = from,
+                    .until = until,
+                    .count = ShareOfPage(ring_, count)};
+  auto& quorum = std::get<ListQuorum>(request.quorum);
+  for (const NodeId node : asked) {
+    if (node == options_.self) {
+      if (staged_) read_of_turn_.push_back(request.id);
+      quorum.Answered(node, AnswerList(question, now), now.monotonic_us);
+    } else if (!peers_.Send(node, question)) {
+      quorum.Lost(node, now.monotonic_us);
+    }
+  }
+  const RequestId id = request.id;
+  Pump(request, now);
+  return id;
 }
 
 std::optional<Node::Event> Node::NextEvent() {
@@ -154,6 +179,9 @@ std::optional<Node::Event> Node::NextEvent() {
       if (request->failed) return ReadDone{request->id, kNothingRead, &read->merged()};
       return ReadDone{request->id, *read->outcome(), &read->merged()};
     }
+    if (const auto* list = std::get_if<ListQuorum>(&request->quorum)) {
+      return ListDone{request->id, request->failed ? kNothingRead : *list->outcome(), list};
+    }
     return WriteDone{request->id, *std::get<WriteQuorum>(request->quorum).outcome()};
   }
   return std::nullopt;
@@ -165,7 +193,7 @@ void Node::RemoveIfOver(Request& request) {
   if (!over && !request.failed) return;
   const bool writes = std::holds_alternative<WriteQuorum>(request.quorum);
   if (writes && request.sloppy) ++statistics_.sloppy_writes;
-  by_id_.erase(static_cast<uint64_t>(request.id));
+  by_id_.erase(request.id);
 }
 
 // ---- what quorums want
@@ -173,8 +201,10 @@ void Node::RemoveIfOver(Request& request) {
 void Node::Pump(Request& request, Time now) {
   if (auto* read = std::get_if<ReadQuorum>(&request.quorum)) {
     PumpRead(request, *read, now);
+  } else if (auto* write = std::get_if<WriteQuorum>(&request.quorum)) {
+    PumpWrite(request, *write, now);
   } else {
-    PumpWrite(request, std::get<WriteQuorum>(request.quorum), now);
+    PumpList(request, std::get<ListQuorum>(request.quorum));
   }
   Schedule(request);
   RemoveIfOver(request);
@@ -273,6 +303,11 @@ void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
   }
 }
 
+void Node::PumpList(Request& request, const ListQuorum& quorum) {
+  if (!quorum.IsOver() || std::exchange(request.decided, true)) return;
+  done_.push_back(request.id);
+}
+
 // The record as it is now: what came after the write may go with it. A node that stands in may have
 // handed the write on to all it was for, and forgotten it; then there is nothing to send, least of
 // all a claim that the write is in what is left.
@@ -292,114 +327,6 @@ bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
                 .container = **container});
 }
 
-// ---- messages
-
-void Node::OnMessage(NodeId from, const Message& message, Time now) {
-  if (!peers_.IsMember(from)) return;
-  peers_.Heard(from, now.monotonic_us);
-  std::visit([&](const auto& m) { On(from, m, now); }, message);
-}
-
-void Node::On(NodeId from, const Replicate& message, Time now) {
-  const Refusal refusal = ApplyCopy(message, now);
-  ++(refusal == Refusal::kNone ? statistics_.copies_applied : statistics_.copies_refused);
-  if (message.id == RequestId{}) return;
-  const ActorId actor = store_.ActorOf(PartitionOfKey(message.ref.key));
-  if (refusal == Refusal::kNone) {
-    answers_.push_back({from, message.id, actor});
-  } else {
-    peers_.Send(from, ReplicateReply{.id = message.id, .refusal = refusal, .actor = actor});
-  }
-}
-
-Refusal Node::ApplyCopy(const Replicate& message, Time now) {
-  const Partition partition = PartitionOfKey(message.ref.key);
-  const bool owner = ring_.Owns(options_.self, partition);
-  if (message.hint_for == kNoNode) {
-    if (!owner || message.target != store_.ActorOf(partition)) return Refusal::kWrongActor;
-  } else if (owner && !store_.IsComplete(partition)) {
-    return Refusal::kRebuilding;
-  }
-  staged_ = true;
-  const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
-  if (!applied) return applied.error();
-  if (message.hint_for != kNoNode) {
-    store_.AddHint(message.hint_for, message.ref, message.dots, now.unix_ms);
-    delivery_.Wake(now.monotonic_us);
-  }
-  return Refusal::kNone;
-}
-
-void Node::On(NodeId from, const ReplicateReply& message, Time now) {
-  if (HintDelivery::IsDelivery(message.id)) {
-    staged_ = true;
-    if (delivery_.Answered(from, message, now.monotonic_us) && message.refusal == Refusal::kNone) {
-      ++statistics_.hints_delivered;
-    }
-    return;
-  }
-  Request* const request = Find(message.id);
-  auto* const quorum = request == nullptr ? nullptr : std::get_if<WriteQuorum>(&request->quorum);
-  if (quorum == nullptr) return;
-  if (ring_.Owns(from, request->partition)) {
-    peers_.LearnActor(from, request->partition, message.actor);
-  }
-  if (message.refusal == Refusal::kNone) {
-    peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
-    quorum->Acknowledged(from, message.durable, now.monotonic_us);
-  } else {
-    quorum->Refused(from, message.refusal, now.monotonic_us);
-  }
-  Pump(*request, now);
-}
-
-void Node::On(NodeId from, const Read& message, Time) {
-  const Partition partition = PartitionOfKey(message.ref.key);
-  const auto container = store_.ReadContainer(message.ref);
-  ReadReply reply{.id = message.id, .complete = store_.IsComplete(partition)};
-  if (!container) {
-    reply.refusal = Refusal::kFailed;
-  } else {
-    reply.actor = store_.ActorOf(partition);
-    reply.received = ReceivedOf(message.session_dots, partition);
-    if (!(*container)->context.empty()) reply.container = **container;
-  }
-  peers_.Send(from, reply);
-}
-
-void Node::On(NodeId from, const ReadReply& message, Time now) {
-  Request* const request = Find(message.id);
-  auto* const quorum = request == nullptr ? nullptr : std::get_if<ReadQuorum>(&request->quorum);
-  if (quorum == nullptr || request->failed) return;
-  peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
-  if (message.refusal != Refusal::kNone) {
-    quorum->Lost(from, now.monotonic_us);
-  } else {
-    if (ring_.Owns(from, request->partition)) {
-      peers_.LearnActor(from, request->partition, message.actor);
-    }
-    quorum->Answered(from,
-                     {.container = message.container ? &*message.container : nullptr,
-                      .complete = message.complete,
-                      .actor = message.actor,
-                      .received = message.received},
-                     now.monotonic_us);
-  }
-  Pump(*request, now);
-}
-
-void Node::On(NodeId from, const Ping& message, Time) {
-  peers_.Send(from, Pong{.nonce = message.nonce});
-}
-
-void Node::On(NodeId from, const ReceivedBases& message, Time) {
-  forgetting_.Heard(from, message);
-}
-
-void Node::On(NodeId, const UnknownMessage&, Time) {
-  ++statistics_.unknown_messages;
-}
-
 // ---- links, time and the end of a turn
 
 void Node::PeerUp(NodeId peer, Time now) {
@@ -413,7 +340,7 @@ void Node::PeerDown(NodeId peer, Time now) {
   delivery_.PeerDown(peer);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());
-  for (const auto& [id, request] : by_id_) ids.push_back(request->id);
+  for (const auto& [id, request] : by_id_) ids.push_back(id);
   std::ranges::sort(ids);
   for (const RequestId id : ids) {
     Request* const request = Find(id);
@@ -455,7 +382,9 @@ void Node::FailReadsOfTurn() {
     Request* const request = Find(id);
     if (request == nullptr || request->reported) continue;
     request->failed = true;
-    if (!std::get<ReadQuorum>(request->quorum).outcome()) done_.push_back(id);
+    const bool decided = std::visit([](const auto& quorum) { return quorum.outcome().has_value(); },
+                                    request->quorum);
+    if (!decided) done_.push_back(id);
   }
 }
 

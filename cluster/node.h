@@ -26,6 +26,7 @@
 #include "cluster/hint_delivery.h"
 #include "cluster/hints.h"
 #include "cluster/levels.h"
+#include "cluster/list_quorum.h"
 #include "cluster/local_store.h"
 #include "cluster/message.h"
 #include "cluster/node_id.h"
@@ -68,7 +69,12 @@ class Node {
     RequestId id{};
     WriteOutcome outcome;
   };
-  using Event = std::variant<ReadDone, WriteDone>;
+  struct ListDone {
+    RequestId id{};
+    ReadOutcome outcome;
+    const ListQuorum* list = nullptr;  // valid until the next call
+  };
+  using Event = std::variant<ReadDone, WriteDone, ListDone>;
 
   // `store` outlives it; self is a member of the ring.
   Node(LocalStore& store, Ring ring, const Options& options);
@@ -99,6 +105,10 @@ class Node {
   void Written(RequestId id, const DotList& dots, Time now);
   // It turned out that there is nothing to write.
   void Abandon(RequestId id);
+  // Lists about `count` keys of a database from one place to before another, and the keys that the
+  // database has. nullopt as above.
+  std::optional<RequestId> BeginList(Database database, ScanPlace from, ScanPlace until,
+                                     size_t count, const Levels& levels, Time now);
 
   // nullopt: nothing is done.
   std::optional<Event> NextEvent();
@@ -149,12 +159,13 @@ class Node {
     int64_t began_us = 0;
     int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
     bool reported = false;
-    bool failed = false;  // a read: what it was answered here has not been kept
-    bool sloppy = false;  // a write: others stand in; a read: replicas differed
-    std::variant<ReadQuorum, WriteQuorum> quorum;
+    bool decided = false;  // a listing: it is among done_
+    bool failed = false;   // a read: what it was answered here has not been kept
+    bool sloppy = false;   // a write: others stand in; a read: replicas differed
+    std::variant<ReadQuorum, WriteQuorum, ListQuorum> quorum;
 
-    Request(ReadQuorum&& read) : quorum(std::move(read)) {}
-    Request(WriteQuorum&& write) : quorum(std::move(write)) {}
+    template <typename Quorum>
+    explicit Request(Quorum&& of) : quorum(std::forward<Quorum>(of)) {}
   };
   // Of the turn: copies for others, whose answer waits for the commit.
   struct Answer {
@@ -174,12 +185,14 @@ class Node {
   void Pump(Request& request, Time now);
   void PumpRead(Request& request, ReadQuorum& quorum, Time now);
   void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
+  void PumpList(Request& request, const ListQuorum& quorum);
   void AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now);
   void AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now);
   DotList ReceivedOf(const DotList& dots, Partition partition);
   void FailReadsOfTurn();
   void Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor, Time now);
   bool SendCopy(Request& request, NodeId node, NodeId hint_for);
+  ListQuorum::Answer AnswerList(const ListKeys& asked, Time now);
   void Schedule(Request& request);
   void RemoveIfOver(Request& request);
 
@@ -189,6 +202,8 @@ class Node {
   void On(NodeId from, const ReadReply& message, Time now);
   void On(NodeId from, const Ping& message, Time now);
   void On(NodeId from, const ReceivedBases& message, Time now);
+  void On(NodeId from, const ListKeys& message, Time now);
+  void On(NodeId from, const KeyList& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -202,7 +217,7 @@ class Node {
   Peers peers_;
   HintDelivery delivery_;
   Forgetting forgetting_;
-  boost::unordered_flat_map<uint64_t, std::unique_ptr<Request>> by_id_;
+  boost::unordered_flat_map<RequestId, std::unique_ptr<Request>> by_id_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   uint64_t next_id_ = 1;
   std::vector<RequestId> written_;       // of the turn

@@ -212,8 +212,9 @@ void ReadQuorum::AdvanceAtEnd(bool deadline) {
   ReadOutcome outcome{.degraded = merged_rebuilding_};
   if (short_of_complete || !SessionKnown(merged())) {
     const bool rebuilding_helps =
-        short_of_complete || SessionKnown(Sync(merged(), rebuilding_.get()));
-    if (rebuilding_helps && !merged_rebuilding_) {
+        !merged_rebuilding_ &&
+        (short_of_complete || SessionKnown(Sync(merged(), rebuilding_.get())));
+    if (rebuilding_helps) {
       MergeRebuilding();
       outcome.degraded = true;
     }
@@ -239,6 +240,7 @@ void ReadQuorum::Finish() {
   candidates_.clear();
   for (const Asked& asked : asked_) {
     if (!asked.Answered() || !asked.owner || !Lacks(asked)) continue;
+    // One that has forgotten the key's deletion need not be told of it again.
     if (!asked.has_record && merged().IsDeleted()) continue;
     outputs_.emplace_back(Repair{asked.node, asked.actor});
   }

@@ -20,6 +20,10 @@ void StorePrefix(Slot slot, Database database, uint64_t hash, char* at) {
 
 }  // namespace
 
+ScanPlace PlaceOfKey(std::string_view key) {
+  return PlaceOf(SlotOf(key), XXH3_64bits(key.data(), key.size()));
+}
+
 void EncodeStoreKey(const KeyRef& ref, std::string& out) {
   out.resize(kStoreKeyPrefix + ref.key.size());
   StorePrefix(SlotOf(ref.key), ref.database, XXH3_64bits(ref.key.data(), ref.key.size()),

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "cluster/scan_place.h"
 #include "cluster/slot.h"
 #include "cluster/value.h"
 
@@ -23,6 +24,9 @@ struct StoreKeyParts {
   uint64_t hash;  // XXH3-64 of `key`
   std::string_view key;
 };
+
+// Where a listing of its database shows the key.
+ScanPlace PlaceOfKey(std::string_view key);
 
 // Overwrites `out`, whose capacity is reused.
 void EncodeStoreKey(const KeyRef& ref, std::string& out);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "cluster/actor_table.h"
 #include "cluster/apply.h"
@@ -21,6 +22,9 @@ inline constexpr int kSlotsPerPartition = kSlotCount / kPartitions;
 
 constexpr Partition PartitionOf(Slot slot) {
   return static_cast<Partition>(slot / kSlotsPerPartition);
+}
+inline Partition PartitionOfKey(std::string_view key) {
+  return PartitionOf(SlotOf(key));
 }
 
 struct Vnode {

@@ -73,6 +73,8 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
     CallInCluster(session, command, args, now);
   } else if (command.parse != nullptr) {
     CallOperation(session, command, args, now);
+  } else if (gateway_ != nullptr && IsOnKeyspace(command)) {
+    WalkInCluster(session, command, args, now);
   } else {
     CommandContext context{*this, session, command, args, now, session.writer()};
     command.handler(context);

@@ -27,10 +27,6 @@ std::string DescribeRefused(const std::variant<WriteOutcome, cluster::Node::Busy
   return outcome == nullptr ? std::string(kTooManyRequests) : DescribeFailedWrite(*outcome);
 }
 
-uint64_t NumberOf(cluster::RequestId id) {
-  return static_cast<uint64_t>(id);
-}
-
 size_t BytesOf(Args args) {
   size_t bytes = 0;
   for (const std::string_view arg : args) bytes += arg.size();
@@ -127,7 +123,7 @@ void Coordination::BeginReads(Call& call, cluster::Time now) {
       boost::unordered::erase_if(parts_, [id](const auto& part) { return part.second.call == id; });
       return Fail(call, kTooManyRequests);
     }
-    parts_.emplace(NumberOf(*request), Part{id, i});
+    parts_.emplace(*request, Part{id, i});
     ++call.waiting;
   }
 }
@@ -269,7 +265,7 @@ void Coordination::WriteChanges(Call& call, cluster::Time now) {
     }
     uncommitted_ = true;
     node_.Written(ids[i], store_.minted(), now);
-    parts_.emplace(NumberOf(ids[i]), Part{call.id, i});
+    parts_.emplace(ids[i], Part{call.id, i});
     ++call.waiting;
   }
   if (call.waiting == 0) Finish(call);
@@ -342,7 +338,7 @@ void Coordination::WriteDyn(Call& call, cluster::Time now) {
   }
   ReplyDyn(*call.dyn, **own, dots.back(), terms, reply);
   node_.Written(*begun, dots, now);
-  parts_.emplace(NumberOf(*begun), Part{call.id, 0});
+  parts_.emplace(*begun, Part{call.id, 0});
   ++call.waiting;
 }
 
@@ -369,20 +365,18 @@ void Coordination::Learn(Call& call, size_t key, const cluster::Container& conta
   }
 }
 
-void Coordination::Advance(cluster::Time now) {
-  while (const auto event = node_.NextEvent()) {
-    const cluster::RequestId id = std::visit([](const auto& done) { return done.id; }, *event);
-    const auto found = parts_.find(NumberOf(id));
-    if (found == parts_.end()) continue;
-    const Part part = found->second;
-    parts_.erase(found);
-    const auto call = calls_.find(part.call);
-    if (call == calls_.end()) continue;
-    if (const auto* read = std::get_if<cluster::Node::ReadDone>(&*event)) {
-      OnRead(*call->second, part.key, *read, now);
-    } else {
-      OnWrite(*call->second, part.key, std::get<cluster::Node::WriteDone>(*event), now);
-    }
+void Coordination::On(const cluster::Node::Event& event, cluster::Time now) {
+  const cluster::RequestId id = std::visit([](const auto& done) { return done.id; }, event);
+  const auto found = parts_.find(id);
+  if (found == parts_.end()) return;
+  const Part part = found->second;
+  parts_.erase(found);
+  const auto call = calls_.find(part.call);
+  if (call == calls_.end()) return;
+  if (const auto* read = std::get_if<cluster::Node::ReadDone>(&event)) {
+    OnRead(*call->second, part.key, *read, now);
+  } else {
+    OnWrite(*call->second, part.key, std::get<cluster::Node::WriteDone>(event), now);
   }
 }
 

@@ -76,8 +76,8 @@ class Coordination {
   // The session is gone: what it has begun goes on, for nobody.
   void Forget(const cluster::SessionContext& session);
 
-  // Takes in what became of the node's requests.
-  void Advance(cluster::Time now);
+  // Takes in what became of one of the node's requests.
+  void On(const cluster::Node::Event& event, cluster::Time now);
   std::vector<Finished> TakeFinished() { return std::exchange(finished_, {}); }
 
   // Changes were made since the last commit.
@@ -143,7 +143,7 @@ class Coordination {
   const Config& config_;
   const cluster::TokenKey token_key_;
   boost::unordered_flat_map<CallId, std::unique_ptr<Call>> calls_;
-  boost::unordered_flat_map<uint64_t, Part> parts_;  // by the request's id
+  boost::unordered_flat_map<cluster::RequestId, Part> parts_;
   std::vector<Finished> finished_;
   CallId next_id_ = 1;
   bool uncommitted_ = false;

@@ -1,6 +1,7 @@
 #include "server/gateway.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "server/cluster_errors.h"
@@ -135,7 +136,7 @@ void Gateway::ForwardTo(cluster::NodeId coordinator, const Origin& origin, const
   if (seen != nullptr) message.session = *seen;
   message.arguments.assign(args.begin(), args.end());
   if (!node_.peers().Send(coordinator, message)) {
-    return Deliver(origin, ErrorReply(kCoordinatorLost, terms.protocol), false);
+    return Deliver(origin, ErrorReply(kCoordinatorLost, terms.protocol), false, now);
   }
   forwarded_.emplace(
       message.sequence,
@@ -150,22 +151,22 @@ void Gateway::ForwardTo(cluster::NodeId coordinator, const Origin& origin, const
                 .key = std::string(ref.key)});
 }
 
-void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now) {
+void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now now) {
   const auto found = forwarded_.find(message.sequence);
   if (found == forwarded_.end() || found->second.to != from) return;
   const Forwarded call = std::move(found->second);
   forwarded_.erase(found);
   if (call.session != nullptr) call.session->Learn({call.database, call.key}, message.seen);
-  Deliver(call.origin, std::string(message.reply), false);
+  Deliver(call.origin, std::string(message.reply), false, now);
 }
 
-void Gateway::LoseForwarded(uint64_t sequence) {
+void Gateway::LoseForwarded(uint64_t sequence, Now now) {
   const auto found = forwarded_.find(sequence);
   const Forwarded call = std::move(found->second);
   forwarded_.erase(found);
   Deliver(call.origin,
           ErrorReply(call.writes ? kWriteOfLostCoordinator : kCoordinatorLost, call.protocol),
-          false);
+          false, now);
 }
 
 void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, Now now) {
@@ -183,7 +184,7 @@ void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, N
   const Command* const command = args.empty() ? nullptr : FindCommand(args[0]);
   if (command == nullptr || !IsCoordinated(*command) || !ArityMatches(*command, args.size()) ||
       !Validate(message.levels) || message.database >= cluster::kMaxDatabases) {
-    return Deliver(origin, ErrorReply(kNotForwardable, protocol), false);
+    return Deliver(origin, ErrorReply(kNotForwardable, protocol), false, now);
   }
   const Coordination::Terms terms{
       .database = message.database, .protocol = protocol, .levels = message.levels};
@@ -202,7 +203,7 @@ void Gateway::PeerDown(cluster::NodeId peer, Now now) {
   for (const auto& [sequence, call] : forwarded_) {
     if (call.to == peer) lost.push_back(sequence);
   }
-  for (const uint64_t sequence : lost) LoseForwarded(sequence);
+  for (const uint64_t sequence : lost) LoseForwarded(sequence, now);
 }
 
 void Gateway::OnMessage(cluster::NodeId from, const cluster::Message& message, Now now) {
@@ -220,7 +221,7 @@ void Gateway::OnMessage(cluster::NodeId from, const cluster::Message& message, N
 void Gateway::OnTime(Now now) {
   node_.OnTime(TimeOf(now));
   while (!forwarded_.empty() && forwarded_.begin()->second.deadline_us <= now.monotonic_us) {
-    LoseForwarded(forwarded_.begin()->first);
+    LoseForwarded(forwarded_.begin()->first, now);
   }
 }
 
@@ -238,31 +239,51 @@ void Gateway::Committed(bool committed, bool durable, Now now) {
 // ---- replies
 
 std::vector<Gateway::Reply> Gateway::TakeReplies(Now now) {
-  coordination_.Advance(TimeOf(now));
-  for (Coordination::Finished& finished : coordination_.TakeFinished()) {
-    const auto found = origins_.find(finished.id);
-    if (found == origins_.end()) continue;
-    const Origin origin = found->second;
-    origins_.erase(found);
-    Deliver(origin, std::move(finished.reply), finished.uncommitted, finished.seen.get());
+  // What becomes known may begin something else, which may be over at once.
+  while (TakeEvents(now)) {
   }
   return std::exchange(replies_, {});
 }
 
-void Gateway::Deliver(const Origin& origin, std::string bytes, bool uncommitted,
+// False: there was nothing.
+bool Gateway::TakeEvents(Now now) {
+  bool any = false;
+  while (const auto event = node_.NextEvent()) {
+    any = true;
+    if (const auto* listed = std::get_if<cluster::Node::ListDone>(&*event)) {
+      OnListed(*listed, now);
+    } else {
+      coordination_.On(*event, TimeOf(now));
+    }
+  }
+  for (Coordination::Finished& finished : coordination_.TakeFinished()) {
+    any = true;
+    const auto found = origins_.find(finished.id);
+    if (found == origins_.end()) continue;
+    const Origin origin = found->second;
+    origins_.erase(found);
+    Deliver(origin, std::move(finished.reply), finished.uncommitted, now, finished.seen.get());
+  }
+  return any;
+}
+
+void Gateway::Deliver(const Origin& origin, std::string bytes, bool uncommitted, Now now,
                       const cluster::Seen* seen) {
   if (const auto* place = std::get_if<Place>(&origin)) {
     replies_.push_back({*place, std::move(bytes), uncommitted});
-    return;
-  }
-  if (const auto* peer = std::get_if<ForPeer>(&origin)) {
+  } else if (const auto* peer = std::get_if<ForPeer>(&origin)) {
     cluster::ForwardReply reply{.sequence = peer->sequence, .reply = bytes};
     if (seen != nullptr) reply.seen = *seen;
     remembered_[peer->gateway].Finish(peer->sequence, bytes);
     node_.peers().Send(peer->gateway, reply);
-    return;
+  } else if (const auto* part = std::get_if<ForGatherer>(&origin)) {
+    DeliverPart(*part, std::move(bytes), uncommitted, now);
+  } else {
+    OnAnsweredAbout(std::get<ForWalk>(origin), std::move(bytes), uncommitted, now);
   }
-  const auto& part = std::get<ForGatherer>(origin);
+}
+
+void Gateway::DeliverPart(const ForGatherer& part, std::string bytes, bool uncommitted, Now now) {
   const auto found = gatherers_.find(part.gatherer);
   if (found == gatherers_.end()) return;
   Gatherer& gatherer = found->second;
@@ -271,7 +292,77 @@ void Gateway::Deliver(const Origin& origin, std::string bytes, bool uncommitted,
   if (--gatherer.missing > 0) return;
   const Gatherer whole = std::move(gatherer);
   gatherers_.erase(found);
-  Deliver(whole.origin, Gather(*whole.command, whole.replies, whole.protocol), whole.uncommitted);
+  Deliver(whole.origin, Gather(*whole.command, whole.replies, whole.protocol), whole.uncommitted,
+          now);
+}
+
+// ---- walks over the keyspace
+
+void Gateway::BeginWalk(Place place, const KeyspaceRequest& request,
+                        const Coordination::Terms& terms, uint64_t random, Now now) {
+  const uint64_t id = next_gatherer_++;
+  const auto [walk, added] =
+      walks_.emplace(id, Walk{.place = place,
+                              .terms = terms,
+                              .walk = KeyspaceWalk(request, terms.database, terms.protocol, random),
+                              .replies = {}});
+  walk->second.terms.session = nullptr;  // what it has seen of the keys does not matter
+  Go(id, walk->second.walk.Begin(), now);
+}
+
+void Gateway::Go(uint64_t id, KeyspaceWalk::Step step, Now now) {
+  if (auto* done = std::get_if<KeyspaceWalk::Done>(&step)) {
+    return EndWalk(id, std::move(done->reply));
+  }
+  if (const auto* ask = std::get_if<KeyspaceWalk::Ask>(&step)) return Ask(id, *ask, now);
+  const auto& list = std::get<KeyspaceWalk::List>(step);
+  const Coordination::Terms& terms = walks_.at(id).terms;
+  const auto request =
+      node_.BeginList(list.database, list.from, list.until, list.count, terms.levels, TimeOf(now));
+  if (!request) return EndWalk(id, ErrorReply(kTooManyRequests, terms.protocol));
+  listings_.emplace(*request, id);
+}
+
+void Gateway::OnListed(const cluster::Node::ListDone& done, Now now) {
+  const auto found = listings_.find(done.id);
+  if (found == listings_.end()) return;
+  const uint64_t id = found->second;
+  listings_.erase(found);
+  Walk& walk = walks_.at(id);
+  if (done.outcome.kind == cluster::ReadOutcome::Kind::kTooFew) {
+    return EndWalk(id, ErrorReply(DescribeFailedRead(done.outcome), walk.terms.protocol));
+  }
+  walk.uncommitted = uncommitted();
+  Go(id, walk.walk.Listed(*done.list), now);
+}
+
+void Gateway::Ask(uint64_t id, const KeyspaceWalk::Ask& ask, Now now) {
+  Walk& walk = walks_.at(id);
+  walk.terms.database = ask.database;
+  walk.replies.assign(ask.keys.size(), {});
+  walk.missing = ask.keys.size();
+  walk.uncommitted = false;
+  const Coordination::Terms terms = walk.terms;  // the walk may be over with the last key
+  const Command& command = *FindCommand(ask.remove ? "del" : "exists");
+  for (size_t i = 0; i < ask.keys.size(); ++i) {
+    const std::array<std::string_view, 2> args = {command.name, ask.keys[i]};
+    const cluster::KeyRef ref{ask.database, ask.keys[i]};
+    BeginAt(node_.CoordinatorOf(ref), ForWalk{id, i}, command, args, terms, now);
+  }
+}
+
+void Gateway::OnAnsweredAbout(const ForWalk& key, std::string bytes, bool uncommitted, Now now) {
+  const auto found = walks_.find(key.walk);
+  if (found == walks_.end()) return;
+  Walk& walk = found->second;
+  walk.replies[key.key] = std::move(bytes);
+  walk.uncommitted = walk.uncommitted || uncommitted;
+  if (--walk.missing == 0) Go(key.walk, walk.walk.Answered(walk.replies), now);
+}
+
+void Gateway::EndWalk(uint64_t id, std::string reply) {
+  const auto walk = walks_.extract(id);
+  replies_.push_back({walk.mapped().place, std::move(reply), walk.mapped().uncommitted});
 }
 
 }  // namespace cartwheel::server

@@ -16,6 +16,7 @@
 #include "cluster/node.h"
 #include "server/cluster_config.h"
 #include "server/coordination.h"
+#include "server/keyspace_walk.h"
 #include "server/now.h"
 #include "server/remembered_replies.h"
 #include "server/session.h"
@@ -59,6 +60,10 @@ class Gateway {
   // for its reply.
   bool Begin(Place place, const Command& command, Args args, const Coordination::Terms& terms,
              Now now);
+  // Begins a walk over the keyspace, whose session's next request must wait for its reply. `random`
+  // as KeyspaceWalk's.
+  void BeginWalk(Place place, const KeyspaceRequest& request, const Coordination::Terms& terms,
+                 uint64_t random, Now now);
   // The session is gone: what it has begun goes on, for nobody.
   void Forget(const cluster::SessionContext& session);
 
@@ -89,7 +94,11 @@ class Gateway {
     uint64_t gatherer;
     size_t part;
   };
-  using Origin = std::variant<Place, ForPeer, ForGatherer>;
+  struct ForWalk {
+    uint64_t walk;
+    size_t key;
+  };
+  using Origin = std::variant<Place, ForPeer, ForGatherer, ForWalk>;
   // An operation in parts, one a key.
   struct Gatherer {
     Origin origin;
@@ -97,6 +106,14 @@ class Gateway {
     const Command* command;
     std::vector<std::string> replies;
     size_t missing;
+    bool uncommitted = false;
+  };
+  struct Walk {
+    Place place;
+    Coordination::Terms terms;
+    KeyspaceWalk walk;
+    std::vector<std::string> replies;  // about keys
+    size_t missing = 0;
     bool uncommitted = false;
   };
   struct Forwarded {
@@ -118,11 +135,17 @@ class Gateway {
                  Args args, const Coordination::Terms& terms, Now now);
   void OnForward(cluster::NodeId from, const cluster::Forward& message, Now now);
   void OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now now);
-  void Deliver(const Origin& origin, std::string bytes, bool uncommitted,
+  void Deliver(const Origin& origin, std::string bytes, bool uncommitted, Now now,
                const cluster::Seen* seen = nullptr);
+  void DeliverPart(const ForGatherer& part, std::string bytes, bool uncommitted, Now now);
+  void OnListed(const cluster::Node::ListDone& done, Now now);
+  void OnAnsweredAbout(const ForWalk& key, std::string bytes, bool uncommitted, Now now);
+  void Go(uint64_t walk, KeyspaceWalk::Step step, Now now);
+  void Ask(uint64_t walk, const KeyspaceWalk::Ask& ask, Now now);
+  void EndWalk(uint64_t walk, std::string reply);
   // Nobody knows what became of it.
-  void LoseForwarded(uint64_t sequence);
-  void TakeFinished();
+  void LoseForwarded(uint64_t sequence, Now now);
+  bool TakeEvents(Now now);
 
   ClusterOptions options_;
   WatchTable& watches_;
@@ -132,7 +155,9 @@ class Gateway {
   std::map<uint64_t, Forwarded> forwarded_;
   std::map<cluster::NodeId, RememberedReplies> remembered_;
   std::map<uint64_t, Gatherer> gatherers_;
-  uint64_t next_gatherer_ = 1;
+  std::map<uint64_t, Walk> walks_;
+  std::map<cluster::RequestId, uint64_t> listings_;  // the walk that waits for each
+  uint64_t next_gatherer_ = 1;                       // or walk
   uint64_t next_sequence_;
   std::vector<Reply> replies_;
 };

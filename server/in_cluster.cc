@@ -29,6 +29,24 @@ void Server::CallInCluster(Session& session, const Command& command, Args args, 
   }
 }
 
+void Server::WalkInCluster(Session& session, const Command& command, Args args, Now now) {
+  auto request = ParseKeyspaceRequest(command, args);
+  if (!request) return session.writer().Error(request.error());
+  const uint64_t slot = session.next_slot++;
+  session.late.push_back({.slot = slot, .silent = session.silent(), .bytes = {}});
+  const Coordination::Terms terms{.database = session.database,
+                                  .protocol = session.protocol,
+                                  .levels = session.command_levels.value_or(session.levels)};
+  gateway_->BeginWalk({session.id, slot}, *request, terms, NextRandom(), now);
+  session.waits_for_late = true;
+  if (!session.in_exec) ReplyLater(session, INT64_MAX, "");
+}
+
+// A walk has to see what the requests before it do, wherever they are done.
+bool Server::MustFollowLate(const Session& session, const Command& command) {
+  return !session.late.empty() && IsOnKeyspace(command);
+}
+
 // What has been written to the output from `begin` on belongs behind the replies that are waited
 // for; pushes among it go along.
 void Server::PlaceBehindLate(Session& session, size_t begin) {
@@ -109,6 +127,7 @@ void Server::RunExec(Session& session, std::vector<Session::QueuedCommand> queue
                      Now now) {
   if (!session.late.empty()) PlaceBehindLate(session, begin);
   session.exec_length = queue.size();
+  session.exec_levels = session.command_levels;
   session.exec_rest.assign(std::make_move_iterator(queue.begin()),
                            std::make_move_iterator(queue.end()));
   RunRestOfExec(session, now);
@@ -119,11 +138,17 @@ void Server::RunRestOfExec(Session& session, Now now) {
   session.in_exec = true;
   std::vector<std::string_view> args;
   while (!session.exec_rest.empty() && !session.waits_for_late) {
+    if (MustFollowLate(session, *session.exec_rest.front().command)) {
+      session.waits_for_late = true;
+      break;
+    }
     const Session::QueuedCommand queued = std::move(session.exec_rest.front());
     session.exec_rest.pop_front();
+    session.command_levels = queued.levels ? queued.levels : session.exec_levels;
     args.assign(queued.args.begin(), queued.args.end());
     Call(session, *queued.command, args, now);
   }
+  session.command_levels.reset();
   session.in_exec = false;
   if (session.waits_for_late) ReplyLater(session, INT64_MAX, "");
 }

@@ -193,6 +193,8 @@ class Server {
 
   // in_cluster.cc
   void CallInCluster(Session& session, const Command& command, Args args, Now now);
+  void WalkInCluster(Session& session, const Command& command, Args args, Now now);
+  static bool MustFollowLate(const Session& session, const Command& command);
   void PlaceBehindLate(Session& session, size_t begin);
   void TakeLateReplies(Now now);
   void GiveLateReply(Session& session, uint64_t slot, std::string bytes, bool uncommitted, Now now);

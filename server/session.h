@@ -118,6 +118,7 @@ class Session {
   cluster::SessionContext seen;  // in a cluster: of the keys it used last
   // EXEC: commands of the transaction that have not begun.
   std::deque<QueuedCommand> exec_rest;
+  std::optional<cluster::Levels> exec_levels;  // of EXEC itself, by DYN.QUORUM: for all
 
   // How the connection ends.
   bool close_after_reply = false;  // no more input; closed once the output is sent

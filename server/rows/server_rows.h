@@ -58,7 +58,8 @@ inline constexpr Command kServerRows[] = {
      .summary = "Deletes all keys of all databases.",
      .tips = "request_policy:all_shards response_policy:all_succeeded",
      .support = Command::Support::kDifferent,
-     .note = "ASYNC and SYNC mean the same: a flush is one range deletion."},
+     .note = "ASYNC and SYNC mean the same: a flush is one range deletion. In a cluster it "
+             "deletes the keys one by one, so that concurrent writes stay."},
     {.name = "flushdb",
      .arity = -1,
      .flags = kWrite,
@@ -71,7 +72,8 @@ inline constexpr Command kServerRows[] = {
      .summary = "Deletes all keys of this database.",
      .tips = "request_policy:all_shards response_policy:all_succeeded",
      .support = Command::Support::kDifferent,
-     .note = "ASYNC and SYNC mean the same: a flush is one range deletion."},
+     .note = "ASYNC and SYNC mean the same: a flush is one range deletion. In a cluster it "
+             "deletes the keys one by one, so that concurrent writes stay."},
     {.name = "info",
      .arity = -1,
      .flags = kLoading | kStale,

@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 import scenarios
-from servers import CARTWHEEL, Server, fill
+from servers import CARTWHEEL, Server, fill, redis_version
 
 # name, redis-benchmark arguments (keys from 1M unless said otherwise), requests, commands in one request
 # and the goals: throughput at least, CPU per operation at most, p99 at most, all as ratios to redis-server. A SET
@@ -89,9 +89,8 @@ def run_workloads(options, workloads):
 
 
 def report(options, servers, workloads, figures):
-    version = subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.split()[2]
     print(f"{KEYS} keys, {VALUE_BYTES} B values, {CLIENTS} clients, {options.n} interleaved repetitions, medians; "
-          f"redis {version} {options.redis_options}")
+          f"redis {redis_version()} {options.redis_options}")
     print(f"{'workload':<10} {'ops/s':>9} {'spread':>13} {'redis':>9} {'ratio':>6} | {'p50 ms':>7} {'redis':>7} "
           f"| {'p99 ms':>7} {'redis':>7} | {'CPU us/op':>9} {'redis':>6} {'ratio':>6} | goals (ops, CPU, p99)")
     for name, _, _, goals in workloads:

@@ -14,7 +14,8 @@ import statistics
 import subprocess
 import sys
 
-from servers import CARTWHEEL, ROOT, Server, fill, free_port, redis_server
+from bench import judge
+from servers import CARTWHEEL, ROOT, Server, fill, free_port, redis_server, redis_version
 
 LOAD = os.path.join(ROOT, "build", "tests", "bench_load")
 KEYS = 1_000_000
@@ -70,9 +71,8 @@ def redis_with_replicas():
 
 
 def report(systems, workloads, figures, repetitions):
-    version = subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.split()[2]
     print(f"{KEYS} keys, {VALUE_BYTES} B values, {CLIENTS} clients, {repetitions} interleaved repetitions, medians; "
-          f"redis {version}")
+          f"redis {redis_version()}")
     print(f"{'workload':<9} {'system':<11} {'ops/s':>8} {'p50 ms':>7} {'p99 ms':>7} {'CPU us/op':>9} | ratio to it: ops, CPU, p99")
     for name, _, _, _, _ in workloads:
         for system in systems:
@@ -90,13 +90,7 @@ def against(name, system, workloads, figures):
     ratios = [median("cartwheel", i) / median(system.name, i) for i in (0, 3, 2)]
     text = "  ".join(f"{ratio:.2f}" for ratio in ratios)
     _, _, _, compared, goals = next(w for w in workloads if w[0] == name)
-    if compared != system.name:
-        return text
-    for goal, ratio, least in zip(goals, ratios, (True, False, False)):
-        if goal is not None:
-            met = ratio >= goal if least else ratio <= goal
-            text += f"  {'>=' if least else '<='} {goal} {'met' if met else 'MISSED'}"
-    return text
+    return f"{text}  {judge(goals, *ratios)}" if compared == system.name else text
 
 
 def main():

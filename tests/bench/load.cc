@@ -1,4 +1,4 @@
-// bench_load: clients for bench.py's clusters, where redis-benchmark does not do: they speak to
+// bench_load: the clients of cluster.py, where redis-benchmark does not do: they speak to
 // several nodes at once, and can have WAIT follow each write.
 //   bench_load --ports P[,P...] --clients N --requests N --pipeline N --keys N --value-bytes N
 //              (get | set) [--wait]

@@ -101,6 +101,10 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def redis_version():
+    return subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.split()[2]
+
+
 def redis_server(*options):
     return Server("redis", ["redis-server", "--appendonly", "yes", "--save", "", *options])
 

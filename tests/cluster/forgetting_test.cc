@@ -156,15 +156,5 @@ TEST_F(ForgettingTest, WhatAPeerKnowsItIsNotToldAgainUntilItMayHaveForgotten) {
   EXPECT_GT(bytes_, 0);
 }
 
-TEST_F(ForgettingTest, StrangersAndOthersPartitionsAreNotListenedTo) {
-  Make(0, Change::Put("v", kNoExpiry), {1, 2});
-  Make(0, Change::Delete(), {1, 2});
-  const Partition partition = PartitionOf(SlotOf(kRef.key));
-  ReceivedBases lie;
-  lie.partitions.push_back({partition, BasesOf(nodes_[0]->store.VnodeOf(partition))});
-  nodes_[0]->forgetting.Heard(NodeId{99}, lie);
-  EXPECT_EQ(nodes_[0]->forgetting.OnTime(1), 0);
-}
-
 }  // namespace
 }  // namespace cartwheel::cluster

@@ -196,13 +196,13 @@ void LocalStoreProperty::ExpectSameKeys(LocalStore& store, Database database) {
   std::set<std::string> scanned;
   uint64_t cursor = 0;
   do {
-    ScanPage page = store.Scan(database, cursor, 1 + random_.Below(20), now_);
+    KeyPage page = store.List(database, cursor, kEndPlace, 1 + random_.Below(20), now_);
     for (std::string& key : page.keys) {
       EXPECT_TRUE(scanned.insert(std::move(key)).second) << "nothing moved: no key comes twice";
     }
-    EXPECT_TRUE(page.next_cursor == 0 || page.next_cursor > cursor);
-    cursor = page.next_cursor;
-  } while (cursor != 0);
+    EXPECT_TRUE(page.next == kEndPlace || page.next > cursor);
+    cursor = page.next;
+  } while (cursor != kEndPlace);
   EXPECT_EQ(scanned, live);
 
   const auto random_key = store.RandomKey(database, random_.Next(), now_);

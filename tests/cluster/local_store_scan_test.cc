@@ -29,13 +29,13 @@ class LocalStoreScanTest : public testing::Test {
     engine_.Put(Keyspace::kData, store_key, record);
   }
   // Every page from the start to the end.
-  std::vector<ScanPage> Pages(Database database, size_t count) {
-    std::vector<ScanPage> pages;
+  std::vector<KeyPage> Pages(Database database, size_t count) {
+    std::vector<KeyPage> pages;
     uint64_t cursor = 0;
     do {
-      pages.push_back(store_.Scan(database, cursor, count, kNow));
-      cursor = pages.back().next_cursor;
-    } while (cursor != 0 && pages.size() < 100'000);
+      pages.push_back(store_.List(database, cursor, kEndPlace, count, kNow));
+      cursor = pages.back().next;
+    } while (cursor != kEndPlace && pages.size() < 100'000);
     return pages;
   }
 
@@ -52,7 +52,7 @@ TEST_F(LocalStoreScanTest, EveryKeyIsReturnedOnceAtEveryPageSize) {
   }
   for (const size_t count : {1, 2, 10, 299, 300, 1000}) {
     std::multiset<std::string> scanned;
-    for (const ScanPage& page : Pages(1, count)) {
+    for (const KeyPage& page : Pages(1, count)) {
       EXPECT_LE(page.keys.size(), count);
       scanned.insert(page.keys.begin(), page.keys.end());
     }
@@ -68,11 +68,11 @@ TEST_F(LocalStoreScanTest, KeysThatShareAPlaceComeTogether) {
   PutAt(5, 2 * step, "c");
   PutAt(5, 2 * step + 1, "d");
   PutAt(5, 3 * step, "e");
-  const ScanPage first = store_.Scan(0, PlaceOf(5, 0), 1, kNow);
+  const KeyPage first = store_.List(0, PlaceOf(5, 0), kEndPlace, 1, kNow);
   EXPECT_EQ(first.keys, std::vector<std::string>{"a"});
-  const ScanPage second = store_.Scan(0, first.next_cursor, 1, kNow);
+  const KeyPage second = store_.List(0, first.next, kEndPlace, 1, kNow);
   EXPECT_EQ(second.keys, (std::vector<std::string>{"b", "c", "d"}));
-  EXPECT_EQ(store_.Scan(0, second.next_cursor, 1, kNow).keys, std::vector<std::string>{"e"});
+  EXPECT_EQ(store_.List(0, second.next, kEndPlace, 1, kNow).keys, std::vector<std::string>{"e"});
 }
 
 TEST_F(LocalStoreScanTest, KeysAtTheVeryFirstPlaceDoNotEndTheScan) {
@@ -80,25 +80,25 @@ TEST_F(LocalStoreScanTest, KeysAtTheVeryFirstPlaceDoNotEndTheScan) {
   PutAt(0, 0, "a");
   PutAt(0, 1, "b");
   PutAt(0, ~uint64_t{0}, "c");
-  const ScanPage first = store_.Scan(0, 0, 1, kNow);
+  const KeyPage first = store_.List(0, 0, kEndPlace, 1, kNow);
   EXPECT_EQ(first.keys, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(first.next_cursor, PlaceOf(0, ~uint64_t{0}));
+  EXPECT_EQ(first.next, PlaceOf(0, ~uint64_t{0}));
 }
 
 TEST_F(LocalStoreScanTest, TheLastPlaceIsScannedAndEndsTheScan) {
   Put(0, "counted");
   PutAt(kSlotCount - 1, ~uint64_t{0}, "last");
-  const ScanPage page = store_.Scan(0, kEndPlace - 1, 10, kNow);
+  const KeyPage page = store_.List(0, kEndPlace - 1, kEndPlace, 10, kNow);
   EXPECT_EQ(page.keys, std::vector<std::string>{"last"});
-  EXPECT_EQ(page.next_cursor, 0u);
+  EXPECT_EQ(page.next, kEndPlace);
 }
 
 TEST_F(LocalStoreScanTest, AnyNumberIsACursor) {
   for (int i = 0; i < 100; ++i) Put(0, std::to_string(i));
   for (int bit = 0; bit < 64; ++bit) {
     for (const uint64_t cursor : {uint64_t{1} << bit, ~uint64_t{0} >> bit}) {
-      const ScanPage page = store_.Scan(0, cursor, 10, kNow);
-      EXPECT_TRUE(page.next_cursor == 0 || page.next_cursor > cursor);
+      const KeyPage page = store_.List(0, cursor, kEndPlace, 10, kNow);
+      EXPECT_TRUE(page.next == kEndPlace || page.next > cursor);
       if (cursor >= kEndPlace) {
         EXPECT_TRUE(page.keys.empty());
       }
@@ -108,14 +108,14 @@ TEST_F(LocalStoreScanTest, AnyNumberIsACursor) {
 
 TEST_F(LocalStoreScanTest, AnyCountIsServed) {
   for (int i = 0; i < 20; ++i) Put(0, std::to_string(i));
-  EXPECT_EQ(store_.Scan(0, 0, 0, kNow).keys.size(), 1u);
-  EXPECT_EQ(store_.Scan(0, 0, ~size_t{0}, kNow).keys.size(), 20u);
+  EXPECT_EQ(store_.List(0, 0, kEndPlace, 0, kNow).keys.size(), 1u);
+  EXPECT_EQ(store_.List(0, 0, kEndPlace, ~size_t{0}, kNow).keys.size(), 20u);
 }
 
 TEST_F(LocalStoreScanTest, ExpiredKeysAreLeftOut) {
   Put(0, "live");
   Put(0, "expired", kNow - 1);
-  EXPECT_EQ(store_.Scan(0, 0, 10, kNow).keys, std::vector<std::string>{"live"});
+  EXPECT_EQ(store_.List(0, 0, kEndPlace, 10, kNow).keys, std::vector<std::string>{"live"});
 }
 
 TEST_F(LocalStoreScanTest, ASparseDatabaseCostsAsMuchPerCallAsAFullOne) {
@@ -126,28 +126,28 @@ TEST_F(LocalStoreScanTest, ASparseDatabaseCostsAsMuchPerCallAsAFullOne) {
   uint64_t cursor = 0;
   do {
     engine_.calls = {};
-    const ScanPage page = store_.Scan(1, cursor, kCount, kNow);
+    const KeyPage page = store_.List(1, cursor, kEndPlace, kCount, kNow);
     EXPECT_LE(engine_.calls.steps, 10 * kCount + 1);
     found.insert(found.end(), page.keys.begin(), page.keys.end());
-    EXPECT_TRUE(page.next_cursor == 0 || page.next_cursor > cursor);
-    cursor = page.next_cursor;
-  } while (cursor != 0);
+    EXPECT_TRUE(page.next == kEndPlace || page.next > cursor);
+    cursor = page.next;
+  } while (cursor != kEndPlace);
   EXPECT_EQ(found, std::vector<std::string>{"lonely"});
 }
 
 TEST_F(LocalStoreScanTest, ManyExpiredKeysCostAsMuchPerCallAsLiveOnes) {
   for (int i = 0; i < 5000; ++i) Put(0, std::to_string(i), kNow - 1);
   engine_.calls = {};
-  const ScanPage page = store_.Scan(0, 0, 10, kNow);
+  const KeyPage page = store_.List(0, 0, kEndPlace, 10, kNow);
   EXPECT_LE(engine_.calls.steps, 101u);
   EXPECT_TRUE(page.keys.empty());
-  EXPECT_NE(page.next_cursor, 0u);
+  EXPECT_NE(page.next, kEndPlace);
 }
 
 TEST_F(LocalStoreScanTest, AnEmptyDatabaseCostsNothing) {
   for (int i = 0; i < 100; ++i) Put(0, std::to_string(i));
   engine_.calls = {};
-  EXPECT_EQ(store_.Scan(1, 0, 10, kNow).next_cursor, 0u);
+  EXPECT_EQ(store_.List(1, 0, kEndPlace, 10, kNow).next, kEndPlace);
   EXPECT_EQ(engine_.calls.steps, 0u);
 }
 
@@ -160,9 +160,9 @@ TEST_F(LocalStoreScanTest, KeysPresentAllTheTimeAreReturnedWhateverComesAndGoes)
     uint64_t cursor = 0;
     int turn = 0;
     do {
-      const ScanPage page = store_.Scan(0, cursor, count, kNow);
+      const KeyPage page = store_.List(0, cursor, kEndPlace, count, kNow);
       scanned.insert(page.keys.begin(), page.keys.end());
-      cursor = page.next_cursor;
+      cursor = page.next;
       for (int i = 0; i < 20; ++i, ++turn) {
         const std::string passing = "passes" + std::to_string(turn * 7919 % 300);
         if (turn % 3 == 0) {
@@ -172,7 +172,7 @@ TEST_F(LocalStoreScanTest, KeysPresentAllTheTimeAreReturnedWhateverComesAndGoes)
         }
         Put(0, "stays" + std::to_string(turn * 104729 % 500), kNow + turn);
       }
-    } while (cursor != 0);
+    } while (cursor != kEndPlace);
     for (const std::string& key : present) EXPECT_TRUE(scanned.contains(key)) << key;
   }
 }

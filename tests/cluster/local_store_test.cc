@@ -59,7 +59,7 @@ TEST_F(LocalStoreTest, AnEmptyStoreHoldsNothing) {
   EXPECT_EQ(store_.counts(0), Counts{});
   EXPECT_EQ(store_.NextExpiry(), std::nullopt);
   EXPECT_EQ(store_.RandomKey(0, 1, kNow), std::nullopt);
-  EXPECT_THAT(store_.Scan(0, 0, 10, kNow).keys, IsEmpty());
+  EXPECT_THAT(store_.List(0, 0, kEndPlace, 10, kNow).keys, IsEmpty());
 }
 
 TEST_F(LocalStoreTest, AWrittenValueIsReadBack) {
@@ -168,7 +168,7 @@ TEST_F(LocalStoreTest, ADamagedRecordIsAFaultToItsReader) {
 TEST_F(LocalStoreTest, ADamagedRecordIsListedByItsKeyEvenIfItSaysItExpired) {
   Put(0, "key", "bytes", kNow);
   Damage(0, "key");
-  EXPECT_EQ(store_.Scan(0, 0, 10, kNow + 1).keys, std::vector<std::string>{"key"});
+  EXPECT_EQ(store_.List(0, 0, kEndPlace, 10, kNow + 1).keys, std::vector<std::string>{"key"});
   EXPECT_EQ(store_.RandomKey(0, 7, kNow + 1), "key");
 }
 
@@ -260,7 +260,7 @@ TEST_F(LocalStoreTest, FlushEmptiesOneDatabaseOnly) {
   for (const Database kept : {0, 2}) {
     EXPECT_EQ(store_.counts(kept), (Counts{.keys = 200, .expires = 100}));
     EXPECT_TRUE(Has(kept, "7"));
-    EXPECT_EQ(store_.Scan(kept, 0, 1000, kNow).keys.size(), 200u);
+    EXPECT_EQ(store_.List(kept, 0, kEndPlace, 1000, kNow).keys.size(), 200u);
   }
   for (const auto& reaped : store_.Reap(kNow + 1000, 1000)) {
     EXPECT_TRUE(reaped.database == 0 || reaped.database == 2);

@@ -80,6 +80,11 @@ std::vector<Message> OneOfEach() {
       ReceivedBases{
           {{.partition = 3, .told = {ActorId{7}, 12, {{ActorId{7}, 12}, {ActorId{9}, 1}}}},
            {.partition = kPartitions - 1, .told = {ActorId{8}, 0, {}}}}},
+      ListKeys{.id = RequestId{5}, .database = 4, .from = 7, .until = kEndPlace, .count = 300},
+      KeyList{
+          .id = RequestId{5}, .complete = true, .database_keys = 9, .next = 8, .keys = {"", "k"}},
+      KeyList{
+          .id = RequestId{6}, .complete = false, .database_keys = 0, .next = kEndPlace, .keys = {}},
   };
 }
 
@@ -153,7 +158,7 @@ TEST(MessageCodec, AnIllFormedMessageIsOneLineForTheLog) {
 }
 
 TEST(MessageCodec, AnUnknownTypeIsToldFromAnIllFormedMessage) {
-  for (const uint8_t type : {0, 11, 255}) {
+  for (const uint8_t type : {0, 13, 255}) {
     const std::string bytes = FrameOf(type, "of a later version");
     const auto decoded = Decoded(bytes);
     ASSERT_TRUE(decoded.has_value());

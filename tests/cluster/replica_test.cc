@@ -78,7 +78,7 @@ class ReplicaTest : public testing::Test {
   }
   static Partition PartitionOfKey() { return PartitionOf(SlotOf(kKey.key)); }
   static std::vector<std::string> Listed(Node& node) {
-    std::vector<std::string> keys = node.store.Scan(0, 0, 100, kNow).keys;
+    std::vector<std::string> keys = node.store.List(0, 0, kEndPlace, 100, kNow).keys;
     EXPECT_EQ(node.store.RandomKey(0, 7, kNow).has_value(), !keys.empty());
     return keys;
   }

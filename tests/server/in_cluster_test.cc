@@ -8,6 +8,7 @@
 namespace cartwheel::server {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -241,11 +242,17 @@ TEST(InCluster, ConflictsAreNotedWhereTheyAreRead) {
   EXPECT_THAT(cluster.Run(1, "INFO dynamo"), HasSubstr("peer_3:up"));
 }
 
-TEST(InCluster, AFlushIsRefusedAsItWouldNotLast) {
+TEST(InCluster, LevelsOfACommandHoldInATransactionToo) {
   ClusterTester cluster(3);
   cluster.Run(0, "SET k v");
-  EXPECT_THAT(cluster.Run(0, "FLUSHALL"), StartsWith("(error) ERR a cluster cannot be flushed"));
-  EXPECT_EQ(cluster.Run(0, "GET k"), "\"v\"");
+  cluster.CutOff(0);
+  cluster.Run(0, "MULTI");
+  cluster.Run(0, "DYN.QUORUM R 1 GET k");
+  cluster.Run(0, "GET k");
+  EXPECT_THAT(cluster.Run(0, "EXEC"), AllOf(StartsWith("1) \"v\"\n"), HasSubstr("CLUSTERDOWN")));
+  cluster.Run(0, "MULTI");
+  cluster.Run(0, "GET k");
+  EXPECT_EQ(cluster.Run(0, "DYN.QUORUM R 1 EXEC"), "1) \"v\"");
 }
 
 TEST(InCluster, WhatWasNotKeptIsNotReadEither) {

@@ -1,6 +1,7 @@
 #include "tests/sim/check_reads.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tests/sim/known_before.h"
 
@@ -72,6 +73,12 @@ bool BothInCalm(const Evidence& evidence, const Operation& write, const Operatio
          evidence.Calm(read.invoked_us, read.returned_us);
 }
 
+bool IsLive(const Evidence& evidence, const Operation& write) {
+  const auto end = evidence.end.find(write.key);
+  return end != evidence.end.end() &&
+         std::ranges::find(end->second.live, write.value) != end->second.live.end();
+}
+
 }  // namespace
 
 Violations CheckSessions(const Evidence& evidence) {
@@ -94,6 +101,34 @@ Violations CheckSessions(const Evidence& evidence) {
         violations.push_back({"P10 a connection never goes back", key,
                               Text(*read) + " was read on a connection that had seen " + seen});
       }
+    }
+  }
+  return violations;
+}
+
+Violations CheckListings(const Evidence& evidence) {
+  Violations violations;
+  for (const Operation& list : evidence.history) {
+    if (list.kind != Kind::kList || list.outcome != Outcome::kOk) continue;
+    const std::set<std::string> listed(list.listed.begin(), list.listed.end());
+    std::set<std::string> begun;
+    for (const Operation& write : evidence.history) {
+      const bool is_one = write.kind == Kind::kSet && write.key.starts_with(list.key.front());
+      if (!is_one || write.invoked_us > list.returned_us) continue;
+      if (write.outcome != Outcome::kFailed) begun.insert(write.key);
+      if (!OverBefore(write, list.invoked_us) || listed.contains(write.key)) continue;
+      if (evidence.alone || (evidence.strict && BothInCalm(evidence, write, list))) {
+        violations.push_back({"P8 a listing shows what was acknowledged before it", write.key,
+                              "it is not listed after " + write.value + " had been acknowledged"});
+      } else if (list.invoked_us >= evidence.healed_us && !evidence.data_were_lost &&
+                 IsLive(evidence, write)) {
+        violations.push_back({"P9 a listing shows every key once all is healed", write.key,
+                              "it is not listed in the end"});
+      }
+    }
+    for (const std::string& key : listed) {
+      if (begun.contains(key)) continue;
+      violations.push_back({"a listing shows only keys", key, "nobody had begun to write it"});
     }
   }
   return violations;

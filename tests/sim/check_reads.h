@@ -13,4 +13,9 @@ Violations CheckSessions(const Evidence& evidence);
 // acknowledged does not miss it: it shows it, or something that was not over when it began.
 Violations CheckStrictReads(const Evidence& evidence);
 
+// The same of a listing: with R + W > N, or one node, and nothing broken, it shows every key that
+// was written before it; when everything is healed and no data were lost, every key with an
+// acknowledged value. It never shows what nobody had begun to write.
+Violations CheckListings(const Evidence& evidence);
+
 }  // namespace cartwheel::sim

@@ -281,6 +281,38 @@ TEST(CheckStrictReads, ReadersOfSiblingsSeeEachOfThem) {
   EXPECT_EQ(CheckStrictReads(script.evidence).size(), 1u);
 }
 
+TEST(CheckListings, FindsAKeyThatIsMissingAndOneThatNobodyWrote) {
+  Script script = OnOneNode();
+  script.Add(Kind::kSet, "o1", "1");
+  script.Add(Kind::kSet, "o2", "2").outcome = Outcome::kUncertain;
+  script.Add(Kind::kSet, "o3", "3").outcome = Outcome::kFailed;
+  Operation& list = script.Add(Kind::kList, "o*");
+  for (const std::vector<std::string>& sound : {std::vector<std::string>{"o1"}, {"o1", "o2"}}) {
+    list.listed = sound;
+    EXPECT_TRUE(CheckListings(script.evidence).empty());
+  }
+  list.listed = {"o2"};
+  EXPECT_EQ(CheckListings(script.evidence).front().key, "o1");
+  list.listed = {"o1", "o3"};
+  EXPECT_EQ(CheckListings(script.evidence).front().key, "o3");
+}
+
+TEST(CheckListings, InAClusterItPromisesWhatWasWrittenInCalmAndEverythingOnceHealed) {
+  Script script;
+  script.evidence.strict = true;
+  script.Add(Kind::kSet, "o1", "1");
+  script.evidence.history.back().returned_us = 0;
+  script.Add(Kind::kList, "o*").invoked_us += 5'000'000;
+  script.evidence.history.back().returned_us += 5'000'000;
+  EXPECT_EQ(CheckListings(script.evidence).front().key, "o1");
+  script.evidence.faults = {{0, 10}};
+  EXPECT_TRUE(CheckListings(script.evidence).empty());
+  script.evidence.end["o1"].live = {"1"};
+  EXPECT_TRUE(CheckListings(script.evidence).empty());
+  script.evidence.healed_us = 20;
+  EXPECT_EQ(CheckListings(script.evidence).front().key, "o1");
+}
+
 // ---- replicas
 
 cluster::Container Holding(std::string_view bytes, cluster::Dot dot) {

@@ -60,6 +60,9 @@ bool TakeReply(const Reply& reply, Operation& operation, std::string& context) {
       if (reply.type != Reply::Type::kArray || reply.elements.size() != 2) return false;
       context = reply.elements[1].text;
       return reply.elements[0].text == "OK";
+    case Kind::kList:
+      for (const Reply& key : reply.elements) operation.listed.push_back(key.text);
+      return reply.type == Reply::Type::kArray;
   }
   return false;
 }

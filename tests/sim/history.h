@@ -19,6 +19,7 @@ enum class Kind : uint8_t {
   kReadSiblings,   // DYN.GET
   kWriteContext,   // DYN.SET of a value that is written once in a run, with or without a context
   kDeleteContext,  // DYN.DEL
+  kList,           // KEYS o*, of keys that are written once and never deleted
 };
 
 enum class Outcome : uint8_t {
@@ -41,6 +42,7 @@ struct Operation {
   int64_t returned_us = kNever;
   Outcome outcome = Outcome::kUncertain;
   std::vector<std::string> values = {};  // what a read returned
+  std::vector<std::string> listed = {};  // the keys that a kList returned
   int64_t number = 0;                    // replies that are one: of kDelete, kIncrement
   std::string reply = {};                // for people
 
@@ -76,9 +78,11 @@ struct Evidence {
   std::map<std::string, KeyEnd> end;  // absent: no owner has a record
   // When anything was broken, or not yet recovered. Some promises hold at other times alone.
   std::vector<Interval> faults;
-  bool alone = false;         // one node: nothing is ever concurrent
-  bool strict = false;        // R + W > N
-  bool right_clocks = false;  // of all nodes, within the network's delay
+  bool alone = false;           // one node: nothing is ever concurrent
+  bool strict = false;          // R + W > N
+  bool right_clocks = false;    // of all nodes, within the network's delay
+  bool data_were_lost = false;  // of a node that has not been rebuilt
+  int64_t healed_us = kNever;   // from then on nothing is broken, and all hints are delivered
 
   bool Calm(int64_t begin_us, int64_t end_us) const {
     for (const Interval& fault : faults) {

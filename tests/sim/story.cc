@@ -31,6 +31,7 @@ std::string_view NameOf(Kind kind) {
     case Kind::kReadSiblings: return "DYN.GET";
     case Kind::kWriteContext: return "DYN.SET";
     case Kind::kDeleteContext: return "DYN.DEL";
+    case Kind::kList: return "KEYS";
   }
   return "?";
 }

@@ -11,6 +11,9 @@ constexpr uint64_t kSiblingKeys = 4;
 constexpr uint64_t kPipelinePercent = 20;
 constexpr uint64_t kLongestPipeline = 5;
 
+// What a listing is in the history.
+const std::string kAllOnce = "o*";
+
 std::string Key(char kind, uint64_t number) {
   return kind + std::to_string(number);
 }
@@ -31,7 +34,9 @@ std::vector<Command> Workload::Next(uint64_t client) {
   if (random_.Percent(kPipelinePercent)) count += random_.Below(kLongestPipeline);
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t die = random_.Below(100);
-    if (die < 30) {
+    if (die < 2) {
+      commands.push_back(Make(Kind::kList, kAllOnce, {"KEYS", kAllOnce}));
+    } else if (die < 30) {
       commands.push_back(Register());
     } else if (die < 48) {
       commands.push_back(Once());
@@ -52,7 +57,7 @@ std::vector<Command> Workload::Next(uint64_t client) {
 Command Workload::Make(Kind kind, const std::string& key, std::vector<std::string> arguments) {
   const bool contexts =
       kind == Kind::kReadSiblings || kind == Kind::kWriteContext || kind == Kind::kDeleteContext;
-  used_[key] = contexts;
+  if (kind != Kind::kList) used_[key] = contexts;
   return {.operation = {.kind = kind, .key = key}, .arguments = std::move(arguments)};
 }
 
@@ -171,6 +176,8 @@ std::vector<Command> Workload::ReadAll() const {
          // Of all owners: a repair of each that lacks something.
          .arguments = {"DYN.QUORUM", "R", "3", with_contexts ? "DYN.GET" : "GET", key}});
   }
+  commands.push_back(
+      {.operation = {.kind = Kind::kList, .key = kAllOnce}, .arguments = {"KEYS", kAllOnce}});
   return commands;
 }
 

@@ -2,7 +2,7 @@
 //
 // Keys come in kinds, each used in one way so that a checker can tell what must become of it:
 //   r...  registers: blind SET of values that are written once, GET, DEL
-//   o...  written once, and read
+//   o...  written once, read and listed
 //   c...  counters: INCRBY, GET
 //   s...  siblings: DYN.GET, and DYN.SET and DYN.DEL with the context that was read
 //   d...  written and then deleted on one connection, and read
@@ -37,7 +37,8 @@ class Workload {
   void Learn(const Operation& operation, const std::string& context);
   // The client's connection is another.
   void Forget(uint64_t client);
-  // Reads of every key that was ever used: of siblings, where the server has the command.
+  // Reads of every key that was ever used: of siblings, where the server has the command; and a
+  // listing.
   std::vector<Command> ReadAll() const;
 
  private:

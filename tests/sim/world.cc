@@ -62,6 +62,7 @@ class World {
   Faults faults_;
   std::set<std::string> keys_;
   Violations undelivered_;
+  int64_t healed_us_ = kNever;
   size_t keys_seen_ = 0;  // operations whose keys are in keys_
 };
 
@@ -160,6 +161,7 @@ void World::Heal() {
     while (RunUntil(next_us)) {
     }
   }
+  healed_us_ = cluster_.now_us();
 }
 
 // Through clients at several nodes: what they are shown must be right too, and reading repairs.
@@ -249,7 +251,9 @@ Evidence World::Gather() {
                     .faults = faults_.intervals(),
                     .alone = options_.nodes == 1,
                     .strict = levels_.r + levels_.w > levels_.n,
-                    .right_clocks = right_clocks_ && !faults_.clocks_were_wrong()};
+                    .right_clocks = right_clocks_ && !faults_.clocks_were_wrong(),
+                    .data_were_lost = !faults_.excuses().empty(),
+                    .healed_us = healed_us_};
   for (Operation& operation : evidence.history) {
     if (operation.outcome != Outcome::kOk || operation.reads()) continue;
     const bool excused = std::ranges::any_of(faults_.excuses(), [&](const Interval& excuse) {
@@ -266,9 +270,7 @@ void World::CheckDelivered() {
     Node& node = cluster_.node(target);
     if (!node.running() || node.Has(key, dot, MayBeForgotten(key))) continue;
     undelivered_.push_back({"P11 no hint is dropped unseen", key,
-                            "node " + std::to_string(target) +
-                                " was owed a write of it that "
-                                "it does not have"});
+                            "node " + std::to_string(target) + " was owed a write that it lacks"});
   }
 }
 
@@ -302,6 +304,7 @@ void World::Judge(WorldResult& result) {
   add(CheckCounters(evidence));
   add(CheckSessions(evidence));
   add(CheckStrictReads(evidence));
+  add(CheckListings(evidence));
   for (const Operation& operation : evidence.history) {
     ++result.operations;
     if (operation.outcome == Outcome::kOk) ++result.acknowledged;

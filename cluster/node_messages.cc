@@ -1,0 +1,154 @@
+// A node as a replica, and what it makes of others' answers.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/node.h"
+#include "cluster/slot.h"
+
+namespace cartwheel::cluster {
+
+void Node::OnMessage(NodeId from, const Message& message, Time now) {
+  if (!peers_.IsMember(from)) return;
+  peers_.Heard(from, now.monotonic_us);
+  std::visit([&](const auto& m) { On(from, m, now); }, message);
+}
+
+void Node::On(NodeId from, const Replicate& message, Time now) {
+  const Refusal refusal = ApplyCopy(message, now);
+  ++(refusal == Refusal::kNone ? statistics_.copies_applied : statistics_.copies_refused);
+  if (message.id == RequestId{}) return;
+  const ActorId actor = store_.ActorOf(PartitionOfKey(message.ref.key));
+  if (refusal == Refusal::kNone) {
+    answers_.push_back({from, message.id, actor});
+  } else {
+    peers_.Send(from, ReplicateReply{.id = message.id, .refusal = refusal, .actor = actor});
+  }
+}
+
+Refusal Node::ApplyCopy(const Replicate& message, Time now) {
+  const Partition partition = PartitionOfKey(message.ref.key);
+  const bool owner = ring_.Owns(options_.self, partition);
+  if (message.hint_for == kNoNode) {
+    if (!owner || message.target != store_.ActorOf(partition)) return Refusal::kWrongActor;
+  } else if (owner && !store_.IsComplete(partition)) {
+    return Refusal::kRebuilding;
+  }
+  staged_ = true;
+  const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
+  if (!applied) return applied.error();
+  if (message.hint_for != kNoNode) {
+    store_.AddHint(message.hint_for, message.ref, message.dots, now.unix_ms);
+    delivery_.Wake(now.monotonic_us);
+  }
+  return Refusal::kNone;
+}
+
+void Node::On(NodeId from, const ReplicateReply& message, Time now) {
+  if (HintDelivery::IsDelivery(message.id)) {
+    staged_ = true;
+    if (delivery_.Answered(from, message, now.monotonic_us) && message.refusal == Refusal::kNone) {
+      ++statistics_.hints_delivered;
+    }
+    return;
+  }
+  Request* const request = Find(message.id);
+  auto* const quorum = request == nullptr ? nullptr : std::get_if<WriteQuorum>(&request->quorum);
+  if (quorum == nullptr) return;
+  if (ring_.Owns(from, request->partition)) {
+    peers_.LearnActor(from, request->partition, message.actor);
+  }
+  if (message.refusal == Refusal::kNone) {
+    peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
+    quorum->Acknowledged(from, message.durable, now.monotonic_us);
+  } else {
+    quorum->Refused(from, message.refusal, now.monotonic_us);
+  }
+  Pump(*request, now);
+}
+
+void Node::On(NodeId from, const Read& message, Time) {
+  const Partition partition = PartitionOfKey(message.ref.key);
+  const auto container = store_.ReadContainer(message.ref);
+  ReadReply reply{.id = message.id, .complete = store_.IsComplete(partition)};
+  if (!container) {
+    reply.refusal = Refusal::kFailed;
+  } else {
+    reply.actor = store_.ActorOf(partition);
+    reply.received = ReceivedOf(message.session_dots, partition);
+    if (!(*container)->context.empty()) reply.container = **container;
+  }
+  peers_.Send(from, reply);
+}
+
+void Node::On(NodeId from, const ReadReply& message, Time now) {
+  Request* const request = Find(message.id);
+  auto* const quorum = request == nullptr ? nullptr : std::get_if<ReadQuorum>(&request->quorum);
+  if (quorum == nullptr || request->failed) return;
+  peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
+  if (message.refusal != Refusal::kNone) {
+    quorum->Lost(from, now.monotonic_us);
+  } else {
+    if (ring_.Owns(from, request->partition)) {
+      peers_.LearnActor(from, request->partition, message.actor);
+    }
+    quorum->Answered(from,
+                     {.container = message.container ? &*message.container : nullptr,
+                      .complete = message.complete,
+                      .actor = message.actor,
+                      .received = message.received},
+                     now.monotonic_us);
+  }
+  Pump(*request, now);
+}
+
+void Node::On(NodeId from, const Ping& message, Time) {
+  peers_.Send(from, Pong{.nonce = message.nonce});
+}
+
+void Node::On(NodeId from, const ReceivedBases& message, Time) {
+  forgetting_.Heard(from, message);
+}
+
+void Node::On(NodeId, const UnknownMessage&, Time) {
+  ++statistics_.unknown_messages;
+}
+
+void Node::On(NodeId from, const ListKeys& message, Time now) {
+  const ListQuorum::Answer answer = AnswerList(message, now);
+  const auto& keys = answer.page.keys;
+  KeyList reply{.id = message.id,
+                .complete = answer.complete,
+                .database_keys = answer.database_keys,
+                .next = answer.page.next,
+                .keys = {keys.begin(), keys.end()}};
+  peers_.Send(from, reply);
+}
+
+ListQuorum::Answer Node::AnswerList(const ListKeys& asked, Time now) {
+  constexpr uint64_t kMostKeys = 65'536;
+  ListQuorum::Answer answer;
+  answer.page = store_.List(asked.database, asked.from, asked.until,
+                            std::min(asked.count, kMostKeys), now.unix_ms);
+  answer.database_keys = store_.counts(asked.database).keys;
+  const Partition last = PartitionOf(SlotAt(std::max(answer.page.next, asked.from + 1) - 1));
+  for (Partition at = PartitionOf(SlotAt(asked.from)); at <= last; ++at) {
+    const bool rebuilds = ring_.Owns(options_.self, at) && !store_.IsComplete(at);
+    answer.complete = answer.complete && !rebuilds;
+  }
+  return answer;
+}
+
+void Node::On(NodeId from, const KeyList& message, Time now) {
+  Request* const request = Find(message.id);
+  auto* const quorum = request == nullptr ? nullptr : std::get_if<ListQuorum>(&request->quorum);
+  if (quorum == nullptr) return;
+  quorum->Answered(
+      from,
+      {.page = {.next = message.next, .keys = {message.keys.begin(), message.keys.end()}},
+       .complete = message.complete,
+       .database_keys = message.database_keys},
+      now.monotonic_us);
+  Pump(*request, now);
+}
+
+}  // namespace cartwheel::cluster
