@@ -8,16 +8,9 @@ namespace cartwheel::cluster {
 namespace {
 
 // Numbers that both have received up to.
-void KeepLeast(std::map<ActorId, uint64_t>& floor, const std::map<ActorId, uint64_t>& bases) {
-  for (auto at = floor.begin(); at != floor.end();) {
-    const auto base = bases.find(at->first);
-    if (base == bases.end()) {
-      at = floor.erase(at);
-    } else {
-      at->second = std::min(at->second, base->second);
-      ++at;
-    }
-  }
+void KeepLeast(std::map<ActorId, uint64_t>& floor, const ReceivedDots& received) {
+  for (auto& [actor, number] : floor) number = std::min(number, received.BaseOf(actor));
+  std::erase_if(floor, [](const auto& entry) { return entry.second == 0; });
 }
 
 std::map<ActorId, uint64_t> AllBases(const ReceivedDots& received) {
@@ -28,13 +21,14 @@ std::map<ActorId, uint64_t> AllBases(const ReceivedDots& received) {
 
 }  // namespace
 
-OwnerBases BasesOf(const Vnode& vnode) {
-  OwnerBases own{.actor = vnode.actor, .counter = vnode.counter};
-  if (!vnode.rebuilding) own.bases = AllBases(vnode.received);
-  return own;
+OwnerWord WordOf(const Vnode& vnode) {
+  return {.actor = vnode.actor,
+          .counter = vnode.counter,
+          .rebuilding = vnode.rebuilding,
+          .received = vnode.received};
 }
 
-void Bases::Heard(NodeId owner, OwnerBases told, const ReceivedDots& received) {
+void Bases::Heard(NodeId owner, OwnerWord told, const ReceivedDots& received) {
   Owner& of_owner = owners_[owner];
   Promote(of_owner, received);
   if (of_owner.counts && of_owner.counts->actor != told.actor) of_owner.counts.reset();
@@ -53,8 +47,8 @@ Floor Bases::FloorOf(std::span<const NodeId> others, const Vnode& own) {
   for (const NodeId node : others) {
     Owner& owner = owners_[node];
     Promote(owner, own.received);
-    if (!owner.counts) return {};
-    KeepLeast(floor, owner.counts->bases);
+    if (!owner.counts || owner.counts->rebuilding) return {};
+    KeepLeast(floor, owner.counts->received);
     present.insert(owner.counts->actor);
   }
   Floor result;
@@ -63,6 +57,14 @@ Floor Bases::FloorOf(std::span<const NodeId> others, const Vnode& own) {
     if (!present.contains(actor)) result.SetFormer(actor);
   }
   return result;
+}
+
+bool Bases::IsAllHere(std::span<const NodeId> others, const ReceivedDots& received) const {
+  return std::ranges::all_of(others, [&](NodeId node) {
+    const auto owner = owners_.find(node);
+    const OwnerWord* const word = owner == owners_.end() ? nullptr : owner->second.last();
+    return word != nullptr && received.Includes(word->received);
+  });
 }
 
 }  // namespace cartwheel::cluster

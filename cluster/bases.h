@@ -20,34 +20,42 @@
 namespace cartwheel::cluster {
 
 // An owner's word: everything of one moment.
-struct OwnerBases {
+struct OwnerWord {
   ActorId actor{};       // its incarnation
   uint64_t counter = 0;  // of its last own write
-  std::map<ActorId, uint64_t> bases{};
+  // Then what it has received does not count for the floor, nor does what it told before.
+  bool rebuilding = false;
+  ReceivedDots received;
 
-  bool operator==(const OwnerBases&) const = default;
+  bool operator==(const OwnerWord&) const = default;
 };
 
-// This vnode's own word. While it rebuilds, only who it is: what it told before is not to count.
-OwnerBases BasesOf(const Vnode& vnode);
+// This vnode's own word.
+OwnerWord WordOf(const Vnode& vnode);
 
 class Bases {
  public:
   // `received`: here, now.
-  void Heard(NodeId owner, OwnerBases told, const ReceivedDots& received);
+  void Heard(NodeId owner, OwnerWord told, const ReceivedDots& received);
 
   // Over the partition's owners without this node, those before a move that is under way included.
   // Nothing is within it as long as one of them has told nothing that counts. Counters of actors
   // that no owner is any more are left alone: nobody vouches for what they knew.
   Floor FloorOf(std::span<const NodeId> others, const Vnode& own);
 
+  // Whether all of them have told what they received, and it is all here: a vnode that rebuilds is
+  // complete then, as if it had compared every record with each.
+  bool IsAllHere(std::span<const NodeId> others, const ReceivedDots& received) const;
+
   // What it told is no longer of interest: no owner.
   void Forget(NodeId owner) { owners_.erase(owner); }
 
  private:
   struct Owner {
-    std::optional<OwnerBases> counts;
-    std::optional<OwnerBases> latest;  // nullopt: it counts
+    std::optional<OwnerWord> counts;
+    std::optional<OwnerWord> latest;  // nullopt: it counts
+
+    const OwnerWord* last() const { return latest ? &*latest : counts ? &*counts : nullptr; }
   };
   static void Promote(Owner& owner, const ReceivedDots& received);
 

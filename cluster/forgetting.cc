@@ -4,11 +4,12 @@
 
 namespace cartwheel::cluster {
 
-size_t Forgetting::OnTime(int64_t now_us) {
-  if (now_us < next_us_) return 0;
+Forgetting::Step Forgetting::OnTime(int64_t now_us) {
+  if (now_us < next_us_) return {};
   next_us_ = now_us + options_.step_every_us;
+  const size_t completed = CompleteNext();
   TellNext();
-  return WalkNext();
+  return {.forgotten = WalkNext(), .completed = completed};
 }
 
 std::vector<NodeId> Forgetting::OtherOwnersOf(Partition partition) const {
@@ -20,24 +21,32 @@ std::vector<NodeId> Forgetting::OtherOwnersOf(Partition partition) const {
 }
 
 void Forgetting::TellNext() {
-  std::map<NodeId, ReceivedBases> messages;
-  for (Partition i = 0; i < options_.tells_partitions; ++i) {
-    const Partition partition = next_told_;
-    next_told_ = static_cast<Partition>((next_told_ + 1) % kPartitions);
-    if (!ring_.Owns(self_, partition)) continue;
-    const Vnode& vnode = store_.VnodeOf(partition);
-    if (vnode.actor == ActorId{}) continue;
-    const OwnerBases bases = BasesOf(vnode);
-    for (const NodeId node : OtherOwnersOf(partition)) {
-      if (!peers_.IsLinked(node)) continue;
-      if (std::exchange(told_[node][partition], bases) == bases) continue;
-      messages[node].partitions.push_back({partition, bases});
+  Messages messages;
+  for (const NodeId node : std::exchange(untold_, {})) {
+    for (Partition partition = 0; partition < kPartitions; ++partition) {
+      Tell(partition, node, messages);
     }
+  }
+  for (Partition i = 0; i < options_.tells_partitions; ++i) {
+    for (const NodeId node : OtherOwnersOf(next_told_)) Tell(next_told_, node, messages);
+    next_told_ = static_cast<Partition>((next_told_ + 1) % kPartitions);
   }
   for (const auto& [node, message] : messages) peers_.Send(node, message);
 }
 
-void Forgetting::Heard(NodeId from, const ReceivedBases& message) {
+// Of a partition that both own.
+void Forgetting::Tell(Partition partition, NodeId node, Messages& messages) {
+  const bool both = ring_.Owns(self_, partition) && ring_.Owns(node, partition);
+  if (!both || !peers_.IsLinked(node)) return;
+  store_.ActorOf(partition);  // one that has received nothing says so, too
+  OwnerWord word = WordOf(store_.VnodeOf(partition));
+  OwnerWord& told = told_[node][partition];
+  if (told == word) return;
+  told = word;
+  messages[node].partitions.push_back({partition, std::move(word)});
+}
+
+void Forgetting::Heard(NodeId from, const TellReceived& message) {
   for (const auto& [partition, told] : message.partitions) {
     if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) continue;
     bases_[partition].Heard(from, told, store_.VnodeOf(partition).received);
@@ -62,6 +71,22 @@ size_t Forgetting::WalkNext() {
     next_walked_ = static_cast<Partition>((next_walked_ + 1) % kPartitions);
   }
   return forgotten;
+}
+
+size_t Forgetting::CompleteNext() {
+  size_t completed = 0;
+  for (Partition i = 0; i < options_.completes_partitions; ++i) {
+    const Partition partition = next_completed_;
+    next_completed_ = static_cast<Partition>((next_completed_ + 1) % kPartitions);
+    if (store_.IsComplete(partition)) continue;
+    const auto heard = bases_.find(partition);
+    if (heard == bases_.end()) continue;
+    const Vnode& vnode = store_.VnodeOf(partition);
+    if (!heard->second.IsAllHere(OtherOwnersOf(partition), vnode.received)) continue;
+    store_.MarkComplete(partition);
+    ++completed;
+  }
+  return completed;
 }
 
 }  // namespace cartwheel::cluster

@@ -1,13 +1,14 @@
-// Forgets deletions once every owner of the partition has seen them (versions.md calls it R3).
-//
-// Owners tell each other what they have received, a few partitions at a time, and only where it has
-// changed since they last told. What follows for a partition (bases.h) decides which records that
-// show nothing any more can go. The walk over the records is slow on purpose: a deletion that is
-// forgotten late costs some bytes.
+// Owners tell each other what they have received, a few partitions at a time and only where it has
+// changed since they last told; all of it when a link comes up. From that (bases.h) follow
+//   which deletions can be forgotten: those that every owner has seen (versions.md calls it R3).
+//     The walk over the records is slow on purpose: one that is forgotten late costs some bytes;
+//   whether a replica that rebuilds is complete: when no other owner has what is not here. So the
+//     members of a new cluster, and whoever lost no more than it has been handed since.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,24 +28,37 @@ class Forgetting {
     Partition tells_partitions = 52;
     Partition walks_partitions = 52;
     size_t walks_records = 256;
+    // Looked at in a step, of those that rebuild.
+    Partition completes_partitions = 256;
   };
 
   // All outlive it.
   Forgetting(LocalStore& store, const Ring& ring, Peers& peers, NodeId self, const Options& options)
       : store_(store), ring_(ring), peers_(peers), self_(self), options_(options) {}
 
-  // A step, if it is due. May change the store; returns how many records it forgot.
-  size_t OnTime(int64_t now_us);
+  struct Step {
+    size_t forgotten = 0;  // records
+    size_t completed = 0;  // partitions
+  };
+  // A step, if it is due. Changes the store by what it returns.
+  Step OnTime(int64_t now_us);
   int64_t NextDeadline() const { return next_us_; }
   // It knows nothing that it was told on an earlier link.
-  void PeerUp(NodeId peer) { told_.erase(peer); }
+  void PeerUp(NodeId peer) {
+    told_.erase(peer);
+    untold_.insert(peer);
+  }
   // What it said in this turn has been taken back.
   void Unsend() { told_.clear(); }
-  void Heard(NodeId from, const ReceivedBases& message);
+  void Heard(NodeId from, const TellReceived& message);
 
  private:
+  using Messages = std::map<NodeId, TellReceived>;
+
   void TellNext();
+  void Tell(Partition partition, NodeId node, Messages& messages);
   size_t WalkNext();
+  size_t CompleteNext();
   std::vector<NodeId> OtherOwnersOf(Partition partition) const;
 
   LocalStore& store_;
@@ -55,9 +69,11 @@ class Forgetting {
   int64_t next_us_ = 0;
   Partition next_told_ = 0;
   Partition next_walked_ = 0;
-  std::string walked_after_;                                // in that partition
-  std::map<NodeId, std::map<Partition, OwnerBases>> told_;  // what each was told last
-  std::map<Partition, Bases> bases_;                        // as others have told them
+  Partition next_completed_ = 0;
+  std::string walked_after_;                               // in that partition
+  std::map<NodeId, std::map<Partition, OwnerWord>> told_;  // what each was told last
+  std::set<NodeId> untold_;                                // they are to be told everything
+  std::map<Partition, Bases> bases_;                       // as others have told them
 };
 
 }  // namespace cartwheel::cluster

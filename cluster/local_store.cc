@@ -57,7 +57,7 @@ storage::Error CountsError(storage::Engine& engine, CountsFault fault) {
 }  // namespace
 
 LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
-                       const Options& options)
+                       const Options& options, bool is_new)
     : engine_(&engine),
       expiry_index_(engine),
       vnodes_(Vnodes::Load(engine, options.actor_seed, damage_)),
@@ -68,7 +68,7 @@ LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
       counts_(counts),
       committed_counts_(counts) {
   const bool lost =
-      options.may_have_lost_writes ||
+      options.may_have_lost_writes || (is_new && !ownership_.alone) ||
       (!boot_id_.empty() && MayHaveLostWrites(engine.Get(Keyspace::kMeta, kRunKey), boot_id_));
   if (lost) vnodes_.RotateAll();
   if (ownership_.alone) vnodes_.MarkAllComplete();
@@ -81,11 +81,11 @@ std::expected<LocalStore, storage::Error> LocalStore::Open(storage::Engine& engi
     const auto cursor = engine.NewCursor(Keyspace::kData);
     cursor->Seek({});
     if (cursor->Valid()) return std::unexpected(CountsError(engine, CountsFault::kDamaged));
-    return LocalStore(engine, {}, options);
+    return LocalStore(engine, {}, options, true);
   }
   const auto counts = DecodeCounts(*stored);
   if (!counts) return std::unexpected(CountsError(engine, counts.error()));
-  return LocalStore(engine, *counts, options);
+  return LocalStore(engine, *counts, options, false);
 }
 
 // ---- reading

@@ -34,6 +34,7 @@
 #include "cluster/value.h"
 #include "cluster/vnodes.h"
 #include "storage/engine.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 
@@ -62,7 +63,8 @@ class LocalStore {
     // Every commit is on the disk before it returns.
     bool always_durable = false;
     // Who this node was in its cluster when it last stopped. Nodes that are alone are complete at
-    // once, so whoever is not has to say so here, not only afterwards.
+    // once, so whoever is not has to say so here, not only afterwards: an empty store may have lost
+    // everything, and rebuilds until the other owners have told that they know no more.
     Ownership ownership{};
   };
   // Reads the counts and vnodes that the last commit stored. Fails on a store of a newer format or
@@ -177,9 +179,11 @@ class LocalStore {
   ActorId ActorOf(Partition partition) { return vnodes_.ActorOf(partition); }
   // Whether a write has arrived here, wherever it was made. Not owners know their own alone.
   bool HasReceived(Partition partition, Dot dot) { return vnodes_.Of(partition).received.Has(dot); }
-  // False: rebuilding, so that it does not count to R, takes no hints and forgets nothing.
+  // False: rebuilding, so that it does not count to R, takes no hints and forgets nothing. Who owns
+  // nothing of the partition has nothing to rebuild.
   bool IsComplete(Partition partition) const {
-    return ownership_.alone || !vnodes_.IsRebuilding(partition);
+    return ownership_.alone || !ownership_.Owns(partition) || !vnodes_.IsRebuilding(partition) ||
+           IsPlanted(Mutation::kIsCompleteAfterLoss);
   }
   // It has compared all it has with enough other owners.
   void MarkComplete(Partition partition) { vnodes_.MarkComplete(partition); }
@@ -225,7 +229,8 @@ class LocalStore {
     bool IsShown() const { return state == State::kLive || state == State::kDamaged; }
   };
 
-  LocalStore(storage::Engine& engine, const DatabaseCounts& counts, const Options& options);
+  LocalStore(storage::Engine& engine, const DatabaseCounts& counts, const Options& options,
+             bool is_new);
 
   Stored Find(Slot slot, int64_t now_ms);
   Dot Mint(Slot slot);

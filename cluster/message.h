@@ -126,15 +126,15 @@ struct Pong {
 };
 
 // What the sender, an owner, has received of partitions that both own; see bases.h.
-struct ReceivedBases {
+struct TellReceived {
   struct OfPartition {
     Partition partition = 0;
-    OwnerBases told{};
+    OwnerWord told{};
     bool operator==(const OfPartition&) const = default;
   };
   std::vector<OfPartition> partitions{};
 
-  bool operator==(const ReceivedBases&) const = default;
+  bool operator==(const TellReceived&) const = default;
 };
 
 // Which keys of a database does the replica have, from one place to before another? About `count`
@@ -167,6 +167,6 @@ struct UnknownMessage {
 
 using Message =
     std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
-                 Pong, ReceivedBases, ListKeys, KeyList, UnknownMessage>;
+                 Pong, TellReceived, ListKeys, KeyList, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -21,7 +21,7 @@ enum class MessageType : uint8_t {
   kForwardReply = 7,
   kPing = 8,
   kPong = 9,
-  kReceivedBases = 10,
+  kTellReceived = 10,
   kListKeys = 11,
   kKeyList = 12,
 };
@@ -65,6 +65,10 @@ class Writer {
   }
   Writer& Value(const Container& container) {
     EncodeToMessage(container, out_);
+    return *this;
+  }
+  Writer& Value(const ReceivedDots& received) {
+    received.EncodeTo(out_);
     return *this;
   }
   Writer& Value(const Seen& seen) {
@@ -150,6 +154,11 @@ class Reader {
       if (ok()) dots.push_back(dot);
     }
     return dots;
+  }
+  ReceivedDots Received() {
+    ReceivedDots received;
+    if (!ReceivedDots::TakeFrom(rest_, received)) Fail();
+    return received;
   }
   Refusal TakeRefusal() {
     const uint8_t refusal = U8();
@@ -249,25 +258,21 @@ ForwardReply TakeForwardReply(Reader& in) {
   return {.sequence = sequence, .reply = in.Bytes(), .seen = std::move(seen)};
 }
 
-OwnerBases TakeOwnerBases(Reader& in) {
-  OwnerBases told{.actor = in.Name<ActorId>(), .counter = in.Varint(), .bases = {}};
+OwnerWord TakeOwnerWord(Reader& in) {
+  OwnerWord told{.actor = in.Name<ActorId>(),
+                 .counter = in.Varint(),
+                 .rebuilding = in.Flag(),
+                 .received = in.Received()};
   in.Require(told.actor != ActorId{} && told.counter <= kMaxDotNumber);
-  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
-    const auto actor = in.Name<ActorId>();
-    const uint64_t base = in.Varint();
-    in.Require(actor != ActorId{} && base <= kMaxDotNumber &&
-               (told.bases.empty() || told.bases.rbegin()->first < actor));
-    if (in.ok()) told.bases.emplace_hint(told.bases.end(), actor, base);
-  }
   return told;
 }
 
-ReceivedBases TakeReceivedBases(Reader& in) {
-  ReceivedBases message;
+TellReceived TakeTellReceived(Reader& in) {
+  TellReceived message;
   for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
     const auto partition = static_cast<Partition>(in.Little<2>());
     in.Require(partition < kPartitions);
-    OwnerBases told = TakeOwnerBases(in);
+    OwnerWord told = TakeOwnerWord(in);
     if (in.ok()) message.partitions.push_back({partition, std::move(told)});
   }
   return message;
@@ -305,7 +310,7 @@ Message Take(MessageType type, uint8_t raw_type, Reader& in) {
     case MessageType::kForwardReply: return TakeForwardReply(in);
     case MessageType::kPing: return Ping{in.U64()};
     case MessageType::kPong: return Pong{in.U64()};
-    case MessageType::kReceivedBases: return TakeReceivedBases(in);
+    case MessageType::kTellReceived: return TakeTellReceived(in);
     case MessageType::kListKeys: return TakeListKeys(in);
     case MessageType::kKeyList: return TakeKeyList(in);
   }
@@ -323,7 +328,7 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kForwardReply: return "ForwardReply";
     case MessageType::kPing: return "Ping";
     case MessageType::kPong: return "Pong";
-    case MessageType::kReceivedBases: return "ReceivedBases";
+    case MessageType::kTellReceived: return "TellReceived";
     case MessageType::kListKeys: return "ListKeys";
     case MessageType::kKeyList: return "KeyList";
   }
@@ -412,14 +417,17 @@ bool AppendFrame(const Pong& message, std::string& out) {
   return Writer(out).U64(message.nonce).End(MessageType::kPong);
 }
 
-bool AppendFrame(const ReceivedBases& message, std::string& out) {
+bool AppendFrame(const TellReceived& message, std::string& out) {
   Writer writer(out);
   writer.Varint(message.partitions.size());
   for (const auto& [partition, told] : message.partitions) {
-    writer.Little<2>(partition).Name(told.actor).Varint(told.counter).Varint(told.bases.size());
-    for (const auto& [actor, base] : told.bases) writer.Name(actor).Varint(base);
+    writer.Little<2>(partition)
+        .Name(told.actor)
+        .Varint(told.counter)
+        .U8(told.rebuilding ? 1 : 0)
+        .Value(told.received);
   }
-  return writer.End(MessageType::kReceivedBases);
+  return writer.End(MessageType::kTellReceived);
 }
 
 bool AppendFrame(const ListKeys& message, std::string& out) {

@@ -11,8 +11,8 @@
 //                      varint number of arguments, of each: bytes
 //   ForwardReply    7  u64 sequence, seen, bytes
 //   Ping, Pong    8 9  u64 nonce
-//   ReceivedBases  10  varint number of partitions, of each: u16 partition, u64 actor, varint
-//                      counter, varint number of actors, of each, ascending: u64 actor, varint base
+//   TellReceived   10  varint number of partitions, of each: u16 partition, u64 actor, varint
+//                      counter, u8 rebuilding, received as ReceivedDots::EncodeTo
 //   ListKeys       11  u64 id, u8 database, u64 from, u64 until, varint count
 //   KeyList        12  u64 id, u8 complete, varint keys of the database, u64 next, varint number
 //                      of keys, of each: bytes
@@ -44,7 +44,7 @@ bool AppendFrame(const Forward& message, std::string& out);
 bool AppendFrame(const ForwardReply& message, std::string& out);
 bool AppendFrame(const Ping& message, std::string& out);
 bool AppendFrame(const Pong& message, std::string& out);
-bool AppendFrame(const ReceivedBases& message, std::string& out);
+bool AppendFrame(const TellReceived& message, std::string& out);
 bool AppendFrame(const ListKeys& message, std::string& out);
 bool AppendFrame(const KeyList& message, std::string& out);
 

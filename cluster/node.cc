@@ -98,12 +98,29 @@ std::optional<RequestId> Node::BeginRead(const KeyRef& ref, const Levels& levels
   if (by_id_.size() >= options_.max_requests) return std::nullopt;
   ++statistics_.reads;
   const Candidates candidates = CandidatesForRead(PartitionOfKey(ref.key));
-  Request& request = Add(std::make_unique<Request>(ReadQuorum(
-                             candidates, levels, session == nullptr ? Context() : *session,
-                             options_.read, now.monotonic_us)),
+  Context seen = session == nullptr ? Context() : *session;
+  SeeOwnWrites(ref, seen);
+  Request& request = Add(std::make_unique<Request>(
+                             ReadQuorum(candidates, levels, seen, options_.read, now.monotonic_us)),
                          ref, now);
   Pump(request, now);
   return request.id;
+}
+
+// While it rebuilds its replica is not to be believed, but for what it has written since: copies of
+// that may still be on their way to the others, which the read overtakes.
+void Node::SeeOwnWrites(const KeyRef& ref, Context& seen) {
+  const Partition partition = PartitionOfKey(ref.key);
+  if (store_.IsComplete(partition)) return;
+  const auto own = store_.ReadContainer(ref);
+  if (!own) return;
+  const ActorId self = store_.ActorOf(partition);
+  for (const Context::Interval& interval : (*own)->context.intervals()) {
+    if (interval.actor != self) continue;
+    Context written;
+    written.AppendInterval(interval);
+    seen.Join(written);
+  }
 }
 
 std::expected<RequestId, std::variant<WriteOutcome, Node::Busy>> Node::BeginWrite(
@@ -356,10 +373,9 @@ void Node::OnTime(Time now) {
     staged_ = true;
     delivery_.OnTime(now.monotonic_us);
   }
-  if (const size_t forgotten = forgetting_.OnTime(now.monotonic_us); forgotten > 0) {
-    staged_ = true;
-    statistics_.deletions_forgotten += forgotten;
-  }
+  const Forgetting::Step step = forgetting_.OnTime(now.monotonic_us);
+  statistics_.deletions_forgotten += step.forgotten;
+  if (step.forgotten + step.completed > 0) staged_ = true;
   while (!deadlines_.empty() && deadlines_.top().first <= now.monotonic_us) {
     Request* const request = Find(deadlines_.top().second);
     deadlines_.pop();
@@ -368,6 +384,12 @@ void Node::OnTime(Time now) {
     std::visit([&](auto& quorum) { quorum.OnTime(now.monotonic_us); }, request->quorum);
     Pump(*request, now);
   }
+}
+
+size_t Node::RebuildingPartitions() const {
+  size_t rebuilding = 0;
+  for (Partition i = 0; i < kPartitions; ++i) rebuilding += store_.IsComplete(i) ? 0 : 1;
+  return rebuilding;
 }
 
 int64_t Node::NextDeadline() const {

@@ -146,6 +146,8 @@ class Node {
     uint64_t unknown_messages = 0;
   };
   const Statistics& statistics() const { return statistics_; }
+  // Of those that it owns: it may lack what others know, and does not count to R.
+  size_t RebuildingPartitions() const;
   size_t requests_under_way() const { return by_id_.size(); }
 
  private:
@@ -182,6 +184,7 @@ class Node {
 
   Request& Add(std::unique_ptr<Request> request, const KeyRef& ref, Time now);
   Request* Find(RequestId id);
+  void SeeOwnWrites(const KeyRef& ref, Context& seen);
   void Pump(Request& request, Time now);
   void PumpRead(Request& request, ReadQuorum& quorum, Time now);
   void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
@@ -201,7 +204,7 @@ class Node {
   void On(NodeId from, const Read& message, Time now);
   void On(NodeId from, const ReadReply& message, Time now);
   void On(NodeId from, const Ping& message, Time now);
-  void On(NodeId from, const ReceivedBases& message, Time now);
+  void On(NodeId from, const TellReceived& message, Time now);
   void On(NodeId from, const ListKeys& message, Time now);
   void On(NodeId from, const KeyList& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);

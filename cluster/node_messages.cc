@@ -105,7 +105,7 @@ void Node::On(NodeId from, const Ping& message, Time) {
   peers_.Send(from, Pong{.nonce = message.nonce});
 }
 
-void Node::On(NodeId from, const ReceivedBases& message, Time) {
+void Node::On(NodeId from, const TellReceived& message, Time) {
   forgetting_.Heard(from, message);
 }
 

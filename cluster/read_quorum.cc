@@ -64,16 +64,20 @@ void ReadQuorum::Answered(NodeId node, const Answer& answer, int64_t now_us) {
   asked->complete = answer.complete;
   asked->has_record = answer.container != nullptr;
   asked->actor = answer.actor;
+  const bool merges = asked->complete || merged_rebuilding_;
   if (asked->owner) {
-    for (const Dot dot : answer.received) {
-      const auto found = std::ranges::find(unconfirmed_, dot);
-      if (found != unconfirmed_.end()) unconfirmed_.erase(found);
+    // What it has received counts with what it has made of that, never without.
+    if (merges) {
+      Confirm(answer.received);
+    } else {
+      rebuilding_received_.insert(rebuilding_received_.end(), answer.received.begin(),
+                                  answer.received.end());
     }
   }
   const Container none;
   const Container& container = answer.container == nullptr ? none : *answer.container;
   if (!asked->complete) asked->rebuilding = OwnedContainer(container);
-  if (asked->complete || merged_rebuilding_) {
+  if (merges) {
     asked->merge = Merge(container);
   } else {
     rebuilding_ = OwnedContainer(Sync(rebuilding_.get(), container));
@@ -96,9 +100,26 @@ uint64_t ReadQuorum::Merge(const Container& container) {
   return is_all ? merge_ : kLacking;
 }
 
+void ReadQuorum::Confirm(std::span<const Dot> received) {
+  for (const Dot dot : received) {
+    const auto found = std::ranges::find(unconfirmed_, dot);
+    if (found != unconfirmed_.end()) unconfirmed_.erase(found);
+  }
+}
+
 void ReadQuorum::MergeRebuilding() {
   merged_rebuilding_ = true;
+  Confirm(rebuilding_received_);
   Merge(rebuilding_.get());
+}
+
+// Whether the session's writes would be known if what rebuilds were merged.
+bool ReadQuorum::RebuildingKnowSession() const {
+  const Container both = Sync(merged_.get(), rebuilding_.get());
+  return std::ranges::all_of(unconfirmed_, [&](Dot dot) {
+    return both.context.Covers(dot) ||
+           std::ranges::find(rebuilding_received_, dot) != rebuilding_received_.end();
+  });
 }
 
 void ReadQuorum::Lost(NodeId node, int64_t now_us) {
@@ -212,8 +233,7 @@ void ReadQuorum::AdvanceAtEnd(bool deadline) {
   ReadOutcome outcome{.degraded = merged_rebuilding_};
   if (short_of_complete || !SessionKnown(merged())) {
     const bool rebuilding_helps =
-        !merged_rebuilding_ &&
-        (short_of_complete || SessionKnown(Sync(merged(), rebuilding_.get())));
+        !merged_rebuilding_ && (short_of_complete || RebuildingKnowSession());
     if (rebuilding_helps) {
       MergeRebuilding();
       outcome.degraded = true;

@@ -141,7 +141,9 @@ class ReadQuorum {
   bool SessionKnown(const Container& merged) const;
   // Returns the merge that the container is equal to.
   uint64_t Merge(const Container& container);
+  void Confirm(std::span<const Dot> received);
   void MergeRebuilding();
+  bool RebuildingKnowSession() const;
   void AskMore(int64_t now_us);
   void Advance(int64_t now_us);
   void AdvanceAtEnd(bool deadline);
@@ -162,7 +164,8 @@ class ReadQuorum {
   OwnedContainer merged_;
   uint64_t merge_ = 1;  // which one it is
   bool merged_rebuilding_ = false;
-  OwnedContainer rebuilding_;  // what replicas that rebuild have answered
+  OwnedContainer rebuilding_;    // what replicas that rebuild have answered
+  DotList rebuilding_received_;  // and what their owners have received of the session's dots
   Outputs outputs_;
   std::optional<ReadOutcome> outcome_;
 };

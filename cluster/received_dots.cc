@@ -220,6 +220,20 @@ void ReceivedDots::Join(const ReceivedDots& other) {
   }
 }
 
+bool ReceivedDots::Includes(const ReceivedDots& other) const {
+  ReceivedDots both = *this;
+  both.Join(other);
+  return both.Size() == Size();
+}
+
+uint64_t ReceivedDots::Size() const {
+  uint64_t size = 0;
+  for (const auto& [actor, of_actor] : of_actor_) {
+    size += of_actor.base + (of_actor.above ? of_actor.above->Size() : 0);
+  }
+  return size;
+}
+
 uint64_t ReceivedDots::BaseOf(ActorId actor) const {
   const auto found = of_actor_.find(actor);
   return found == of_actor_.end() ? 0 : found->second.base;

@@ -34,6 +34,8 @@ class ReceivedDots {
   // peer has filled.
   void RaiseBase(ActorId actor, uint64_t number);
   void Join(const ReceivedDots& other);
+  // Whether all that the other has is here.
+  bool Includes(const ReceivedDots& other) const;
 
   // The largest number of which it and all below have been received; 0: not even the first.
   uint64_t BaseOf(ActorId actor) const;
@@ -64,6 +66,7 @@ class ReceivedDots {
     std::unique_ptr<Above> above;  // nullptr: nothing; base + 1 is never in it
   };
 
+  uint64_t Size() const;
   static void Raise(OfActor& of_actor, uint64_t number);
   static bool TakeActor(std::string_view& in, OfActor& of_actor, uint64_t& room);
 

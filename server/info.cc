@@ -306,6 +306,7 @@ void AddNode(InfoText& text, Gateway& gateway) {
   text.Add("uncertain_writes", of_node.uncertain_writes);
   text.Add("failed_reads", of_node.failed_reads);
   text.Add("degraded_reads", of_node.degraded_reads);
+  text.Add("rebuilding_partitions", node.RebuildingPartitions());
   text.Add("divergent_reads", of_node.divergent_reads);
   text.Add("read_repairs", of_node.repairs);
   text.Add("ryw_misses", of_node.ryw_misses);

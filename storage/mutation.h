@@ -16,6 +16,7 @@ enum class Mutation : uint8_t {
   kAnswersFailedCommits,  // what was not stored is acknowledged
   kKeepsActorsAfterLoss,  // after lost writes their dots are given again
   kForgetsNumbers,        // after a start the last numbers are given again
+  kIsCompleteAfterLoss,   // R5: who lost data counts to R at once
   kIgnoresReceived,       // R1: a late copy brings back what was removed and forgotten here
   kForgetsUnseen,         // R3: a deletion is forgotten before every owner has seen it
   kContextsAreMaxima,     // a context covers all of an actor's writes up to its last
@@ -27,13 +28,14 @@ enum class Mutation : uint8_t {
   kDropsNewerHints,       // what was added to a hint while it was under way goes with it
   kForwardsTwice,         // what is asked for again is done again
 };
-inline constexpr std::array<std::string_view, 17> kMutationNames = {"none",
+inline constexpr std::array<std::string_view, 18> kMutationNames = {"none",
                                                                     "never-syncs",
                                                                     "answers-before-sync",
                                                                     "flushes-before-log",
                                                                     "answers-failed-commits",
                                                                     "keeps-actors-after-loss",
                                                                     "forgets-numbers",
+                                                                    "is-complete-after-loss",
                                                                     "ignores-received",
                                                                     "forgets-unseen",
                                                                     "contexts-are-maxima",

@@ -24,10 +24,12 @@ class BasesTest : public testing::Test {
       own_.received.RaiseBase(actor, 9);
     }
   }
-  static OwnerBases Told(ActorId actor, uint64_t counter, uint64_t base) {
-    return {actor, counter, {{kOwn, base}, {kPeers, base}, {kOthers, base}, {kStranger, base}}};
+  static OwnerWord Told(ActorId actor, uint64_t counter, uint64_t base) {
+    OwnerWord told{.actor = actor, .counter = counter, .rebuilding = false, .received = {}};
+    for (const ActorId of : {kOwn, kPeers, kOthers, kStranger}) told.received.RaiseBase(of, base);
+    return told;
   }
-  void Hear(NodeId owner, const OwnerBases& told) { bases_.Heard(owner, told, own_.received); }
+  void Hear(NodeId owner, const OwnerWord& told) { bases_.Heard(owner, told, own_.received); }
 
   Vnode own_;
   Bases bases_;
@@ -46,8 +48,10 @@ TEST_F(BasesTest, TheFloorIsTheLeastThatAnyOwnerTold) {
 
 TEST_F(BasesTest, WhatOneOwnerNeverReceivedIsNotWithinTheFloor) {
   Hear(kPeer, Told(kPeers, 5, 5));
-  OwnerBases told = Told(kOthers, 5, 5);
-  told.bases.erase(kStranger);
+  OwnerWord told = Told(kOthers, 5, 5);
+  told.received = {};
+  told.received.RaiseBase(kOthers, 5);
+  told.received.RaiseBase(kOwn, 5);
   Hear(kOther, told);
   EXPECT_EQ(bases_.FloorOf(kBoth, own_)(kStranger), 0);
   EXPECT_EQ(bases_.FloorOf(kBoth, own_)(kOwn), 5);
@@ -70,7 +74,7 @@ TEST_F(BasesTest, AnotherIncarnationForgetsWhatTheOneBeforeTold) {
   rebuilding.actor = ActorId{99};
   rebuilding.rebuilding = true;
   rebuilding.received.RaiseBase(kOwn, 9);
-  Hear(kPeer, BasesOf(rebuilding));
+  Hear(kPeer, WordOf(rebuilding));
   EXPECT_EQ(bases_.FloorOf(kBoth, own_)(kOwn), 0);
 }
 
@@ -83,8 +87,29 @@ TEST_F(BasesTest, ActorsThatNoOwnerIsAreFormerOnes) {
 }
 
 TEST_F(BasesTest, AVnodesWordIsWhatItHasReceived) {
-  const OwnerBases own = BasesOf(own_);
+  const OwnerWord own = WordOf(own_);
   EXPECT_EQ(own, Told(kOwn, 9, 9));
+}
+
+TEST_F(BasesTest, ItIsAllHereOnceEveryOwnerSaysNothingElse) {
+  EXPECT_TRUE(bases_.IsAllHere({}, own_.received));
+  Hear(kPeer, Told(kPeers, 9, 9));
+  EXPECT_FALSE(bases_.IsAllHere(kBoth, own_.received)) << "the other has told nothing";
+  OwnerWord told = Told(kOthers, 12, 9);
+  told.received.Add({kStranger, 11});
+  Hear(kOther, told);
+  EXPECT_FALSE(bases_.IsAllHere(kBoth, own_.received));
+  own_.received.Add({kStranger, 11});
+  EXPECT_TRUE(bases_.IsAllHere(kBoth, own_.received)) << "also with gaps, and by the latest word";
+  EXPECT_FALSE(bases_.IsAllHere(kBoth, ReceivedDots()));
+}
+
+TEST_F(BasesTest, TwoThatBothHaveNothingHaveItAll) {
+  Vnode fresh;
+  fresh.actor = kPeers;
+  fresh.rebuilding = true;
+  Hear(kPeer, WordOf(fresh));
+  EXPECT_TRUE(bases_.IsAllHere(std::vector{kPeer}, ReceivedDots()));
 }
 
 }  // namespace

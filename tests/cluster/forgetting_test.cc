@@ -47,7 +47,9 @@ class ForgettingTest : public testing::Test {
         : store(*LocalStore::Open(*engine, {.actor_seed = number + 1, .ownership = AllOwned()})),
           peers(IdOf(number), ring.members(), {}),
           forgetting(store, ring, peers, IdOf(number),
-                     {.tells_partitions = kPartitions, .walks_partitions = kPartitions}) {}
+                     {.tells_partitions = kPartitions,
+                      .walks_partitions = kPartitions,
+                      .completes_partitions = kPartitions}) {}
   };
 
   ForgettingTest() {
@@ -78,7 +80,7 @@ class ForgettingTest : public testing::Test {
     size_t forgotten = 0;
     now_us_ += 1'000'000;
     for (size_t i = 0; i < kNodes; ++i) {
-      forgotten += nodes_[i]->forgetting.OnTime(now_us_);
+      forgotten += nodes_[i]->forgetting.OnTime(now_us_).forgotten;
       EXPECT_TRUE(nodes_[i]->store.Commit());
       for (size_t j = 0; j < kNodes; ++j) {
         if (i != j) Deliver(i, j);
@@ -94,7 +96,7 @@ class ForgettingTest : public testing::Test {
       ASSERT_EQ(reader.Parse(rest), FrameReader::Status::kComplete);
       const auto message = DecodeMessage(reader.frame());
       ASSERT_TRUE(message.has_value());
-      nodes_[to]->forgetting.Heard(IdOf(from), std::get<ReceivedBases>(*message));
+      nodes_[to]->forgetting.Heard(IdOf(from), std::get<TellReceived>(*message));
       rest.remove_prefix(reader.consumed());
     }
   }
@@ -140,9 +142,45 @@ TEST_F(ForgettingTest, NothingGoesWhileAnOwnerRebuilds) {
   Container ahead;
   const Dot unknown{nodes_[2]->store.ActorOf(PartitionOf(SlotOf(kRef.key))), 1'000};
   NoteDeletion(ahead, unknown);
+  ASSERT_TRUE(nodes_[0]->store.Apply(kRef, ahead, std::vector{unknown}, kNowMs));
+  ASSERT_TRUE(nodes_[0]->store.Commit());
   ASSERT_TRUE(nodes_[2]->store.Apply(kRef, ahead, {}, kNowMs));
   ASSERT_TRUE(nodes_[2]->store.Commit());
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Step(), 0) << i;
+}
+
+TEST_F(ForgettingTest, NewMembersAreCompleteOnceEachHasHeardOfAllOthers) {
+  const Partition partition = PartitionOfKey(kRef.key);
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  for (size_t i = 0; i < kNodes; ++i) EXPECT_FALSE(nodes_[i]->store.IsComplete(partition));
+  nodes_[2]->peers.LinkDown(IdOf(0));
+  for (int i = 0; i < 3; ++i) Step();
+  EXPECT_FALSE(nodes_[0]->store.IsComplete(partition)) << "it has not heard of one";
+  EXPECT_TRUE(nodes_[1]->store.IsComplete(partition));
+  nodes_[2]->peers.LinkUp(IdOf(0), now_us_);
+  nodes_[2]->forgetting.PeerUp(IdOf(0));
+  for (int i = 0; i < 2; ++i) Step();
+  for (size_t i = 0; i < kNodes; ++i) {
+    for (Partition at = 0; at < kPartitions; ++at) {
+      EXPECT_TRUE(nodes_[i]->store.IsComplete(at)) << i << ", partition " << at;
+    }
+  }
+}
+
+TEST_F(ForgettingTest, WhoLacksWhatAnotherHasIsNotComplete) {
+  const Partition partition = PartitionOfKey(kRef.key);
+  Make(0, Change::Put("v", kNoExpiry), {1});
+  for (int i = 0; i < 3; ++i) Step();
+  EXPECT_TRUE(nodes_[0]->store.IsComplete(partition));
+  EXPECT_TRUE(nodes_[1]->store.IsComplete(partition));
+  EXPECT_FALSE(nodes_[2]->store.IsComplete(partition));
+  // Until it is handed that.
+  const OwnedContainer copy(**nodes_[0]->store.ReadContainer(kRef));
+  const DotList dots = {copy.get().versions[0].dot};
+  ASSERT_TRUE(nodes_[2]->store.Apply(kRef, copy.get(), dots, kNowMs));
+  ASSERT_TRUE(nodes_[2]->store.Commit());
+  Step();
+  EXPECT_TRUE(nodes_[2]->store.IsComplete(partition));
 }
 
 TEST_F(ForgettingTest, WhatAPeerKnowsItIsNotToldAgainUntilItMayHaveForgotten) {

@@ -44,10 +44,20 @@ class LocalStoreRunsTest : public testing::Test {
 
 TEST_F(LocalStoreRunsTest, AKilledProcessGoesOnAsTheSameActor) {
   auto store = Open("boot");
+  store.MarkComplete(PartitionOfKey());
   const Dot first = Write(store);
   auto again = Open("boot");
   EXPECT_EQ(Write(again), (Dot{first.actor, 2}));
   EXPECT_TRUE(again.IsComplete(PartitionOfKey()));
+}
+
+TEST_F(LocalStoreRunsTest, AnEmptyStoreOfAMemberMayHaveLostEverything) {
+  auto store = Open("boot");
+  EXPECT_FALSE(store.IsComplete(PartitionOfKey()));
+  Write(store);
+  EXPECT_FALSE(Open("boot").IsComplete(PartitionOfKey())) << "and it knows that from then on";
+  auto alone = *LocalStore::Open(engine_, {.actor_seed = 7, .boot_id = "boot"});
+  EXPECT_TRUE(alone.IsComplete(PartitionOfKey()));
 }
 
 TEST_F(LocalStoreRunsTest, AfterAPowerLossItIsAnotherAndStaysTheSameFromThenOn) {

@@ -50,6 +50,13 @@ Seen ASeen() {
   return SeenOf(AContainer());
 }
 
+ReceivedDots SomeReceived() {
+  ReceivedDots received;
+  received.RaiseBase(ActorId{7}, 12);
+  for (const uint64_t number : {1, 5, 6}) received.Add({ActorId{9}, number});
+  return received;
+}
+
 std::vector<Message> OneOfEach() {
   return {
       Hello{.cluster_id = 7, .node = NodeId{9}, .boot_nonce = 8, .epoch = 3, .capabilities = 5},
@@ -77,9 +84,8 @@ std::vector<Message> OneOfEach() {
       ForwardReply{12, "", {}},
       Ping{123},
       Pong{uint64_t{1} << 63},
-      ReceivedBases{
-          {{.partition = 3, .told = {ActorId{7}, 12, {{ActorId{7}, 12}, {ActorId{9}, 1}}}},
-           {.partition = kPartitions - 1, .told = {ActorId{8}, 0, {}}}}},
+      TellReceived{{{.partition = 3, .told = {ActorId{7}, 12, false, SomeReceived()}},
+                    {.partition = kPartitions - 1, .told = {ActorId{8}, 0, true, {}}}}},
       ListKeys{.id = RequestId{5}, .database = 4, .from = 7, .until = kEndPlace, .count = 300},
       KeyList{
           .id = RequestId{5}, .complete = true, .database_keys = 9, .next = 8, .keys = {"", "k"}},

@@ -155,6 +155,8 @@ TEST(ReceivedDots, JoinIsCommutativeAssociativeAndIdempotentToTheByte) {
     const ReceivedDots b = RandomDots(random);
     const ReceivedDots c = RandomDots(random);
     ASSERT_EQ(Stored(joined(a, b)), Stored(joined(b, a)));
+    ASSERT_TRUE(joined(a, b).Includes(b));
+    ASSERT_EQ(a.Includes(b), Stored(joined(a, b)) == Stored(a));
     ASSERT_EQ(Stored(joined(joined(a, b), c)), Stored(joined(a, joined(b, c))));
     ASSERT_EQ(Stored(joined(a, a)), Stored(a));
     for (uint64_t number = 1; number <= 21; ++number) {

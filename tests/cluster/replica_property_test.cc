@@ -37,11 +37,12 @@ class World {
  public:
   World(uint64_t seed, Fault fault)
       : random_(seed), fault_(fault), commits_fail_(random_.Percent(50)) {
+    for (int i = 0; i < kKeys; ++i) keys_.push_back("{tag}" + std::to_string(i));
     for (size_t i = 0; i < kNodes; ++i) {
       nodes_.push_back(std::make_unique<Node>());
       Open(i);
+      At(i).MarkComplete(ThePartition());  // a new cluster, where all know it
     }
-    for (int i = 0; i < kKeys; ++i) keys_.push_back("{tag}" + std::to_string(i));
   }
 
   void Run(int steps) {
@@ -246,7 +247,7 @@ void World::DeliverHint(size_t node) {
 }
 
 void World::Gossip(size_t from) {
-  const OwnerBases told = BasesOf(At(from).VnodeOf(ThePartition()));
+  const OwnerWord told = WordOf(At(from).VnodeOf(ThePartition()));
   for (size_t to = 0; to < kOwners; ++to) {
     if (to == from) continue;
     nodes_[to]->bases.Heard(IdOf(from), told, At(to).VnodeOf(ThePartition()).received);

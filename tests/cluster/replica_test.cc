@@ -36,7 +36,9 @@ class ReplicaTest : public testing::Test {
  protected:
   struct Node {
     explicit Node(uint64_t seed, const Ownership& ownership)
-        : store(*LocalStore::Open(engine, {.actor_seed = seed, .ownership = ownership})) {}
+        : store(*LocalStore::Open(engine, {.actor_seed = seed, .ownership = ownership})) {
+      store.MarkComplete(PartitionOfKey());
+    }
 
     storage::FaultyEngine engine{storage::NewMemoryEngine()};
     LocalStore store;

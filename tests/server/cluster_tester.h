@@ -32,6 +32,9 @@ class ClusterTester {
       for (size_t b = a + 1; b < nodes; ++b) Heal(a, b);
     }
     Settle();
+    // Until they know that none of them has anything.
+    constexpr int64_t kFormingUs = 2'000'000;
+    Advance(kFormingUs);
   }
 
   static cluster::NodeId IdOf(size_t node) { return cluster::NodeId{node + 1}; }

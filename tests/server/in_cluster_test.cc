@@ -242,6 +242,21 @@ TEST(InCluster, ConflictsAreNotedWhereTheyAreRead) {
   EXPECT_THAT(cluster.Run(1, "INFO dynamo"), HasSubstr("peer_3:up"));
 }
 
+TEST(InCluster, ANodeThatRebuildsReadsWhatItHasJustWritten) {
+  ClusterTester cluster(3);
+  auto& store = cluster.at(0).server().store();
+  const auto partition = cluster::PartitionOfKey("k");
+  // A copy that knows more of its own writes than it does makes it another incarnation.
+  cluster::Container ahead;
+  NoteDeletion(ahead, {store.ActorOf(partition), 1'000});
+  ASSERT_TRUE(store.Apply({0, "other{k}"}, ahead, {}, cluster.at(0).now().unix_ms()));
+  ASSERT_FALSE(store.IsComplete(partition));
+  // The reads overtake the copies of the write, which wait for its commit.
+  cluster.at(0).Receive("client", "SET k v\r\nGET k\r\n");
+  cluster.Settle();
+  EXPECT_EQ(cluster.at(0).Take("client"), "+OK\r\n$1\r\nv\r\n");
+}
+
 TEST(InCluster, LevelsOfACommandHoldInATransactionToo) {
   ClusterTester cluster(3);
   cluster.Run(0, "SET k v");

@@ -120,8 +120,7 @@ Violations CheckListings(const Evidence& evidence) {
       if (evidence.alone || (evidence.strict && BothInCalm(evidence, write, list))) {
         violations.push_back({"P8 a listing shows what was acknowledged before it", write.key,
                               "it is not listed after " + write.value + " had been acknowledged"});
-      } else if (list.invoked_us >= evidence.healed_us && !evidence.data_were_lost &&
-                 IsLive(evidence, write)) {
+      } else if (list.invoked_us >= evidence.healed_us && IsLive(evidence, write)) {
         violations.push_back({"P9 a listing shows every key once all is healed", write.key,
                               "it is not listed in the end"});
       }

@@ -14,8 +14,8 @@ Violations CheckSessions(const Evidence& evidence);
 Violations CheckStrictReads(const Evidence& evidence);
 
 // The same of a listing: with R + W > N, or one node, and nothing broken, it shows every key that
-// was written before it; when everything is healed and no data were lost, every key with an
-// acknowledged value. It never shows what nobody had begun to write.
+// was written before it; when everything is healed, every key with an acknowledged value.
+// It never shows what nobody had begun to write.
 Violations CheckListings(const Evidence& evidence);
 
 }  // namespace cartwheel::sim

@@ -78,11 +78,10 @@ struct Evidence {
   std::map<std::string, KeyEnd> end;  // absent: no owner has a record
   // When anything was broken, or not yet recovered. Some promises hold at other times alone.
   std::vector<Interval> faults;
-  bool alone = false;           // one node: nothing is ever concurrent
-  bool strict = false;          // R + W > N
-  bool right_clocks = false;    // of all nodes, within the network's delay
-  bool data_were_lost = false;  // of a node that has not been rebuilt
-  int64_t healed_us = kNever;   // from then on nothing is broken, and all hints are delivered
+  bool alone = false;          // one node: nothing is ever concurrent
+  bool strict = false;         // R + W > N
+  bool right_clocks = false;   // of all nodes, within the network's delay
+  int64_t healed_us = kNever;  // from then on nothing is broken, and all hints are delivered
 
   bool Calm(int64_t begin_us, int64_t end_us) const {
     for (const Interval& fault : faults) {

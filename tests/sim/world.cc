@@ -252,7 +252,6 @@ Evidence World::Gather() {
                     .alone = options_.nodes == 1,
                     .strict = levels_.r + levels_.w > levels_.n,
                     .right_clocks = right_clocks_ && !faults_.clocks_were_wrong(),
-                    .data_were_lost = !faults_.excuses().empty(),
                     .healed_us = healed_us_};
   for (Operation& operation : evidence.history) {
     if (operation.outcome != Outcome::kOk || operation.reads()) continue;
