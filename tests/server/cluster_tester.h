@@ -20,13 +20,12 @@ namespace cartwheel::server {
 class ClusterTester {
  public:
   explicit ClusterTester(size_t nodes, const cluster::Levels& levels = {}) {
-    ClusterOptions options;
-    options.cluster_id = 1;
-    options.levels = levels;
-    for (size_t i = 0; i < nodes; ++i) options.members.push_back({.node = IdOf(i), .zone = ""});
+    options_.cluster_id = 1;
+    options_.levels = levels;
+    for (size_t i = 0; i < nodes; ++i) options_.members.push_back({.node = IdOf(i), .zone = ""});
     for (size_t i = 0; i < nodes; ++i) {
-      options.self = IdOf(i);
-      servers_.push_back(std::make_unique<ServerTester>(ServerTester::InMemory(), options));
+      options_.self = IdOf(i);
+      servers_.push_back(std::make_unique<ServerTester>(ServerTester::InMemory(), options_));
     }
     for (size_t a = 0; a < nodes; ++a) {
       for (size_t b = a + 1; b < nodes; ++b) Heal(a, b);
@@ -56,6 +55,24 @@ class ClusterTester {
     for (size_t other = 0; other < servers_.size(); ++other) {
       if (other != node) Cut(node, other);
     }
+  }
+  // Its process ends and its disk is gone; in its place another starts with an empty one, cut off.
+  void LoseData(size_t node) {
+    CutOff(node);
+    options_.self = IdOf(node);
+    ++options_.boot_nonce;
+    const int64_t passed_us = at(node).now().monotonic_us - ServerTester::kStartMonotonicUs;
+    servers_[node] = std::make_unique<ServerTester>(ServerTester::InMemory(), options_);
+    at(node).Advance(passed_us);
+  }
+  // The key's owners first, the others behind them.
+  std::vector<size_t> NodesFor(std::string_view key) {
+    std::vector<size_t> nodes;
+    const cluster::Ring& ring = at(0).server().gateway()->node().ring();
+    for (const cluster::NodeId node : ring.PreferenceList(cluster::PartitionOfKey(key))) {
+      nodes.push_back(static_cast<size_t>(node) - 1);
+    }
+    return nodes;
   }
   void HealAll() {
     for (size_t a = 0; a < servers_.size(); ++a) {
@@ -132,6 +149,7 @@ class ClusterTester {
     return true;
   }
 
+  ClusterOptions options_;
   std::vector<std::unique_ptr<ServerTester>> servers_;
   std::set<std::pair<size_t, size_t>> links_;
   std::set<size_t> frozen_;

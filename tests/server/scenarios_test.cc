@@ -18,6 +18,11 @@ size_t VersionsAt(ClusterTester& cluster, size_t node, std::string_view key) {
   return container ? (*container)->versions.size() : 0;
 }
 
+bool HasRecord(ClusterTester& cluster, size_t node, std::string_view key) {
+  const auto container = cluster.at(node).server().store().ReadContainer({0, key});
+  return !container || !(*container)->context.empty();
+}
+
 uint64_t HintsAt(ClusterTester& cluster, size_t node) {
   uint64_t hints = 0;
   for (const auto& [target, waiting] : cluster.at(node).server().store().hints().waiting()) {
@@ -139,9 +144,7 @@ TEST(Scenarios, WhatWasDeletedDuringASplitStaysDeleted) {
   // Nor once the deletion is forgotten.
   cluster.Advance(30 * kSecondUs);
   for (size_t node = 0; node < 3; ++node) {
-    const auto container = cluster.at(node).server().store().ReadContainer({0, "k"});
-    ASSERT_TRUE(container.has_value());
-    EXPECT_TRUE((*container)->context.empty()) << "every owner has seen it: " << node;
+    EXPECT_FALSE(HasRecord(cluster, node, "k")) << "every owner has seen it: " << node;
     EXPECT_EQ(cluster.Run(node, "DYN.QUORUM R 3 GET k"), "(nil)") << node;
   }
 }
@@ -229,6 +232,83 @@ TEST(Scenarios, WhatExpiredDuringASplitNeverReturns) {
     }
     cluster.Advance(10 * kSecondUs);
   }
+}
+
+// riak_kv issue 679: a vnode that had forgotten a key's deletion, or lost its data, numbered its
+// next write as one before, which others held to be older than what they knew: it was dropped.
+TEST(Scenarios, AWriteAfterALossIsNotTakenForOneBeforeIt) {
+  for (const bool deleted : {true, false}) {
+    ClusterTester cluster(5);
+    const std::vector<size_t> nodes = cluster.NodesFor("k");
+    const size_t owner = nodes[0];
+    // The third owner is away, so that a fallback keeps the key for it.
+    cluster.CutOff(nodes[2]);
+    for (const char* value : {"v1", "v2", "v3"}) {
+      ASSERT_EQ(cluster.Run(owner, std::string("SET k ") + value), "OK");
+    }
+    if (deleted) {
+      ASSERT_EQ(cluster.Run(owner, "DEL k"), "(integer) 1");
+    }
+    ASSERT_GT(HintsAt(cluster, nodes[3]) + HintsAt(cluster, nodes[4]), 0U);
+    // Then the first loses its data, and takes a write while it knows of nobody ...
+    cluster.LoseData(owner);
+    cluster.Advance(kSecondUs);
+    ASSERT_EQ(cluster.Run(owner, "DYN.QUORUM W 1 SET k new"), "OK");
+    // ... and all that is old arrives, some of it twice.
+    for (const size_t node : nodes) cluster.SayTwice(node);
+    cluster.HealAll();
+    cluster.Advance(10 * kSecondUs);
+    for (const size_t node : nodes) {
+      EXPECT_EQ(cluster.Run(node, "DYN.QUORUM R 3 GET k"), "\"new\"") << node;
+      EXPECT_EQ(HintsAt(cluster, node), 0U) << node;
+    }
+    for (const size_t at : {nodes[0], nodes[1], nodes[2]}) {
+      EXPECT_EQ(VersionsAt(cluster, at, "k"), deleted ? 1U : 2U) << at;
+    }
+  }
+}
+
+// scylladb issue 23712: a hint that came after its key's tombstone had been purged brought the key
+// back.
+TEST(Scenarios, AHintThatComesAfterTheDeletionIsForgottenBringsNothingBack) {
+  ClusterTester cluster(5);
+  const std::vector<size_t> nodes = cluster.NodesFor("k");
+  cluster.CutOff(nodes[2]);
+  ASSERT_EQ(cluster.Run(nodes[0], "SET k v"), "OK");
+  cluster.Advance(kSecondUs);
+  const size_t fallback = HintsAt(cluster, nodes[3]) > 0 ? nodes[3] : nodes[4];
+  ASSERT_GT(HintsAt(cluster, fallback), 0U);
+  cluster.CutOff(fallback);
+  for (const size_t node : nodes) {
+    if (node != fallback && node != nodes[2]) cluster.Heal(node, nodes[2]);
+  }
+  // A read hands the third what it missed; then all three see the deletion, and forget it.
+  EXPECT_EQ(cluster.Run(nodes[0], "DYN.QUORUM R 3 GET k"), "\"v\"");
+  EXPECT_EQ(cluster.Run(nodes[0], "DEL k"), "(integer) 1");
+  cluster.Advance(40 * kSecondUs);
+  for (const size_t at : {nodes[0], nodes[1], nodes[2]}) {
+    ASSERT_FALSE(HasRecord(cluster, at, "k")) << at;
+  }
+  ASSERT_GT(HintsAt(cluster, fallback), 0U);
+  cluster.HealAll();
+  cluster.Advance(20 * kSecondUs);
+  EXPECT_EQ(HintsAt(cluster, fallback), 0U);
+  for (const size_t node : nodes) {
+    EXPECT_EQ(VersionsAt(cluster, node, "k"), 0U) << node;
+    EXPECT_EQ(cluster.Run(node, "DYN.QUORUM R 3 GET k"), "(nil)") << node;
+  }
+}
+
+// A disk was replaced: what its node had acknowledged with one other was read as absent.
+TEST(Scenarios, ANodeWithAnEmptyDiskHidesNothing) {
+  ClusterTester cluster(3);
+  cluster.CutOff(2);
+  ASSERT_EQ(cluster.Run(0, "SET k v"), "OK");
+  cluster.LoseData(0);  // and with it the hint for the third
+  cluster.at(1).server().store().hints().Clear();
+  cluster.HealAll();
+  for (const size_t node : {0U, 2U, 1U}) EXPECT_EQ(cluster.Run(node, "GET k"), "\"v\"") << node;
+  EXPECT_THAT(cluster.Run(0, "INFO dynamo"), HasSubstr("rebuilding_partitions:"));
 }
 
 }  // namespace

@@ -52,8 +52,10 @@ class ServerTester {
              .cluster = cluster,  // the store takes from it too
              .stopwatch_us = ReadStopwatch},
             std::move(*cluster::LocalStore::Open(
-                engine_, {.actor_seed = cluster ? static_cast<uint64_t>(cluster->self) : 0,
-                          .ownership = cluster ? OwnershipOf(*cluster) : cluster::Ownership{}})),
+                engine_,
+                {.actor_seed =
+                     cluster ? static_cast<uint64_t>(cluster->self) ^ cluster->boot_nonce << 32 : 0,
+                 .ownership = cluster ? OwnershipOf(*cluster) : cluster::Ownership{}})),
             now_) {
     command_takes_us = 0;
   }
