@@ -166,8 +166,9 @@ class Node {
     bool sloppy = false;   // a write: others stand in; a read: replicas differed
     std::variant<ReadQuorum, WriteQuorum, ListQuorum> quorum;
 
-    template <typename Quorum>
-    explicit Request(Quorum&& of) : quorum(std::forward<Quorum>(of)) {}
+    explicit Request(ReadQuorum&& read) : quorum(std::move(read)) {}
+    explicit Request(WriteQuorum&& write) : quorum(std::move(write)) {}
+    explicit Request(ListQuorum&& list) : quorum(std::move(list)) {}
   };
   // Of the turn: copies for others, whose answer waits for the commit.
   struct Answer {
