@@ -106,6 +106,24 @@ Violations CheckSessions(const Evidence& evidence) {
   return violations;
 }
 
+Violations CheckHealedReads(const Evidence& evidence) {
+  Violations violations;
+  for (const auto& [key, operations] : Group(evidence.history).by_key) {
+    for (const Operation* read : operations) {
+      const bool found_none = read->kind == Kind::kGet && read->outcome == Outcome::kOk &&
+                              read->values.empty() && read->invoked_us >= evidence.healed_us;
+      if (!found_none) continue;
+      for (const Operation* write : operations) {
+        if (!write->writes_value() || write->outcome != Outcome::kOk) continue;
+        if (!IsLive(evidence, *write)) continue;
+        violations.push_back({"P9 a read finds what is there once all is healed", key,
+                              "nothing was read, though " + write->value + " is there"});
+      }
+    }
+  }
+  return violations;
+}
+
 Violations CheckListings(const Evidence& evidence) {
   Violations violations;
   for (const Operation& list : evidence.history) {

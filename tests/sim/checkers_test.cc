@@ -281,6 +281,18 @@ TEST(CheckStrictReads, ReadersOfSiblingsSeeEachOfThem) {
   EXPECT_EQ(CheckStrictReads(script.evidence).size(), 1u);
 }
 
+TEST(CheckHealedReads, FindsAReadThatMissesWhatIsThere) {
+  Script script;
+  script.evidence.healed_us = 1'000'000;
+  script.Set("a");
+  script.Get("");
+  EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "it is lost, which others find";
+  script.End({"a"});
+  EXPECT_EQ(CheckHealedReads(script.evidence).size(), 1U);
+  script.evidence.healed_us = 2'000'000;
+  EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "not yet healed";
+}
+
 TEST(CheckListings, FindsAKeyThatIsMissingAndOneThatNobodyWrote) {
   Script script = OnOneNode();
   script.Add(Kind::kSet, "o1", "1");

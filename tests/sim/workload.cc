@@ -176,8 +176,18 @@ std::vector<Command> Workload::ReadAll() const {
          // Of all owners: a repair of each that lacks something.
          .arguments = {"DYN.QUORUM", "R", "3", with_contexts ? "DYN.GET" : "GET", key}});
   }
-  commands.push_back(
-      {.operation = {.kind = Kind::kList, .key = kAllOnce}, .arguments = {"KEYS", kAllOnce}});
+  commands.push_back({.operation = {.kind = Kind::kList, .key = kAllOnce},
+                      .arguments = {"DYN.QUORUM", "PR", "2", "KEYS", kAllOnce}});
+  return commands;
+}
+
+std::vector<Command> Workload::ReadOnce() const {
+  std::vector<Command> commands;
+  for (const auto& [key, with_contexts] : used_) {
+    if (key.front() != kAllOnce.front()) continue;
+    commands.push_back({.operation = {.kind = Kind::kGet, .key = key},
+                        .arguments = {"DYN.QUORUM", "PR", "2", "GET", key}});
+  }
   return commands;
 }
 

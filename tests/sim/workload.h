@@ -38,8 +38,10 @@ class Workload {
   // The client's connection is another.
   void Forget(uint64_t client);
   // Reads of every key that was ever used: of siblings, where the server has the command; and a
-  // listing.
+  // strict listing.
   std::vector<Command> ReadAll() const;
+  // Strict reads of the keys that were written once.
+  std::vector<Command> ReadOnce() const;
 
  private:
   struct Read {

@@ -25,7 +25,7 @@ constexpr int64_t kAuditUs = 1'000'000;
 // Clocks may have been ten seconds ahead, and what they stamped is refused for as long.
 constexpr int64_t kQuietUs = 25'000'000;
 constexpr int64_t kPatienceUs = 60'000'000;
-constexpr int kMostReads = 4;
+constexpr int kMostReads = 8;
 
 class World {
  public:
@@ -38,7 +38,7 @@ class World {
   Faults::Options FaultOptions();
   void RunWorkload();
   void Heal();
-  void ReadEverything();
+  void Ask(std::vector<Command> commands);
   void ReadUntilRepaired();
   bool Converged();
   bool RunUntil(int64_t until_us);
@@ -165,9 +165,9 @@ void World::Heal() {
 }
 
 // Through clients at several nodes: what they are shown must be right too, and reading repairs.
-void World::ReadEverything() {
+void World::Ask(std::vector<Command> commands) {
   size_t next = 0;
-  for (Command& command : cluster_.workload().ReadAll()) {
+  for (Command& command : commands) {
     cluster_.client(next++ % cluster_.client_count()).Enqueue(std::move(command));
   }
   for (size_t i = 0; i < cluster_.client_count(); ++i) cluster_.Wake(i);
@@ -196,7 +196,7 @@ bool World::Converged() {
 // An answer that comes too late for its read has no part in the repair.
 void World::ReadUntilRepaired() {
   for (int i = 0; i < kMostReads; ++i) {
-    ReadEverything();
+    Ask(cluster_.workload().ReadAll());
     if (Converged()) return;
   }
 }
@@ -303,6 +303,7 @@ void World::Judge(WorldResult& result) {
   add(CheckCounters(evidence));
   add(CheckSessions(evidence));
   add(CheckStrictReads(evidence));
+  add(CheckHealedReads(evidence));
   add(CheckListings(evidence));
   for (const Operation& operation : evidence.history) {
     ++result.operations;
@@ -321,6 +322,8 @@ WorldResult World::Run() {
   RunWorkload();
   Heal();
   CheckDelivered();
+  // Before anything is repaired.
+  Ask(cluster_.workload().ReadOnce());
   ReadUntilRepaired();
   Audit();
   WorldResult result;
