@@ -116,7 +116,7 @@ class ClusterTester {
   }
 
   // One command and its reply, however long that takes.
-  std::string Run(size_t node, std::string_view client, std::string_view line) {
+  resp::Reply Ask(size_t node, std::string_view client, std::string_view line) {
     EXPECT_EQ(at(node).Take(client), "") << "unread replies before " << line;
     at(node).Receive(client, std::string(line) + "\r\n");
     Settle();
@@ -126,8 +126,12 @@ class ClusterTester {
       bytes = at(node).Take(client);
     }
     const auto replies = resp::ReadReplies(bytes);
-    EXPECT_TRUE(replies && replies->size() == 1) << line << " was answered " << bytes;
-    return replies && !replies->empty() ? resp::ToString(replies->front()) : "";
+    const bool one = replies && replies->size() == 1;
+    EXPECT_TRUE(one) << line << " was answered " << bytes;
+    return one ? replies->front() : resp::Reply{.text = "(no reply)"};
+  }
+  std::string Run(size_t node, std::string_view client, std::string_view line) {
+    return resp::ToString(Ask(node, client, line));
   }
   std::string Run(size_t node, std::string_view line) { return Run(node, "client", line); }
 

@@ -29,24 +29,11 @@ void Fill(ClusterTester& cluster, size_t nodes, const std::set<std::string>& key
   }
 }
 
-// The reply's bytes as a value.
-resp::Reply Ask(ClusterTester& cluster, size_t node, const std::string& line) {
-  cluster.at(node).Receive("reader", line + "\r\n");
-  cluster.Settle();
-  std::string bytes = cluster.at(node).Take("reader");
-  for (int i = 0; bytes.empty() && i < 1000; ++i) {
-    cluster.Advance(5'000);
-    bytes = cluster.at(node).Take("reader");
-  }
-  const auto replies = resp::ReadReplies(bytes);
-  EXPECT_TRUE(replies && replies->size() == 1) << line << ": " << bytes;
-  return replies && !replies->empty() ? replies->front() : resp::Reply{};
-}
-
 std::vector<std::string> Keys(ClusterTester& cluster, size_t node,
                               const std::string& line = "KEYS *") {
   std::vector<std::string> keys;
-  for (const auto& element : Ask(cluster, node, line).elements) keys.push_back(element.text);
+  for (const auto& element : cluster.Ask(node, "reader", line).elements)
+    keys.push_back(element.text);
   std::ranges::sort(keys);
   return keys;
 }
@@ -55,7 +42,7 @@ std::vector<std::string> Scan(ClusterTester& cluster, size_t node, const std::st
   std::vector<std::string> keys;
   std::string cursor = "0";
   do {
-    const auto reply = Ask(cluster, node, "SCAN " + cursor + " " + options);
+    const auto reply = cluster.Ask(node, "reader", "SCAN " + cursor + " " + options);
     EXPECT_EQ(reply.elements.size(), 2U);
     if (reply.elements.size() != 2) break;
     cursor = reply.elements[0].text;
@@ -96,7 +83,7 @@ TEST(KeyspaceInCluster, EveryKeyIsARandomKeyOnce) {
   const std::set<std::string> keys = {"{tag}1", "{tag}2", "{tag}3", "other"};
   Fill(cluster, 5, keys);
   std::set<std::string> seen;
-  for (int i = 0; i < 200; ++i) seen.insert(Ask(cluster, i % 5, "RANDOMKEY").text);
+  for (int i = 0; i < 200; ++i) seen.insert(cluster.Ask(i % 5, "reader", "RANDOMKEY").text);
   EXPECT_EQ(seen, keys);
 }
 

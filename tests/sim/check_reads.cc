@@ -110,7 +110,7 @@ Violations CheckHealedReads(const Evidence& evidence) {
   Violations violations;
   for (const auto& [key, operations] : Group(evidence.history).by_key) {
     for (const Operation* read : operations) {
-      const bool found_none = read->kind == Kind::kGet && read->outcome == Outcome::kOk &&
+      const bool found_none = read->strict && read->outcome == Outcome::kOk &&
                               read->values.empty() && read->invoked_us >= evidence.healed_us;
       if (!found_none) continue;
       for (const Operation* write : operations) {
