@@ -18,8 +18,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Call = SimulatedDisk::Call;
 
-constexpr Keyspace kData = Keyspace::kData;
-
 Settings With(Durability durability) {
   Settings settings;
   settings.durability = durability;
