@@ -37,6 +37,13 @@ bool EndFrame(uint8_t type, size_t payload_begin, std::string& out) {
   return true;
 }
 
+std::optional<Frame> PeekFrame(std::string_view input) {
+  if (input.size() < kFrameHead) return std::nullopt;
+  const uint64_t length = LoadLittle<kLengthBytes>(input.data());
+  if (input.size() - kFrameHead < length) return std::nullopt;
+  return Frame{static_cast<uint8_t>(input[kLengthBytes]), input.substr(kFrameHead, length)};
+}
+
 FrameReader::Status FrameReader::Parse(std::string_view input, size_t max_frame_bytes) {
   frame_ = {};
   if (!error_.empty()) return Status::kError;

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,9 @@ struct Frame {
 // that BeginFrame left for the head. False, and `out` is as before BeginFrame, when it is too long.
 size_t BeginFrame(std::string& out);
 bool EndFrame(uint8_t type, size_t payload_begin, std::string& out);
+
+// The frame that `input` begins with, its checksum unverified; nullopt: it is not whole.
+std::optional<Frame> PeekFrame(std::string_view input);
 
 // Takes frames from the bytes of a connection, as resp::RequestParser does requests: it owns no
 // bytes, and payloads are views into the caller's. An error is final.

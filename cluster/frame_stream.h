@@ -22,6 +22,9 @@ class FrameStream {
   // bytes are taken, feed more. kError is final. `max_frame_bytes`: the head included.
   FrameReader::Status Next(size_t max_frame_bytes);
   const Frame& frame() const { return reader_.frame(); }
+  // Of the bytes fed, those behind the frames that were given; the beginning of one may be kept
+  // apart from them.
+  std::string_view unread() const { return begun_.empty() ? input_.substr(last_) : input_; }
   // One line for the log.
   const std::string& error() const { return reader_.error(); }
 

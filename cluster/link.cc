@@ -62,23 +62,24 @@ std::optional<LinkEvent> Link::Next() {
     }
     auto message = DecodeMessage(frames_.frame());
     if (!message) return Fail("it sent " + message.error());
-    if (auto event = OnMessage(std::move(*message))) return event;
+    message_ = std::move(*message);
+    if (auto event = OnMessage()) return event;
   }
   return std::nullopt;
 }
 
-std::optional<LinkEvent> Link::OnMessage(Message message) {
-  const auto* hello = std::get_if<Hello>(&message);
+std::optional<LinkEvent> Link::OnMessage() {
+  const auto* hello = std::get_if<Hello>(&message_);
   if (!established()) {
     return hello != nullptr ? OnHello(*hello) : Fail("it spoke before it said Hello");
   }
   if (hello != nullptr) return Fail("it said Hello twice");
-  if (std::holds_alternative<UnknownMessage>(message)) {
+  if (std::holds_alternative<UnknownMessage>(message_)) {
     ++unknown_messages_;
     return std::nullopt;
   }
   if (expected_ != kNoNode) return Fail("it spoke on a connection that is ours to speak on");
-  return Received{std::move(message)};
+  return Received{message_};
 }
 
 LinkEvent Link::OnHello(const Hello& peer) {

@@ -24,9 +24,9 @@ namespace cartwheel::cluster {
 struct Established {
   Hello peer;
 };
-// Never a Hello nor an unknown message. Borrows from the link until its next call.
+// Never a Hello nor an unknown message. Of the link, until its next call.
 struct Received {
-  Message message;
+  const Message& message;
 };
 // The connection is to be closed.
 struct Failed {
@@ -50,6 +50,9 @@ class Link {
   // What the bytes say, one event a call; nullopt: feed more.
   std::optional<LinkEvent> Next();
 
+  // Of the bytes fed, those that Next has not looked at: whole frames, mostly.
+  std::string_view unread() const { return frames_.unread(); }
+
   // A peer that says nothing must not hold a connection for ever: Failed at the deadline of the
   // handshake.
   std::optional<LinkEvent> OnTime(int64_t now_us);
@@ -68,7 +71,7 @@ class Link {
  private:
   enum class State : uint8_t { kHandshake, kEstablished, kFailed };
 
-  std::optional<LinkEvent> OnMessage(Message message);
+  std::optional<LinkEvent> OnMessage();
   LinkEvent OnHello(const Hello& peer);
   std::optional<std::string> WhyNotMember(NodeId peer) const;
   LinkEvent Fail(std::string reason);
@@ -78,6 +81,7 @@ class Link {
   const std::vector<NodeId> members_;
   const int64_t deadline_us_;
   FrameStream frames_;
+  Message message_;  // the last one
   State state_ = State::kHandshake;
   uint64_t unknown_messages_ = 0;
 };

@@ -103,11 +103,11 @@ std::expected<std::optional<Value>, ContainerFault> LocalStore::Read(const KeyRe
   return std::nullopt;
 }
 
-void LocalStore::Prefetch(Database database, std::span<const std::string_view> keys) {
+void LocalStore::Prefetch(std::span<const KeyRef> keys) {
   if (prefetched_keys_.size() < keys.size()) prefetched_keys_.resize(keys.size());
   prefetched_views_.clear();
   for (size_t i = 0; i < keys.size(); ++i) {
-    EncodeStoreKey({database, keys[i]}, prefetched_keys_[i]);
+    EncodeStoreKey(keys[i], prefetched_keys_[i]);
     prefetched_views_.emplace_back(prefetched_keys_[i]);
   }
   engine_->Prefetch(Keyspace::kData, prefetched_views_);
@@ -160,6 +160,7 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
 
 bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen) {
   minted_.clear();
+  copy_.clear();
   if (change.kind() == Change::Kind::kNone) return false;
   EncodeStoreKey(ref, store_key_);
   const Slot slot = SlotIn(store_key_);
@@ -168,18 +169,18 @@ bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, 
     case Change::Kind::kPut:
       Supersede(seen);
       PutValue(slot, change, now_ms);
-      Store(slot, ref.database, stored, now_ms);
+      StoreAndCopy(slot, ref.database, stored, now_ms);
       return stored.IsShown() || !IsExpired(change.expire_at(), now_ms);
     case Change::Kind::kExpire:
       if (stored.state != Stored::State::kLive) return false;
       MoveExpiryOfWinner(slot, change.expire_at(), now_ms);
-      Store(slot, ref.database, stored, now_ms);
+      StoreAndCopy(slot, ref.database, stored, now_ms);
       return true;
     case Change::Kind::kAdd:
       if (stored.state != Stored::State::kLive) DiscardAll(container_);
       AdoptVersions(slot);
       Increment(container_, Mint(slot), change.delta());
-      Store(slot, ref.database, stored, now_ms);
+      StoreAndCopy(slot, ref.database, stored, now_ms);
       return true;
     case Change::Kind::kDelete: return Delete(slot, ref.database, stored, now_ms, seen);
     case Change::Kind::kNone: break;
@@ -197,7 +198,7 @@ bool LocalStore::Delete(Slot slot, Database database, const Stored& stored, int6
     Remove(database, stored);
   } else {
     NoteDeletion(container_, Mint(slot));
-    Store(slot, database, stored, now_ms);
+    StoreAndCopy(slot, database, stored, now_ms);
   }
   return stored.IsShown();
 }
@@ -265,12 +266,7 @@ void LocalStore::AdoptVersions(Slot slot) {
 // Puts container_ under store_key_. Encodes before it writes: the versions' bytes may be views into
 // the engine.
 void LocalStore::Store(Slot slot, Database database, const Stored& stored, int64_t now_ms) {
-  // What Reap would come to at once. It may have passed there already.
-  const ExpireAt gone_at = GoneAt(container_);
-  if (!ownership_.alone && !container_.counter.IsLive() &&
-      IsExpired(gone_at, ReapingUntil(now_ms))) {
-    container_.versions.clear();
-  }
+  ReapContainer(now_ms);
   EncodeStored(store_key_, container_, vnodes_.ActorsOf(PartitionOf(slot)), record_);
   vnodes_.NoteActors(PartitionOf(slot));
   MoveExpiry(database, stored, GoneAt(container_));
@@ -279,6 +275,19 @@ void LocalStore::Store(Slot slot, Database database, const Stored& stored, int64
   counts_due_ |= !counted;
   if (counted && !stored.counted) ++counts_[database].keys;
   if (!counted && stored.counted) Decrement(counts_[database].keys);
+}
+
+// The copy first, for the same reason.
+void LocalStore::StoreAndCopy(Slot slot, Database database, const Stored& stored, int64_t now_ms) {
+  ReapContainer(now_ms);
+  if (!ownership_.alone) EncodeToMessage(container_, copy_);
+  Store(slot, database, stored, now_ms);
+}
+
+// What Reap would come to at once: it may have passed there already.
+void LocalStore::ReapContainer(int64_t now_ms) {
+  if (ownership_.alone || container_.counter.IsLive()) return;
+  if (IsExpired(GoneAt(container_), ReapingUntil(now_ms))) container_.versions.clear();
 }
 
 void LocalStore::Remove(Database database, const Stored& stored) {
@@ -405,7 +414,7 @@ storage::Result<void> LocalStore::Commit() {
     committed = engine_->Sync();
     run_is_marked_ = committed.has_value();
   }
-  for (std::string* scratch : {&store_key_, &record_}) {
+  for (std::string* scratch : {&store_key_, &record_, &copy_}) {
     if (scratch->capacity() > kScratchKept) std::string().swap(*scratch);
   }
   return committed;

@@ -83,7 +83,7 @@ class LocalStore {
   std::expected<std::optional<Value>, ContainerFault> Read(const KeyRef& ref, int64_t now_ms);
 
   // A hint that these keys will be read or written next.
-  void Prefetch(Database database, std::span<const std::string_view> keys);
+  void Prefetch(std::span<const KeyRef> keys);
 
   // All that is known of a key, expired versions included; empty when there is no record. Valid
   // until the next call of anything else.
@@ -104,6 +104,10 @@ class LocalStore {
   bool Write(const KeyRef& ref, const Change& change, int64_t now_ms, const Seen* seen = nullptr);
   // The dots of the last Write or Apply that are this replica's own, for those that get a copy.
   const DotList& minted() const { return minted_; }
+  // The record that the last Write made, in its form in a message, for those that get a copy; a
+  // node that is alone has none. And what its writer has seen with it.
+  const std::string& copy() const { return copy_; }
+  Seen SeenByWriter() const { return SeenOf(container_); }
 
   // Deletes every key of one database. At once when no other database holds any; else two seeks and
   // one range per slot that it has keys in (16384 at most), and, when keys of it expire, a reading
@@ -242,6 +246,8 @@ class LocalStore {
   void AdoptVersions(Slot slot);
   bool IsListed(const DatabaseWalk& walk, int64_t now_ms);
   void Store(Slot slot, Database database, const Stored& stored, int64_t now_ms);
+  void StoreAndCopy(Slot slot, Database database, const Stored& stored, int64_t now_ms);
+  void ReapContainer(int64_t now_ms);
   void Remove(Database database, const Stored& stored);
   void MoveExpiry(Database database, const Stored& stored, ExpireAt to);
   int64_t ReapingUntil(int64_t now_ms) const;
@@ -275,6 +281,7 @@ class LocalStore {
   bool counts_due_ = false;
   std::string store_key_;          // scratch, reused: of the key at hand
   std::string record_;             // scratch, reused
+  std::string copy_;               // of the last Write
   std::string text_;               // scratch, reused
   Container container_;            // scratch, reused: what Find found
   std::deque<std::string> texts_;  // of the counters that were read since the last Commit

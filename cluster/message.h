@@ -4,7 +4,6 @@
 // bytes are views into it.
 #pragma once
 
-#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include "cluster/bases.h"
 #include "cluster/container.h"
+#include "cluster/container_digest.h"
 #include "cluster/dot_list.h"
 #include "cluster/levels.h"
 #include "cluster/node_id.h"
@@ -77,6 +77,8 @@ struct Read {
   RequestId id{};
   KeyRef ref{};
   DotList session_dots{};  // which of these has the replica received?
+  // Of what is known already: who has the very same says so instead of sending it.
+  std::optional<ContainerDigest> known{};
 
   bool operator==(const Read&) const = default;
 };
@@ -87,7 +89,8 @@ struct ReadReply {
   bool complete = false;             // not rebuilding
   ActorId actor{};
   DotList received{};                    // of the session's dots
-  std::optional<Container> container{};  // none: no record
+  bool as_known = false;                 // its container is what Read::known said
+  std::optional<Container> container{};  // none, and not as_known: no record
 
   bool operator==(const ReadReply&) const = default;
 };
@@ -100,8 +103,8 @@ struct Forward {
   Database database = 0;
   uint8_t resp = 2;  // the protocol in which the client is to be answered: 2 or 3
   Levels levels{};
-  Seen session{};  // what the client's connection has seen of the key
-  boost::container::small_vector<std::string_view, 4> arguments{};  // the command's name first
+  Seen session{};                             // what the client's connection has seen of the key
+  std::vector<std::string_view> arguments{};  // the command's name first
 
   bool operator==(const Forward&) const = default;
 };

@@ -26,6 +26,9 @@ enum class MessageType : uint8_t {
   kKeyList = 12,
 };
 
+// What a replica tells of its record.
+enum class Told : uint8_t { kNothing = 0, kAsKnown = 1, kContainer = 2 };
+
 constexpr uint8_t kOldestResp = 2;
 constexpr uint8_t kNewestResp = 3;
 
@@ -63,8 +66,16 @@ class Writer {
     for (const Dot dot : dots) Name(dot.actor).Varint(dot.number);
     return *this;
   }
+  Writer& Known(const std::optional<ContainerDigest>& digest) {
+    U8(digest ? 1 : 0);
+    return digest ? U64(digest->low).U64(digest->high) : *this;
+  }
   Writer& Value(const Container& container) {
     EncodeToMessage(container, out_);
+    return *this;
+  }
+  Writer& Value(std::string_view encoded) {
+    out_.append(encoded);
     return *this;
   }
   Writer& Value(const ReceivedDots& received) {
@@ -217,7 +228,14 @@ ReplicateReply TakeReplicateReply(Reader& in) {
 }
 
 Read TakeRead(Reader& in) {
-  return {.id = in.Name<RequestId>(), .ref = in.Key(), .session_dots = in.Dots()};
+  Read read{.id = in.Name<RequestId>(), .ref = in.Key(), .session_dots = in.Dots(), .known = {}};
+  if (in.Flag()) read.known = {.low = in.U64(), .high = in.U64()};
+  return read;
+}
+
+Told ToldBy(const ReadReply& message) {
+  if (message.as_known) return Told::kAsKnown;
+  return message.container ? Told::kContainer : Told::kNothing;
 }
 
 ReadReply TakeReadReply(Reader& in) {
@@ -226,8 +244,12 @@ ReadReply TakeReadReply(Reader& in) {
                   .complete = in.Flag(),
                   .actor = in.Name<ActorId>(),
                   .received = in.Dots(),
+                  .as_known = false,
                   .container = {}};
-  if (in.ok() && !in.empty()) reply.container = in.Value();
+  const Told told{in.U8()};
+  in.Require(told <= Told::kContainer);
+  reply.as_known = told == Told::kAsKnown;
+  if (told == Told::kContainer) reply.container = in.Value();
   return reply;
 }
 
@@ -299,22 +321,37 @@ KeyList TakeKeyList(Reader& in) {
   return message;
 }
 
-Message Take(MessageType type, uint8_t raw_type, Reader& in) {
+// Into `out`, so that what was read is not moved from hand to hand.
+void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
   switch (type) {
-    case MessageType::kHello: return TakeHello(in);
-    case MessageType::kReplicate: return TakeReplicate(in);
-    case MessageType::kReplicateReply: return TakeReplicateReply(in);
-    case MessageType::kRead: return TakeRead(in);
-    case MessageType::kReadReply: return TakeReadReply(in);
-    case MessageType::kForward: return TakeForward(in);
-    case MessageType::kForwardReply: return TakeForwardReply(in);
-    case MessageType::kPing: return Ping{in.U64()};
-    case MessageType::kPong: return Pong{in.U64()};
-    case MessageType::kTellReceived: return TakeTellReceived(in);
-    case MessageType::kListKeys: return TakeListKeys(in);
-    case MessageType::kKeyList: return TakeKeyList(in);
+    case MessageType::kHello: out.emplace<Hello>(TakeHello(in)); return;
+    case MessageType::kReplicate: out.emplace<Replicate>(TakeReplicate(in)); return;
+    case MessageType::kReplicateReply: out.emplace<ReplicateReply>(TakeReplicateReply(in)); return;
+    case MessageType::kRead: out.emplace<Read>(TakeRead(in)); return;
+    case MessageType::kReadReply: out.emplace<ReadReply>(TakeReadReply(in)); return;
+    case MessageType::kForward: out.emplace<Forward>(TakeForward(in)); return;
+    case MessageType::kForwardReply: out.emplace<ForwardReply>(TakeForwardReply(in)); return;
+    case MessageType::kPing: out.emplace<Ping>(in.U64()); return;
+    case MessageType::kPong: out.emplace<Pong>(in.U64()); return;
+    case MessageType::kTellReceived: out.emplace<TellReceived>(TakeTellReceived(in)); return;
+    case MessageType::kListKeys: out.emplace<ListKeys>(TakeListKeys(in)); return;
+    case MessageType::kKeyList: out.emplace<KeyList>(TakeKeyList(in)); return;
   }
-  return UnknownMessage{raw_type};
+  out.emplace<UnknownMessage>(raw_type);
+}
+
+// `container`: one, or its form in a message.
+template <typename Container>
+bool AppendReplicate(const Replicate& head, const Container& container, std::string& out) {
+  return Writer(out)
+      .Name(head.id)
+      .Key(head.ref)
+      .Name(head.target)
+      .Name(head.hint_for)
+      .U8(head.wants_durable ? 1 : 0)
+      .Dots(head.dots)
+      .Value(container)
+      .End(MessageType::kReplicate);
 }
 
 std::string_view NameOf(MessageType type) {
@@ -350,15 +387,11 @@ bool AppendFrame(const Hello& message, std::string& out) {
 }
 
 bool AppendFrame(const Replicate& message, std::string& out) {
-  return Writer(out)
-      .Name(message.id)
-      .Key(message.ref)
-      .Name(message.target)
-      .Name(message.hint_for)
-      .U8(message.wants_durable ? 1 : 0)
-      .Dots(message.dots)
-      .Value(message.container)
-      .End(MessageType::kReplicate);
+  return AppendReplicate(message, message.container, out);
+}
+
+bool AppendFrame(const ReplicateEncoded& message, std::string& out) {
+  return AppendReplicate(message.head, message.container, out);
 }
 
 bool AppendFrame(const ReplicateReply& message, std::string& out) {
@@ -375,6 +408,7 @@ bool AppendFrame(const Read& message, std::string& out) {
       .Name(message.id)
       .Key(message.ref)
       .Dots(message.session_dots)
+      .Known(message.known)
       .End(MessageType::kRead);
 }
 
@@ -384,8 +418,9 @@ bool AppendFrame(const ReadReply& message, std::string& out) {
       .U8(static_cast<uint8_t>(message.refusal))
       .U8(message.complete ? 1 : 0)
       .Name(message.actor)
-      .Dots(message.received);
-  if (message.container) writer.Value(*message.container);
+      .Dots(message.received)
+      .U8(static_cast<uint8_t>(ToldBy(message)));
+  if (message.container && !message.as_known) writer.Value(*message.container);
   return writer.End(MessageType::kReadReply);
 }
 
@@ -451,16 +486,37 @@ bool AppendFrame(const KeyList& message, std::string& out) {
   return writer.End(MessageType::kKeyList);
 }
 
+size_t LookAhead(std::string_view input, size_t count, std::vector<KeyRef>& keys) {
+  keys.clear();
+  size_t frames = 0;
+  for (; frames < count; ++frames) {
+    const auto frame = PeekFrame(input);
+    if (!frame) break;
+    const MessageType type{frame->type};
+    if (type == MessageType::kReplicate || type == MessageType::kRead) {
+      Reader in(frame->payload);
+      in.U64();
+      const KeyRef key = in.Key();
+      if (!in.ok()) break;
+      keys.push_back(key);
+    }
+    input.remove_prefix(kFrameHead + frame->payload.size());
+  }
+  return frames;
+}
+
 std::expected<Message, std::string> DecodeMessage(const Frame& frame) {
-  const MessageType type{frame.type};
+  std::expected<Message, std::string> message;
   Reader in(frame.payload);
-  Message message = Take(type, frame.type, in);
+  Take(MessageType{frame.type}, frame.type, in, *message);
   const bool may_have_more =
-      std::holds_alternative<Hello>(message) || std::holds_alternative<UnknownMessage>(message);
+      std::holds_alternative<Hello>(*message) || std::holds_alternative<UnknownMessage>(*message);
   if (!may_have_more) in.Require(in.empty());
-  if (in.ok()) return message;
-  return std::unexpected("an ill-formed " + std::string(NameOf(type)) + " of " +
-                         std::to_string(frame.payload.size()) + " bytes");
+  if (!in.ok()) {
+    message = std::unexpected("an ill-formed " + std::string(NameOf(MessageType{frame.type})) +
+                              " of " + std::to_string(frame.payload.size()) + " bytes");
+  }
+  return message;  // one object, so that nothing is moved
 }
 
 std::optional<uint16_t> CommonProtocol(const Hello& a, const Hello& b) {

@@ -5,8 +5,9 @@
 //                      u64 capabilities, ...
 //   Replicate       2  u64 id, key, u64 actor, u64 hint_for, u8 wants_durable, dots, container
 //   ReplicateReply  3  u64 id, u8 refusal, u8 durable, u64 actor
-//   Read            4  u64 id, key, dots
-//   ReadReply       5  u64 id, u8 refusal, u8 complete, u64 actor, dots, [container]
+//   Read            4  u64 id, key, dots, u8 known, [u64 low, u64 high]
+//   ReadReply       5  u64 id, u8 refusal, u8 complete, u64 actor, dots,
+//                      u8 0 no record, 1 as known, 2: container
 //   Forward         6  u64 sequence, u8 database, u8 resp, u8 n, r, w, pr, pw, dw, seen,
 //                      varint number of arguments, of each: bytes
 //   ForwardReply    7  u64 sequence, seen, bytes
@@ -27,6 +28,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cluster/frame.h"
 #include "cluster/message.h"
@@ -37,6 +39,13 @@ namespace cartwheel::cluster {
 // kMaxFrameBytes.
 bool AppendFrame(const Hello& message, std::string& out);
 bool AppendFrame(const Replicate& message, std::string& out);
+// A Replicate whose container has its form in a message already (EncodeToMessage): of several that
+// differ in nothing else it is encoded once. head.container is not looked at.
+struct ReplicateEncoded {
+  const Replicate& head;
+  std::string_view container;
+};
+bool AppendFrame(const ReplicateEncoded& message, std::string& out);
 bool AppendFrame(const ReplicateReply& message, std::string& out);
 bool AppendFrame(const Read& message, std::string& out);
 bool AppendFrame(const ReadReply& message, std::string& out);
@@ -47,6 +56,11 @@ bool AppendFrame(const Pong& message, std::string& out);
 bool AppendFrame(const TellReceived& message, std::string& out);
 bool AppendFrame(const ListKeys& message, std::string& out);
 bool AppendFrame(const KeyList& message, std::string& out);
+
+// The keys that the next `count` frames of `input` ask for or bring, without decoding them: a hint,
+// for whoever wants to have the keys' memory in the processor's cache by then. Replaces `keys` with
+// views, and returns how many frames were looked at; what is not whole or not plain ends it.
+size_t LookAhead(std::string_view input, size_t count, std::vector<KeyRef>& keys);
 
 // Never trusts the bytes. An error is one line for the log: the peer does not speak the protocol.
 std::expected<Message, std::string> DecodeMessage(const Frame& frame);

@@ -77,11 +77,12 @@ Ownership OwnershipOf(const Ring& ring, NodeId self) {
 
 // ---- requests
 
-Node::Request& Node::Add(std::unique_ptr<Request> request, const KeyRef& ref, Time now) {
+Node::Request& Node::Add(std::unique_ptr<Request> request, const KeyRef& ref, Partition partition,
+                         Time now) {
   request->id = RequestId{next_id_++};
   request->database = ref.database;
   request->key = ref.key;
-  request->partition = PartitionOfKey(ref.key);
+  request->partition = partition;
   request->began_us = now.monotonic_us;
   Request& added = *request;
   by_id_.emplace(added.id, std::move(request));
@@ -97,21 +98,20 @@ std::optional<RequestId> Node::BeginRead(const KeyRef& ref, const Levels& levels
                                          const Context* session, Time now) {
   if (by_id_.size() >= options_.max_requests) return std::nullopt;
   ++statistics_.reads;
-  const Candidates candidates = CandidatesForRead(PartitionOfKey(ref.key));
+  const Partition partition = PartitionOfKey(ref.key);
+  const Candidates candidates = CandidatesForRead(partition);
   Context seen = session == nullptr ? Context() : *session;
-  SeeOwnWrites(ref, seen);
+  if (!store_.IsComplete(partition)) SeeOwnWrites(ref, partition, seen);
   Request& request = Add(std::make_unique<Request>(
                              ReadQuorum(candidates, levels, seen, options_.read, now.monotonic_us)),
-                         ref, now);
+                         ref, partition, now);
   Pump(request, now);
   return request.id;
 }
 
 // While it rebuilds its replica is not to be believed, but for what it has written since: copies of
 // that may still be on their way to the others, which the read overtakes.
-void Node::SeeOwnWrites(const KeyRef& ref, Context& seen) {
-  const Partition partition = PartitionOfKey(ref.key);
-  if (store_.IsComplete(partition)) return;
+void Node::SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen) {
   const auto own = store_.ReadContainer(ref);
   if (!own) return;
   const ActorId self = store_.ActorOf(partition);
@@ -126,7 +126,8 @@ void Node::SeeOwnWrites(const KeyRef& ref, Context& seen) {
 std::expected<RequestId, std::variant<WriteOutcome, Node::Busy>> Node::BeginWrite(
     const KeyRef& ref, const Levels& levels, Time now) {
   if (by_id_.size() >= options_.max_requests) return std::unexpected(Busy{});
-  const Candidates candidates = CandidatesForWrite(PartitionOfKey(ref.key));
+  const Partition partition = PartitionOfKey(ref.key);
+  const Candidates candidates = CandidatesForWrite(partition);
   auto request = std::make_unique<Request>(
       WriteQuorum(options_.self, candidates, levels, options_.write, now.monotonic_us));
   if (const auto& outcome = std::get<WriteQuorum>(request->quorum).outcome()) {
@@ -134,14 +135,15 @@ std::expected<RequestId, std::variant<WriteOutcome, Node::Busy>> Node::BeginWrit
     return std::unexpected(*outcome);
   }
   ++statistics_.writes;
-  return Add(std::move(request), ref, now).id;
+  return Add(std::move(request), ref, partition, now).id;
 }
 
-void Node::Written(RequestId id, const DotList& dots, Time now) {
+void Node::Written(RequestId id, const DotList& dots, std::string_view copy, Time now) {
   Request* const request = Find(id);
   if (request == nullptr) return;
   staged_ = true;
   request->dots = dots;
+  request->copy = copy;
   written_.push_back(id);
   const NodeId owner = std::get<WriteQuorum>(request->quorum).local_hint_for();
   if (owner == kNoNode) return;
@@ -164,7 +166,7 @@ std::optional<RequestId> Node::BeginList(Database database, ScanPlace from, Scan
   }
   Request& request = Add(std::make_unique<Request>(ListQuorum(ring_, asked, levels, from, until,
                                                               options_.read, now.monotonic_us)),
-                         {database, {}}, now);
+                         {database, {}}, 0, now);
   ListKeys question{.id = request.id,
                     .database = database,
                     .from = from,
@@ -232,12 +234,12 @@ void Node::Schedule(Request& request) {
       std::visit([](const auto& quorum) { return quorum.NextDeadline(); }, request.quorum);
   if (!deadline || (request.scheduled_us != 0 && request.scheduled_us <= *deadline)) return;
   request.scheduled_us = *deadline;
-  deadlines_.emplace(*deadline, request.id);
+  deadlines_.Add(*deadline, request.id);
 }
 
 void Node::PumpRead(Request& request, ReadQuorum& quorum, Time now) {
-  for (auto outputs = quorum.TakeOutputs(); !outputs.empty(); outputs = quorum.TakeOutputs()) {
-    for (const ReadQuorum::Output& output : outputs) {
+  while (quorum.HasOutputs()) {
+    for (const ReadQuorum::Output& output : quorum.TakeOutputs()) {
       if (const auto* send = std::get_if<ReadQuorum::Send>(&output)) {
         AskForRead(request, quorum, send->node, now);
       } else if (const auto* repair = std::get_if<ReadQuorum::Repair>(&output)) {
@@ -255,9 +257,19 @@ void Node::PumpRead(Request& request, ReadQuorum& quorum, Time now) {
 
 void Node::AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now) {
   if (node == options_.self) return AnswerOwnRead(request, quorum, now);
-  const bool sent = peers_.Send(
-      node, Read{.id = request.id, .ref = request.ref(), .session_dots = quorum.session_dots()});
+  const bool sent = peers_.Send(node, Read{.id = request.id,
+                                           .ref = request.ref(),
+                                           .session_dots = quorum.session_dots(),
+                                           .known = Known(request, quorum)});
   if (!sent) quorum.Lost(node, now.monotonic_us);
+}
+
+// Replicas mostly agree: then nobody has to send what is here already.
+const std::optional<ContainerDigest>& Node::Known(Request& request, const ReadQuorum& quorum) {
+  if (!request.known && quorum.Knows(options_.self)) {
+    request.known = DigestOf(quorum.merged(), encoded_);
+  }
+  return request.known;
 }
 
 void Node::AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now) {
@@ -297,8 +309,8 @@ void Node::Repair(Request& request, const ReadQuorum& quorum, NodeId node, Actor
 }
 
 void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
-  for (auto outputs = quorum.TakeOutputs(); !outputs.empty(); outputs = quorum.TakeOutputs()) {
-    for (const WriteQuorum::Output& output : outputs) {
+  while (quorum.HasOutputs()) {
+    for (const WriteQuorum::Output& output : quorum.TakeOutputs()) {
       if (const auto* send = std::get_if<WriteQuorum::Send>(&output)) {
         request.sloppy = request.sloppy || send->hint_for != kNoNode;
         if (!SendCopy(request, send->node, send->hint_for)) {
@@ -325,23 +337,26 @@ void Node::PumpList(Request& request, const ListQuorum& quorum) {
   done_.push_back(request.id);
 }
 
-// The record as it is now: what came after the write may go with it. A node that stands in may have
-// handed the write on to all it was for, and forgotten it; then there is nothing to send, least of
-// all a claim that the write is in what is left.
-bool Node::SendCopy(Request& request, NodeId node, NodeId hint_for) {
+// At first as the write made it; what is sent to others in the end is the record as it is by then:
+// what came after the write may go with it. A node that stands in may have handed the write on to
+// all it was for, and forgotten it; then there is nothing to send, least of all a claim that the
+// write is in what is left.
+bool Node::SendCopy(const Request& request, NodeId node, NodeId hint_for) {
+  Replicate message{
+      .id = request.id,
+      .ref = request.ref(),
+      .target = hint_for == kNoNode ? peers_.ActorAt(node, request.partition) : ActorId{},
+      .hint_for = hint_for,
+      .dots = request.dots,
+      .container = {}};
+  if (!request.copy.empty()) return peers_.Send(node, ReplicateEncoded{message, request.copy});
   const auto container = store_.ReadContainer(request.ref());
   if (!container) return false;
   const bool is_there =
       std::ranges::all_of(request.dots, [&](Dot dot) { return (*container)->context.Covers(dot); });
   if (!is_there) return false;
-  return peers_.Send(
-      node,
-      Replicate{.id = request.id,
-                .ref = request.ref(),
-                .target = hint_for == kNoNode ? peers_.ActorAt(node, request.partition) : ActorId{},
-                .hint_for = hint_for,
-                .dots = request.dots,
-                .container = **container});
+  message.container = **container;
+  return peers_.Send(node, message);
 }
 
 // ---- links, time and the end of a turn
@@ -376,9 +391,8 @@ void Node::OnTime(Time now) {
   const Forgetting::Step step = forgetting_.OnTime(now.monotonic_us);
   statistics_.deletions_forgotten += step.forgotten;
   if (step.forgotten + step.completed > 0) staged_ = true;
-  while (!deadlines_.empty() && deadlines_.top().first <= now.monotonic_us) {
-    Request* const request = Find(deadlines_.top().second);
-    deadlines_.pop();
+  while (const auto due = deadlines_.TakeDue(now.monotonic_us)) {
+    Request* const request = Find(*due);
     if (request == nullptr) continue;
     request->scheduled_us = 0;
     std::visit([&](auto& quorum) { quorum.OnTime(now.monotonic_us); }, request->quorum);
@@ -393,9 +407,8 @@ size_t Node::RebuildingPartitions() const {
 }
 
 int64_t Node::NextDeadline() const {
-  int64_t next = std::min({next_ping_us_, delivery_.NextDeadline(), forgetting_.NextDeadline()});
-  if (!deadlines_.empty()) next = std::min(next, deadlines_.top().first);
-  return next;
+  return std::min({next_ping_us_, delivery_.NextDeadline(), forgetting_.NextDeadline(),
+                   deadlines_.Next().value_or(INT64_MAX)});
 }
 
 // They were answered with what has not been kept. Those that are reported already are the caller's.
@@ -429,6 +442,8 @@ void Node::Committed(bool committed, bool durable, Time now) {
     if (request == nullptr) continue;
     auto& quorum = std::get<WriteQuorum>(request->quorum);
     committed ? quorum.LocalStored(durable, now.monotonic_us) : quorum.LocalFailed();
+    PumpWrite(*request, quorum, now);
+    request->copy = {};
     Pump(*request, now);
   }
   peers_.Mark();

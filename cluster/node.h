@@ -13,15 +13,14 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "cluster/deadline_queue.h"
 #include "cluster/forgetting.h"
 #include "cluster/hint_delivery.h"
 #include "cluster/hints.h"
@@ -101,8 +100,9 @@ class Node {
   std::expected<RequestId, std::variant<WriteOutcome, Busy>> BeginWrite(const KeyRef& ref,
                                                                         const Levels& levels,
                                                                         Time now);
-  // `dots`: of the writes that the store made for it. The copies go out once they are committed.
-  void Written(RequestId id, const DotList& dots, Time now);
+  // `dots`: of the writes that the store made for it; `copy`: the record with them, in its form in
+  // a message (LocalStore::minted and copy). The copies go out once they are committed.
+  void Written(RequestId id, const DotList& dots, std::string_view copy, Time now);
   // It turned out that there is nothing to write.
   void Abandon(RequestId id);
   // Lists about `count` keys of a database from one place to before another, and the keys that the
@@ -157,7 +157,10 @@ class Node {
     KeyRef ref() const { return {database, key}; }
     Database database = 0;
     std::string key;
-    DotList dots;  // of a write
+    DotList dots;      // of a write
+    std::string copy;  // of the write, in its form in a message, until it has been sent
+    // Of a read: the answer of this node, which others may be the same as.
+    std::optional<ContainerDigest> known;
     int64_t began_us = 0;
     int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
     bool reported = false;
@@ -176,26 +179,26 @@ class Node {
     RequestId id;
     ActorId actor;
   };
-  using Deadline = std::pair<int64_t, RequestId>;
   using Candidates = boost::container::small_vector<Candidate, 8>;
 
   Candidates CandidatesForWrite(Partition partition) const;
   Candidates CandidatesForRead(Partition partition) const;
   bool IsHealthy(NodeId node) const { return node == options_.self || peers_.IsHealthy(node); }
 
-  Request& Add(std::unique_ptr<Request> request, const KeyRef& ref, Time now);
+  Request& Add(std::unique_ptr<Request> request, const KeyRef& ref, Partition partition, Time now);
   Request* Find(RequestId id);
-  void SeeOwnWrites(const KeyRef& ref, Context& seen);
+  void SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen);
   void Pump(Request& request, Time now);
   void PumpRead(Request& request, ReadQuorum& quorum, Time now);
   void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
   void PumpList(Request& request, const ListQuorum& quorum);
   void AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now);
+  const std::optional<ContainerDigest>& Known(Request& request, const ReadQuorum& quorum);
   void AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now);
   DotList ReceivedOf(const DotList& dots, Partition partition);
   void FailReadsOfTurn();
   void Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor, Time now);
-  bool SendCopy(Request& request, NodeId node, NodeId hint_for);
+  bool SendCopy(const Request& request, NodeId node, NodeId hint_for);
   ListQuorum::Answer AnswerList(const ListKeys& asked, Time now);
   void Schedule(Request& request);
   void RemoveIfOver(Request& request);
@@ -222,7 +225,7 @@ class Node {
   HintDelivery delivery_;
   Forgetting forgetting_;
   boost::unordered_flat_map<RequestId, std::unique_ptr<Request>> by_id_;
-  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+  DeadlineQueue<RequestId> deadlines_;
   uint64_t next_id_ = 1;
   std::vector<RequestId> written_;       // of the turn
   std::vector<RequestId> read_of_turn_;  // answered here with what the turn has staged
@@ -230,6 +233,7 @@ class Node {
   std::deque<RequestId> done_;           // not reported yet
   RequestId last_reported_{};            // may go with the next call
   bool staged_ = false;
+  std::string encoded_;  // scratch, reused
   int64_t next_ping_us_ = 0;
   Statistics statistics_;
 };

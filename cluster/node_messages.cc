@@ -75,7 +75,10 @@ void Node::On(NodeId from, const Read& message, Time) {
   } else {
     reply.actor = store_.ActorOf(partition);
     reply.received = ReceivedOf(message.session_dots, partition);
-    if (!(*container)->context.empty()) reply.container = **container;
+    reply.as_known =
+        reply.complete && message.known && *message.known == DigestOf(**container, encoded_);
+    const bool tells = !reply.as_known && !(*container)->context.empty();
+    if (tells) reply.container = **container;
   }
   peers_.Send(from, reply);
 }
@@ -85,7 +88,9 @@ void Node::On(NodeId from, const ReadReply& message, Time now) {
   auto* const quorum = request == nullptr ? nullptr : std::get_if<ReadQuorum>(&request->quorum);
   if (quorum == nullptr || request->failed) return;
   peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
-  if (message.refusal != Refusal::kNone) {
+  // Who is the same as something that it was not told, or rebuilds and says so, is not believed.
+  const bool in_vain = message.as_known && !(message.complete && request->known);
+  if (message.refusal != Refusal::kNone || in_vain) {
     quorum->Lost(from, now.monotonic_us);
   } else {
     if (ring_.Owns(from, request->partition)) {
@@ -95,7 +100,8 @@ void Node::On(NodeId from, const ReadReply& message, Time now) {
                      {.container = message.container ? &*message.container : nullptr,
                       .complete = message.complete,
                       .actor = message.actor,
-                      .received = message.received},
+                      .received = message.received,
+                      .same_as = message.as_known ? options_.self : kNoNode},
                      now.monotonic_us);
   }
   Pump(*request, now);

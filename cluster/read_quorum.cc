@@ -42,8 +42,10 @@ ReadQuorum::ReadQuorum(std::span<const Candidate> best_first, const Levels& leve
 
 void ReadQuorum::Ask(size_t candidate, int64_t now_us) {
   const auto at = candidates_.begin() + static_cast<ptrdiff_t>(candidate);
-  asked_.push_back(
-      {.node = at->node, .owner = at->owner, .silent_at_us = now_us + options_.rpc_timeout_us});
+  asked_.push_back({.node = at->node,
+                    .owner = at->owner,
+                    .healthy = at->healthy,
+                    .silent_at_us = now_us + options_.rpc_timeout_us});
   outputs_.emplace_back(Send{at->node});
   candidates_.erase(at);
 }
@@ -62,27 +64,48 @@ void ReadQuorum::Answered(NodeId node, const Answer& answer, int64_t now_us) {
   if (over_ || asked == asked_.end() || asked->state == Asked::State::kAnswered) return;
   asked->state = Asked::State::kAnswered;
   asked->complete = answer.complete;
-  asked->has_record = answer.container != nullptr;
   asked->actor = answer.actor;
-  const bool merges = asked->complete || merged_rebuilding_;
+  if (!asked->complete && rebuilding_ == nullptr) rebuilding_ = std::make_unique<Rebuilding>();
   if (asked->owner) {
     // What it has received counts with what it has made of that, never without.
-    if (merges) {
+    if (asked->complete || merged_rebuilding_) {
       Confirm(answer.received);
     } else {
-      rebuilding_received_.insert(rebuilding_received_.end(), answer.received.begin(),
-                                  answer.received.end());
+      rebuilding_->received.insert(rebuilding_->received.end(), answer.received.begin(),
+                                   answer.received.end());
     }
   }
-  const Container none;
-  const Container& container = answer.container == nullptr ? none : *answer.container;
-  if (!asked->complete) asked->rebuilding = OwnedContainer(container);
-  if (merges) {
-    asked->merge = Merge(container);
+  if (answer.same_as != kNoNode) {
+    const Asked* const same = Find(answer.same_as);
+    storage::Check(asked->complete && same != nullptr && same->Counts(),
+                   "who is the same as another is complete, as that one is");
+    asked->has_record = same->has_record;
+    asked->merge = same->merge;
   } else {
-    rebuilding_ = OwnedContainer(Sync(rebuilding_.get(), container));
+    const Container none;
+    asked->has_record = answer.container != nullptr;
+    Take(*asked, answer.container == nullptr ? none : *answer.container);
   }
   Advance(now_us);
+}
+
+void ReadQuorum::Take(Asked& asked, const Container& container) {
+  if (!asked.complete) rebuilding_->each.emplace_back(asked.node, OwnedContainer(container));
+  if (asked.complete || merged_rebuilding_) {
+    asked.merge = Merge(container);
+  } else {
+    rebuilding_->all = OwnedContainer(Sync(rebuilding_->all.get(), container));
+  }
+}
+
+const ReadQuorum::Asked* ReadQuorum::Find(NodeId node) const {
+  const auto asked = std::ranges::find(asked_, node, &Asked::node);
+  return asked == asked_.end() ? nullptr : &*asked;
+}
+
+bool ReadQuorum::Knows(NodeId node) const {
+  const Asked* const asked = Find(node);
+  return asked != nullptr && asked->Counts() && asked->merge == merge_;
 }
 
 // Containers only grow as they merge: who was equal to the merge before and is not any more, or
@@ -90,7 +113,8 @@ void ReadQuorum::Answered(NodeId node, const Answer& answer, int64_t now_us) {
 uint64_t ReadQuorum::Merge(const Container& container) {
   // Replicas mostly agree.
   if (SameKnowledge(merged_.get(), container)) return merge_;
-  Container both = Sync(merged_.get(), container);
+  const bool is_first = merged_.get().context.empty() && merged_.get().versions.empty();
+  Container both = is_first ? container : Sync(merged_.get(), container);
   both.own_contiguous = false;  // the merge is no replica's record
   const bool is_all = SameKnowledge(both, container);
   if (!SameKnowledge(both, merged_.get())) {
@@ -109,16 +133,18 @@ void ReadQuorum::Confirm(std::span<const Dot> received) {
 
 void ReadQuorum::MergeRebuilding() {
   merged_rebuilding_ = true;
-  Confirm(rebuilding_received_);
-  Merge(rebuilding_.get());
+  if (rebuilding_ == nullptr) return;
+  Confirm(rebuilding_->received);
+  Merge(rebuilding_->all.get());
 }
 
 // Whether the session's writes would be known if what rebuilds were merged.
 bool ReadQuorum::RebuildingKnowSession() const {
-  const Container both = Sync(merged_.get(), rebuilding_.get());
+  if (rebuilding_ == nullptr) return false;
+  const Container both = Sync(merged_.get(), rebuilding_->all.get());
   return std::ranges::all_of(unconfirmed_, [&](Dot dot) {
     return both.context.Covers(dot) ||
-           std::ranges::find(rebuilding_received_, dot) != rebuilding_received_.end();
+           std::ranges::find(rebuilding_->received, dot) != rebuilding_->received.end();
   });
 }
 
@@ -161,13 +187,28 @@ bool ReadQuorum::IsWaiting() const {
 }
 
 ReadQuorum::Standing ReadQuorum::Count(bool (Asked::*counts)() const) const {
-  Standing standing;
+  int owners = 0;
+  int fallbacks = 0;
   for (const Asked& asked : asked_) {
-    if (!(asked.*counts)()) continue;
-    ++standing.replicas;
-    if (asked.owner) ++standing.owners;
+    if ((asked.*counts)()) ++(asked.owner ? owners : fallbacks);
   }
-  return standing;
+  if (fallbacks > 0) fallbacks = std::min(fallbacks, OwnersOutOfReach());
+  return {.replicas = owners + fallbacks, .owners = owners};
+}
+
+int ReadQuorum::OwnersOutOfReach() const {
+  const auto asked = std::ranges::count_if(
+      asked_, [](const Asked& each) { return each.owner && each.OutOfReach(); });
+  const auto not_asked = std::ranges::count_if(
+      candidates_, [](const Candidate& each) { return each.owner && !each.healthy; });
+  return static_cast<int>(asked + not_asked);
+}
+
+// Whether one more of them could not count.
+bool ReadQuorum::FallbacksSuffice() const {
+  const auto fallbacks = std::ranges::count_if(
+      asked_, [](const Asked& each) { return !each.owner && each.MayCount(); });
+  return fallbacks >= OwnersOutOfReach();
 }
 
 std::optional<ReadOutcome> ReadQuorum::ShortOf(const Standing& standing) const {
@@ -194,7 +235,7 @@ bool ReadQuorum::SessionKnown(const Container& merged) const {
 
 void ReadQuorum::AskMore(int64_t now_us) {
   while (const auto shortfall = ShortOf(Count(&Asked::MayCount))) {
-    if (!AskNext(shortfall->level == Level::kPR, now_us)) break;
+    if (!AskNext(shortfall->level == Level::kPR || FallbacksSuffice(), now_us)) break;
   }
   // Enough have answered, if need be with those that rebuild, and the session has seen more than
   // they: everybody, then.
@@ -251,7 +292,9 @@ void ReadQuorum::Decide(const ReadOutcome& outcome) {
 // Who answered less than the whole? What one that rebuilds knows besides need not be in it.
 bool ReadQuorum::Lacks(const Asked& asked) const {
   if (asked.complete) return asked.merge != merge_;
-  const Container& theirs = asked.rebuilding.get();
+  const auto found =
+      std::ranges::find(rebuilding_->each, asked.node, &std::pair<NodeId, OwnedContainer>::first);
+  const Container& theirs = found->second.get();
   return !SameKnowledge(Sync(theirs, merged_.get()), theirs);
 }
 

@@ -6,6 +6,9 @@
 // another has. It is decided once. Answers that come later are merged too, so that in the end every
 // owner that answered less than the whole gets a Repair.
 //
+// A node that is no owner counts to R in place of an owner that cannot be reached, which it may
+// have stood in for; never in place of one that is merely slow, or rebuilds.
+//
 // An owner that rebuilds its data may hold what was deleted long ago, and may lack what it had
 // acknowledged before. So its answer does not count to R, and is merged only when there is no
 // better way: fewer than R complete owners answered (those that stand in may never have heard of
@@ -17,9 +20,12 @@
 #include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "cluster/dot_list.h"
 #include "cluster/levels.h"
@@ -64,6 +70,8 @@ class ReadQuorum {
     bool complete = true;                  // not rebuilding
     ActorId actor{};                       // its incarnation, which a repair has to name
     std::span<const Dot> received;         // those of session_dots() that it has received
+    // Instead of a container: its own is what this node answered. Both are complete.
+    NodeId same_as = kNoNode;
   };
 
   // Ask the node for its container (the coordinator itself may be one).
@@ -99,10 +107,13 @@ class ReadQuorum {
 
   // What to do since the last call, in order.
   Outputs TakeOutputs();
+  bool HasOutputs() const { return !outputs_.empty(); }
 
   const std::optional<ReadOutcome>& outcome() const { return outcome_; }
   // Decided, nobody is waited for, and repairs are in the outputs: what comes now changes nothing.
   bool IsOver() const { return over_; }
+  // Whether the merge so far is what this complete node answered.
+  bool Knows(NodeId node) const;
   // Valid until the next call that is not const.
   const Container& merged() const { return merged_.get(); }
 
@@ -111,6 +122,7 @@ class ReadQuorum {
     enum class State : uint8_t { kWaiting, kSilent, kFailed, kAnswered };
     NodeId node;
     bool owner;
+    bool healthy;  // when it was asked
     int64_t silent_at_us;
     State state = State::kWaiting;
     bool complete = false;
@@ -118,13 +130,23 @@ class ReadQuorum {
     ActorId actor{};
     // The merge that it was equal to; kLacking: it was equal to none.
     uint64_t merge = 0;
-    OwnedContainer rebuilding{};  // what it has, of one that rebuilds
 
     bool Answered() const { return state == State::kAnswered; }
     bool Counts() const { return Answered() && complete; }
     bool MayCount() const { return Counts() || state == State::kWaiting; }
+    bool OutOfReach() const {
+      return state == State::kFailed || state == State::kSilent ||
+             (state == State::kWaiting && !healthy);
+    }
   };
   static constexpr uint64_t kLacking = 0;
+
+  // What replicas that rebuild have answered.
+  struct Rebuilding {
+    OwnedContainer all;  // together
+    DotList received;    // the owners among them, of the session's dots
+    std::vector<std::pair<NodeId, OwnedContainer>> each;
+  };
 
   struct Standing {
     int replicas = 0;
@@ -133,12 +155,16 @@ class ReadQuorum {
 
   void Ask(size_t candidate, int64_t now_us);
   bool AskNext(bool owners_only, int64_t now_us);
+  const Asked* Find(NodeId node) const;
   bool IsWaiting() const;
   Standing Count(bool (Asked::*counts)() const) const;
+  int OwnersOutOfReach() const;
+  bool FallbacksSuffice() const;
   std::optional<ReadOutcome> ShortOf(const Standing& standing) const;
   // Complete ones, while others that rebuild have answered.
   bool TooFewOwners() const;
   bool SessionKnown(const Container& merged) const;
+  void Take(Asked& asked, const Container& container);
   // Returns the merge that the container is equal to.
   uint64_t Merge(const Container& container);
   void Confirm(std::span<const Dot> received);
@@ -164,8 +190,7 @@ class ReadQuorum {
   OwnedContainer merged_;
   uint64_t merge_ = 1;  // which one it is
   bool merged_rebuilding_ = false;
-  OwnedContainer rebuilding_;    // what replicas that rebuild have answered
-  DotList rebuilding_received_;  // and what their owners have received of the session's dots
+  std::unique_ptr<Rebuilding> rebuilding_;  // none, nearly always: reads are many, and small
   Outputs outputs_;
   std::optional<ReadOutcome> outcome_;
 };

@@ -1,6 +1,7 @@
 #include "cluster/received_dots.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 

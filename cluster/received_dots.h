@@ -7,8 +7,9 @@
 // the set is a Roaring bitmap and exists only while there are gaps.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -70,7 +71,8 @@ class ReceivedDots {
   static void Raise(OfActor& of_actor, uint64_t number);
   static bool TakeActor(std::string_view& in, OfActor& of_actor, uint64_t& room);
 
-  std::map<ActorId, OfActor> of_actor_;
+  // A replica has received from a few actors at any time.
+  boost::container::small_flat_map<ActorId, OfActor, 4> of_actor_;
 };
 
 }  // namespace cartwheel::cluster

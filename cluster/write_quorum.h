@@ -97,6 +97,7 @@ class WriteQuorum {
 
   // What to do since the last call, in order.
   Outputs TakeOutputs();
+  bool HasOutputs() const { return !outputs_.empty(); }
 
   const std::optional<WriteOutcome>& outcome() const { return outcome_; }
   // Decided, and nobody is waited for: what comes now changes nothing.

@@ -64,8 +64,13 @@ Coordination::Call& Coordination::Add(const Command& command, Args args, const T
   call->id = next_id_++;
   call->command = &command;
   call->terms = terms;
-  call->owned.assign(args.begin(), args.end());
-  call->args.assign(call->owned.begin(), call->owned.end());
+  call->owned.reserve(BytesOf(args));
+  for (const std::string_view arg : args) call->owned += arg;
+  size_t begin = 0;
+  for (const std::string_view arg : args) {
+    call->args.push_back(std::string_view(call->owned).substr(begin, arg.size()));
+    begin += arg.size();
+  }
   return *calls_.emplace(call->id, std::move(call)).first->second;
 }
 
@@ -75,7 +80,8 @@ bool Coordination::Parse(Call& call, cluster::Time now) {
     call.request.keys.push_back({call.terms.database, call.args[index]});
   }
   if (call.command->parse == nullptr) return ParseDynCall(call, now);
-  const auto parsed = call.command->parse(call.args, ParseContextOf(config_), call.request);
+  const auto parsed = call.command->parse({call.args.data(), call.args.size()},
+                                          ParseContextOf(config_), call.request);
   if (!parsed) {
     Fail(call, parsed.error());
     return false;
@@ -85,13 +91,14 @@ bool Coordination::Parse(Call& call, cluster::Time now) {
 }
 
 bool Coordination::ParseDynCall(Call& call, cluster::Time now) {
-  auto parsed = ParseDyn(call.command->name, call.args, TermsOf(call, now));
+  auto parsed =
+      ParseDyn(call.command->name, {call.args.data(), call.args.size()}, TermsOf(call, now));
   if (!parsed) {
     statistics_.CountDynRefusal(parsed.error());
     Fail(call, parsed.error());
     return false;
   }
-  call.dyn = *std::move(parsed);
+  call.dyn = std::make_unique<DynOperation>(*std::move(parsed));
   call.access = AccessOf(*call.dyn);
   return true;
 }
@@ -142,7 +149,8 @@ void Coordination::OnRead(Call& call, size_t key, const cluster::Node::ReadDone&
 
 void Coordination::OnReadsDone(Call& call, cluster::Time now) {
   if (call.failed_read) return Fail(call, DescribeFailedRead(*call.failed_read));
-  for (size_t i = 0; i < call.request.keys.size(); ++i) Learn(call, i, MergedOf(call, i));
+  for (size_t i = 0; i < call.request.keys.size(); ++i)
+    Learn(call, i, cluster::SeenOf(MergedOf(call, i)));
   if (call.access == Access::kUpdate) {
     if (!ReadOwnValues(call, now)) return;
     call.only = nullptr;
@@ -264,7 +272,8 @@ void Coordination::WriteChanges(Call& call, cluster::Time now) {
       continue;
     }
     uncommitted_ = true;
-    node_.Written(ids[i], store_.minted(), now);
+    NoteWritten(call, i);
+    node_.Written(ids[i], store_.minted(), store_.copy(), now);
     parts_.emplace(ids[i], Part{call.id, i});
     ++call.waiting;
   }
@@ -331,13 +340,14 @@ void Coordination::WriteDyn(Call& call, cluster::Time now) {
   }
   uncommitted_ = true;
   const cluster::DotList dots = store_.minted();
+  NoteWritten(call, 0);
   own = store_.ReadContainer(terms.ref);
   if (!own || dots.empty()) {
     node_.Abandon(*begun);
     return Fail(call, kNothingWritten);
   }
   ReplyDyn(*call.dyn, **own, dots.back(), terms, reply);
-  node_.Written(*begun, dots, now);
+  node_.Written(*begun, dots, store_.copy(), now);
   parts_.emplace(*begun, Part{call.id, 0});
   ++call.waiting;
 }
@@ -346,8 +356,8 @@ void Coordination::OnWrite(Call& call, size_t key, const cluster::Node::WriteDon
                            cluster::Time) {
   if (done.outcome.kind != WriteOutcome::Kind::kAcknowledged) {
     if (!call.failed_write) call.failed_write = done.outcome;
-  } else if (const auto own = store_.ReadContainer(call.request.keys[key])) {
-    Learn(call, key, **own);
+  } else {
+    Learn(call, key, call.written[key]);
   }
   if (--call.waiting > 0) return;
   if (call.failed_write) return Fail(call, DescribeFailedWrite(*call.failed_write));
@@ -356,12 +366,18 @@ void Coordination::OnWrite(Call& call, size_t key, const cluster::Node::WriteDon
 
 // ---- what became of it
 
-void Coordination::Learn(Call& call, size_t key, const cluster::Container& container) {
-  if (container.context.empty()) return;
+// Its client has seen it once it is acknowledged.
+void Coordination::NoteWritten(Call& call, size_t key) {
+  call.written.resize(call.request.keys.size());
+  call.written[key] = store_.SeenByWriter();
+}
+
+void Coordination::Learn(Call& call, size_t key, const cluster::Seen& seen) {
+  if (seen.context.empty()) return;
   if (call.terms.session != nullptr) {
-    call.terms.session->Learn(call.request.keys[key], cluster::SeenOf(container));
+    call.terms.session->Learn(call.request.keys[key], seen);
   } else if (call.seen != nullptr && call.request.keys.size() == 1) {
-    call.seen->Join(cluster::SeenOf(container));
+    call.seen->Join(seen);
   }
 }
 

@@ -10,6 +10,7 @@
 // the order in which they became known.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
@@ -90,14 +91,15 @@ class Coordination {
     CallId id = 0;
     const Command* command = nullptr;
     Terms terms;
-    std::vector<std::string> owned;
-    std::vector<std::string_view> args;  // views into `owned`
-    OperationRequest request;            // borrows from `args`
-    std::optional<DynOperation> dyn;     // instead of request.operation
+    std::string owned;                                         // all arguments
+    boost::container::small_vector<std::string_view, 4> args;  // views into `owned`
+    OperationRequest request;                                  // borrows from `args`
+    std::unique_ptr<DynOperation> dyn;                         // instead of request.operation
     Access access = Access::kRead;
     size_t waiting = 0;                           // requests of the node
     std::vector<cluster::OwnedContainer> merged;  // by key, of reads of several
     const cluster::Container* only = nullptr;     // of a read of one, while its event is handled
+    boost::container::small_vector<cluster::Seen, 1> written;  // by key
     std::optional<cluster::ReadOutcome> failed_read;
     std::optional<cluster::WriteOutcome> failed_write;
     std::string reply;
@@ -133,7 +135,8 @@ class Coordination {
   void FillValues(const Call& call, cluster::Time now);
   const cluster::Seen* SeenBy(const Call& call, size_t key) const;
   bool Write(const Call& call, size_t key, cluster::Time now);
-  void Learn(Call& call, size_t key, const cluster::Container& container);
+  void NoteWritten(Call& call, size_t key);
+  void Learn(Call& call, size_t key, const cluster::Seen& seen);
 
   cluster::Node& node_;
   cluster::LocalStore& store_;

@@ -114,8 +114,11 @@ size_t Server::RunRequests(Session& session, std::string_view input, Now now) {
 // at once, where each by itself would wait for it.
 size_t Server::PrefetchKeys(const Session& session, std::string_view input) {
   constexpr size_t kRequestsAhead = 16;
-  const size_t bytes = resp::LookAhead(input, kRequestsAhead, keys_ahead_);
-  store_.Prefetch(session.database, keys_ahead_);
+  const size_t bytes = resp::LookAhead(input, kRequestsAhead, arguments_ahead_);
+  keys_ahead_.clear();
+  for (const std::string_view key : arguments_ahead_)
+    keys_ahead_.push_back({session.database, key});
+  store_.Prefetch(keys_ahead_);
   return bytes;
 }
 

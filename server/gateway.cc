@@ -66,26 +66,25 @@ Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& st
 
 bool Gateway::Begin(Place place, const Command& command, Args args,
                     const Coordination::Terms& terms, Now now) {
-  std::vector<size_t> keys;
-  KeyIndexesOf(command, args.size(), keys);
-  std::vector<cluster::NodeId> coordinators;
-  coordinators.reserve(keys.size());
-  for (const size_t index : keys) {
-    coordinators.push_back(node_.CoordinatorOf({terms.database, args[index]}));
-  }
-  const bool one =
-      std::ranges::adjacent_find(coordinators, std::ranges::not_equal_to()) == coordinators.end();
+  KeyIndexesOf(command, args.size(), key_indexes_);
+  const auto coordinator_of = [&](size_t index) {
+    return node_.CoordinatorOf({terms.database, args[index]});
+  };
+  const cluster::NodeId first =
+      key_indexes_.empty() ? options_.self : coordinator_of(key_indexes_[0]);
+  const bool one = key_indexes_.size() <= 1 || std::ranges::all_of(key_indexes_, [&](size_t index) {
+                     return coordinator_of(index) == first;
+                   });
   if (one) {
-    BeginAt(coordinators.empty() ? options_.self : coordinators[0], place, command, args, terms,
-            now);
+    BeginAt(first, place, command, args, terms, now);
   } else if (IsOfIndependentKeys(command)) {
     Scatter(place, command, args, terms, now);
   } else {
     BeginAt(options_.self, place, command, args, terms, now);
   }
   // Whether what another node runs is an update is not known here, unless it only reads.
-  const bool all_here = one && (coordinators.empty() || coordinators[0] == options_.self);
-  return all_here ? coordination_.LastWasUpdate() : (command.flags & kReadOnly) == 0;
+  const bool here = one && first == options_.self;
+  return here ? coordination_.LastWasUpdate() : (command.flags & kReadOnly) == 0;
 }
 
 void Gateway::Forget(const cluster::SessionContext& session) {

@@ -6,6 +6,7 @@
 // (MGET, MSET, DEL ...) and put together again; any other (RENAME, BITOP ...) is run here.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -151,7 +152,7 @@ class Gateway {
   WatchTable& watches_;
   cluster::Node node_;
   Coordination coordination_;
-  std::map<CallId, Origin> origins_;
+  boost::unordered_flat_map<CallId, Origin> origins_;
   std::map<uint64_t, Forwarded> forwarded_;
   std::map<cluster::NodeId, RememberedReplies> remembered_;
   std::map<uint64_t, Gatherer> gatherers_;
@@ -160,6 +161,7 @@ class Gateway {
   uint64_t next_gatherer_ = 1;                       // or walk
   uint64_t next_sequence_;
   std::vector<Reply> replies_;
+  std::vector<size_t> key_indexes_;  // scratch, reused
 };
 
 cluster::Time TimeOf(Now now);

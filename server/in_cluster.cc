@@ -167,19 +167,23 @@ void Server::FinishTurnInCluster(bool committed, Now now) {
 void Server::PeerUp(cluster::NodeId peer, Now now) {
   if (gateway_ == nullptr) return;
   gateway_->PeerUp(peer, now);
-  TakeLateReplies(now);
 }
 
 void Server::PeerDown(cluster::NodeId peer, Now now) {
   if (gateway_ == nullptr) return;
   gateway_->PeerDown(peer, now);
-  TakeLateReplies(now);
 }
 
+size_t Server::PrefetchForPeers(std::string_view frames) {
+  constexpr size_t kFramesAhead = 16;
+  const size_t looked_at = cluster::LookAhead(frames, kFramesAhead, keys_ahead_);
+  if (keys_ahead_.size() > 1) store_.Prefetch(keys_ahead_);  // of one there is nothing to gain
+  return std::max<size_t>(looked_at, 1);
+}
+
+// What follows for clients is taken at the end of the turn, for all messages at once.
 void Server::ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now) {
-  if (gateway_ == nullptr) return;
-  gateway_->OnMessage(peer, message, now);
-  TakeLateReplies(now);
+  if (gateway_ != nullptr) gateway_->OnMessage(peer, message, now);
 }
 
 void Server::PeerBacklog(cluster::NodeId peer, size_t unsent_bytes) {

@@ -76,6 +76,9 @@ class Server {
   // nobody else, and nothing without a cluster.
   void PeerUp(cluster::NodeId peer, Now now);
   void PeerDown(cluster::NodeId peer, Now now);
+  // A hint of what peers say next, from their unread bytes on. Returns for how many messages it
+  // holds, at least 1.
+  size_t PrefetchForPeers(std::string_view frames);
   void ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now);
   // What the link to it has not taken yet.
   void PeerBacklog(cluster::NodeId peer, size_t unsent_bytes);
@@ -279,9 +282,10 @@ class Server {
   bool shutdown_requested_ = false;
   // Where one command ended the next one begins: a reading of the clock each, not two.
   int64_t stopwatch_read_us_ = 0;
-  OperationRequest request_;                  // scratch, reused
-  std::vector<size_t> key_indexes_;           // scratch, reused
-  std::vector<std::string_view> keys_ahead_;  // scratch, reused
+  OperationRequest request_;                       // scratch, reused
+  std::vector<size_t> key_indexes_;                // scratch, reused
+  std::vector<std::string_view> arguments_ahead_;  // scratch, reused
+  std::vector<cluster::KeyRef> keys_ahead_;        // scratch, reused
   Rate ops_rate_;
   Rate input_rate_;
   Rate output_rate_;

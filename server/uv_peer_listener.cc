@@ -57,12 +57,17 @@ void UvPeerIncoming::OnBytes(std::string_view bytes) {
 
 void UvPeerIncoming::Read(std::string_view bytes) {
   link_.Feed(bytes);
-  while (auto event = link_.Next()) {
-    if (!std::visit([this](const auto& each) { return On(each); }, *event)) return;
+  const Now now = listener_.loop().now();
+  size_t prefetched = 0;  // messages
+  while (true) {
+    if (prefetched == 0) prefetched = listener_.loop().server().PrefetchForPeers(link_.unread());
+    --prefetched;
+    const auto event = link_.Next();
+    if (!event || !std::visit([&](const auto& each) { return On(each, now); }, *event)) return;
   }
 }
 
-bool UvPeerIncoming::On(const cluster::Established& event) {
+bool UvPeerIncoming::On(const cluster::Established& event, Now /*now*/) {
   uv_timer_stop(&timer_);
   UvPeers& peers = listener_.peers();
   if (auto refused = peers.OnIncoming(*this, event.peer)) {
@@ -76,18 +81,17 @@ bool UvPeerIncoming::On(const cluster::Established& event) {
   return socket_ != nullptr;
 }
 
-bool UvPeerIncoming::On(const cluster::Received& event) {
+bool UvPeerIncoming::On(const cluster::Received& event, Now now) {
   if (!peer_up_) {
     // Nobody speaks before it has our Hello, which was sent in this very turn.
     Lose("it spoke before it was answered");
     return false;
   }
-  UvLoop& loop = listener_.loop();
-  loop.server().ReceiveFromPeer(peer_, event.message, loop.now());
+  listener_.loop().server().ReceiveFromPeer(peer_, event.message, now);
   return true;
 }
 
-bool UvPeerIncoming::On(const cluster::Failed& event) {
+bool UvPeerIncoming::On(const cluster::Failed& event, Now /*now*/) {
   if (event.answer) {
     socket_->Send(cluster::HelloFrame(listener_.own()));
     std::exchange(socket_, nullptr)->CloseOnceSent();

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "cluster/link.h"
+#include "server/now.h"
 #include "server/uv_peer_socket.h"
 
 namespace cartwheel::server {
@@ -44,9 +45,9 @@ class UvPeerIncoming final : UvPeerSocket::Owner {
 
   void Read(std::string_view bytes);
   // False: it is closed.
-  bool On(const cluster::Established& event);
-  bool On(const cluster::Received& event);
-  bool On(const cluster::Failed& event);
+  bool On(const cluster::Established& event, Now now);
+  bool On(const cluster::Received& event, Now now);
+  bool On(const cluster::Failed& event, Now now);
   void Lose(const std::string& reason);
 
   UvPeerListener& listener_;

@@ -44,12 +44,14 @@ class ReadRun {
     needed_ = levels_.Over(std::min<size_t>(levels_.n, members));
     if (random_.Percent(50)) session_ = containers.Pick(random_).context;
     const uint64_t rebuilding = random_.Percent(50) ? 0 : random_.Below(80);
+    const uint64_t unhealthy = random_.Percent(50) ? 0 : random_.Below(60);
     // Half of the time mostly equal, as replicas are.
     const bool alike = random_.Percent(50);
     const Container& common = containers.Pick(random_);
     for (size_t i = 0; i < members; ++i) {
       Replica replica;
-      replica.candidate = {.node = NodeId{100 + i}, .owner = i < levels_.n, .healthy = true};
+      replica.candidate = {
+          .node = NodeId{100 + i}, .owner = i < levels_.n, .healthy = !random_.Percent(unhealthy)};
       replica.container = alike && random_.Percent(80) ? common : containers.Pick(random_);
       if (random_.Percent(20)) replica.container = Container{};
       replica.has_record = !replica.container.context.empty();
@@ -62,6 +64,8 @@ class ReadRun {
       replicas_.push_back(replica);
     }
     for (size_t i = members; i > 1; --i) std::swap(replicas_[i - 1], replicas_[random_.Below(i)]);
+    std::ranges::stable_partition(replicas_,
+                                  [](const Replica& replica) { return replica.candidate.healthy; });
     loss_ = random_.Below(80);
     silence_ = random_.Below(60);
   }
@@ -87,15 +91,61 @@ class ReadRun {
         replicas_, [node](const Replica& replica) { return replica.candidate.node == node; });
   }
 
-  bool Enough(bool rebuilding_too) const {
-    size_t all = 0;
+  bool IsWaitedFor(NodeId node) const {
+    const auto asked = asked_at_us_.find(node);
+    return asked != asked_at_us_.end() && !answered_.contains(node) && !lost_.contains(node) &&
+           !silent_.contains(node);
+  }
+
+  // Those that somebody may stand in for.
+  size_t OwnersOutOfReach() const {
+    return static_cast<size_t>(std::ranges::count_if(replicas_, [this](const Replica& replica) {
+      const auto& [node, owner, healthy] = replica.candidate;
+      if (!owner || answered_.contains(node)) return false;
+      return !healthy || lost_.contains(node) || silent_.contains(node);
+    }));
+  }
+
+  struct Counted {
     size_t owners = 0;
-    for (const NodeId node : answered_) {
-      if (!rebuilding_too && !At(node).complete) continue;
-      ++all;
-      if (At(node).candidate.owner) ++owners;
+    size_t fallbacks = 0;
+  };
+  template <typename Counts>
+  Counted Count(Counts counts) const {
+    Counted counted;
+    for (const Replica& replica : replicas_) {
+      if (counts(replica)) ++(replica.candidate.owner ? counted.owners : counted.fallbacks);
     }
-    return all >= needed_.r && owners >= needed_.pr;
+    return counted;
+  }
+  bool Suffice(const Counted& counted) const {
+    return counted.owners + std::min(counted.fallbacks, OwnersOutOfReach()) >= needed_.r &&
+           counted.owners >= needed_.pr;
+  }
+
+  bool Enough(bool rebuilding_too) const {
+    return Suffice(Count([&](const Replica& replica) {
+      return answered_.contains(replica.candidate.node) && (rebuilding_too || replica.complete);
+    }));
+  }
+
+  // Complete or still waited for.
+  Counted Hopeful() const {
+    return Count([&](const Replica& replica) {
+      const NodeId node = replica.candidate.node;
+      return IsWaitedFor(node) || (answered_.contains(node) && replica.complete);
+    });
+  }
+
+  // Whether somebody who has not been asked would bring it nearer to its levels.
+  bool AnyoneLeft() const {
+    const Counted hopeful = Hopeful();
+    const bool fallbacks_help =
+        hopeful.fallbacks < OwnersOutOfReach() && !(OwnersAsked() && hopeful.owners < needed_.pr);
+    return std::ranges::any_of(replicas_, [&](const Replica& replica) {
+      if (asked_at_us_.contains(replica.candidate.node)) return false;
+      return replica.candidate.owner || fallbacks_help;
+    });
   }
 
   Container MergeOf(bool rebuilding_too) const {
@@ -144,24 +194,10 @@ class ReadRun {
     });
   }
 
-  // Enough to reach the levels if all of them answer, or everybody.
+  // Enough to reach the levels if all of them answer, or everybody who could help.
   void CheckWhoIsAsked() {
-    size_t hopeful = 0;
-    size_t hopeful_owners = 0;
-    bool owners_left = false;
-    for (const Replica& replica : replicas_) {
-      const NodeId node = replica.candidate.node;
-      const bool asked = asked_at_us_.contains(node);
-      owners_left = owners_left || (!asked && replica.candidate.owner);
-      if (!asked || lost_.contains(node)) continue;
-      const bool waiting = !answered_.contains(node) && now_us_ < asked_at_us_[node] + kTimeout;
-      if (!waiting && !(answered_.contains(node) && replica.complete)) continue;
-      ++hopeful;
-      if (replica.candidate.owner) ++hopeful_owners;
-    }
+    ASSERT_TRUE(Suffice(Hopeful()) || !AnyoneLeft());
     const bool all = asked_at_us_.size() == replicas_.size();
-    ASSERT_TRUE(hopeful >= needed_.r || all);
-    ASSERT_TRUE(hopeful_owners >= needed_.pr || !owners_left);
     const bool hedge_due = told_time_us_ >= kStart + kOptions.hedge_after_us;
     ASSERT_TRUE(!hedge_due || asked_at_us_.size() > needed_.r || all);
     ASSERT_TRUE(!Enough(false) || all) << "the rest is asked for the session's sake";
@@ -174,8 +210,10 @@ class ReadRun {
         std::ranges::find_if(
             replicas_, [&](const Replica& replica) { return replica.candidate.node == send.node; }),
         replicas_.end());
-    if (needed_.pr == 0) {
-      ASSERT_EQ(replicas_[asked_at_us_.size() - 1].candidate.node, send.node) << "best first";
+    for (const Replica& replica : replicas_) {
+      const auto& [node, owner, healthy] = replica.candidate;
+      if (node == send.node) break;
+      ASSERT_TRUE(asked_at_us_.contains(node) || !owner) << "best first, of owners";
     }
     if (!random_.Percent(silence_)) on_the_way_.push_back(send.node);
   }
@@ -187,9 +225,8 @@ class ReadRun {
       ASSERT_FALSE(Enough(true));
       ASSERT_LT(outcome.reached, outcome.needed);
       const bool in_time = now_us_ < kStart + kOptions.deadline_us;
-      const bool any_left = !all_asked && !(needed_.pr > 0 && OwnersAsked());
       const bool may_come = answered_.size() + lost_.size() < asked_at_us_.size();
-      ASSERT_FALSE(in_time && (any_left || may_come)) << "while one may answer there is hope";
+      ASSERT_FALSE(in_time && (AnyoneLeft() || may_come)) << "while one may answer there is hope";
       return;
     }
     degraded_ = outcome.degraded;
@@ -200,9 +237,8 @@ class ReadRun {
     ASSERT_FALSE(outcome.degraded && complete_ones_do && !owners_too_few_) << "better not";
     const bool helped = outcome.degraded && !owners_too_few_;
     if (helped || outcome.session_missed) {
-      // Fallbacks are of no use to PR.
-      const bool for_pr = !outcome.session_missed && OwnersAsked() && needed_.pr > 0;
-      ASSERT_TRUE(all_asked || for_pr || now_us_ >= kStart + kOptions.deadline_us);
+      const bool nobody_left = outcome.session_missed ? all_asked : !AnyoneLeft();
+      ASSERT_TRUE(nobody_left || now_us_ >= kStart + kOptions.deadline_us);
     }
     // The outputs are taken before anything else is told.
     ASSERT_EQ(MessageOf(quorum.merged()), MessageOf(MergeOf(outcome.degraded)));
@@ -239,14 +275,30 @@ class ReadRun {
       ASSERT_GT(*next, now_us_) << "a deadline that has passed has been dealt with";
       now_us_ = random_.Percent(50) ? now_us_ + (*next - now_us_) / 2 : *next;
       told_time_us_ = now_us_;
+      for (const auto& [node, at_us] : asked_at_us_) {
+        const bool late = now_us_ >= at_us + kTimeout || now_us_ >= kStart + kOptions.deadline_us;
+        if (late && IsWaitedFor(node)) silent_.insert(node);
+      }
       quorum.OnTime(now_us_);
     }
     TakeOutputs(quorum);
   }
 
+  // Who has answered the same before; sometimes nobody is looked for.
+  NodeId SomeoneLike(const Replica& replica) {
+    if (!replica.complete || random_.Percent(50)) return kNoNode;
+    for (const NodeId node : answered_) {
+      const Container& container = At(node).container;
+      if (!At(node).complete || node == replica.candidate.node) continue;
+      if (MessageOf(container) == MessageOf(replica.container)) return node;
+    }
+    return kNoNode;
+  }
+
   // As from a frame, whose bytes are gone afterwards.
   void Tell(ReadQuorum& quorum, NodeId node) {
     const Replica& replica = At(node);
+    const NodeId same_as = SomeoneLike(replica);
     answered_.insert(node);
     lost_.erase(node);
     Container container = replica.container;
@@ -257,11 +309,13 @@ class ReadRun {
     std::vector<std::string> bytes;
     for (const Version& version : container.versions) bytes.emplace_back(version.bytes);
     for (size_t i = 0; i < bytes.size(); ++i) container.versions[i].bytes = bytes[i];
+    const bool sends = replica.has_record && same_as == kNoNode;
     quorum.Answered(node,
-                    {.container = replica.has_record ? &container : nullptr,
+                    {.container = sends ? &container : nullptr,
                      .complete = replica.complete,
                      .actor = replica.actor,
-                     .received = replica.received},
+                     .received = replica.received,
+                     .same_as = same_as},
                     now_us_);
     for (std::string& each : bytes) each.assign(each.size(), '!');
   }
@@ -309,6 +363,7 @@ class ReadRun {
   std::map<NodeId, int64_t> asked_at_us_;
   std::set<NodeId> answered_;  // as told
   std::set<NodeId> lost_;      // as told, and have not answered since
+  std::set<NodeId> silent_;    // as it must have found out; they may answer all the same
   std::set<NodeId> repaired_;
   bool degraded_ = false;
   bool owners_too_few_ = false;

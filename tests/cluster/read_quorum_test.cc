@@ -237,12 +237,61 @@ TEST(ReadQuorum, WhenAllAreLostTheClientIsToldAtOnce) {
 TEST(ReadQuorum, PRCountsOwnersOnly) {
   const std::vector<Candidate> nodes = {{kA, true, true}, {kD, false, true}, {kB, true, true}};
   ReadQuorum quorum(nodes, {.n = 3, .r = 2, .w = 1, .pr = 2}, {}, {}, kStart);
-  EXPECT_EQ(Outputs(quorum), "A, D, B");
+  EXPECT_EQ(Outputs(quorum), "A, B");
   quorum.Answered(kA, Complete(kOld), kStart);
+  quorum.Lost(kB, kStart);
+  EXPECT_EQ(Outputs(quorum), "D") << "once one is lost";
   quorum.Answered(kD, None(), kStart);
+  EXPECT_EQ(Outputs(quorum), "TOOFEW PR 1/2");
+}
+
+// A hedge may ask it; but as long as the owner may answer, nobody has been asked to stand in.
+TEST(ReadQuorum, AFallbackDoesNotCountInPlaceOfAnOwnerThatIsMerelySlow) {
+  ReadQuorum quorum = Begin(4, {.n = 3, .r = 3});
+  EXPECT_EQ(Outputs(quorum), "A, B, C");
+  quorum.OnTime(kStart + kHedge);
+  EXPECT_EQ(Outputs(quorum), "D");
+  quorum.Answered(kA, None(), kStart + kHedge);
+  quorum.Answered(kB, None(), kStart + kHedge);
+  quorum.Answered(kD, None(), kStart + kHedge);
   EXPECT_EQ(Outputs(quorum), "");
-  quorum.Answered(kB, Complete(kOld), kStart);
+  quorum.Answered(kC, Complete(kNew), kStart + kTimeout - 1);
+  EXPECT_EQ(Outputs(quorum), "OK, repair A70, repair B70");
+}
+
+TEST(ReadQuorum, AFallbackCountsInPlaceOfAnOwnerThatHasFallenSilent) {
+  ReadQuorum quorum = Begin(4, {.n = 3, .r = 3});
+  quorum.OnTime(kStart + kHedge);
+  for (const NodeId node : {kA, kB, kD}) quorum.Answered(node, None(), kStart + kHedge);
+  EXPECT_EQ(Outputs(quorum), "A, B, C, D");
+  quorum.OnTime(kStart + kTimeout);
   EXPECT_EQ(Outputs(quorum), "OK");
+}
+
+TEST(ReadQuorum, AFallbackCountsInPlaceOfAnUnhealthyOwner) {
+  const std::vector<Candidate> nodes = {{kA, true, true}, {kD, false, true}, {kB, true, false}};
+  ReadQuorum quorum(nodes, {.n = 2, .r = 2, .w = 1}, {}, {}, kStart);
+  quorum.Answered(kA, Complete(kOld), kStart);
+  quorum.Answered(kD, Complete(kNew), kStart);
+  EXPECT_EQ(Outputs(quorum), "A, D, OK, repair A70");
+}
+
+TEST(ReadQuorum, WhoAnswersTheSameAsAnotherLacksWhatThatOneLacks) {
+  ReadQuorum quorum = Begin(3, {.n = 3, .r = 3});
+  quorum.Answered(kA, Complete(kOld), kStart);
+  EXPECT_TRUE(quorum.Knows(kA));
+  quorum.Answered(kB, Complete(kNew), kStart);
+  EXPECT_FALSE(quorum.Knows(kA));
+  quorum.Answered(kC, {.actor = ActorId{70}, .received = {}, .same_as = kA}, kStart);
+  EXPECT_EQ(Outputs(quorum), "A, B, C, OK, repair A70, repair C70");
+  EXPECT_EQ(quorum.merged(), kNew);
+}
+
+TEST(ReadQuorum, WhatARebuildingNodeAnsweredIsNotWhatIsKnown) {
+  ReadQuorum quorum = Begin(3);
+  quorum.Answered(kA, Rebuilding(kNew), kStart);
+  EXPECT_FALSE(quorum.Knows(kA));
+  EXPECT_FALSE(quorum.Knows(kB));
 }
 
 TEST(ReadQuorum, TooFewOwnersForPRAreAnError) {

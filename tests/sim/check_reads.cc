@@ -108,9 +108,10 @@ Violations CheckSessions(const Evidence& evidence) {
 
 Violations CheckHealedReads(const Evidence& evidence) {
   Violations violations;
+  if (!evidence.alone && !evidence.strict) return violations;
   for (const auto& [key, operations] : Group(evidence.history).by_key) {
     for (const Operation* read : operations) {
-      const bool found_none = read->strict && read->outcome == Outcome::kOk &&
+      const bool found_none = read->kind == Kind::kGet && read->outcome == Outcome::kOk &&
                               read->values.empty() && read->invoked_us >= evidence.healed_us;
       if (!found_none) continue;
       for (const Operation* write : operations) {

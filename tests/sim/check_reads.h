@@ -13,9 +13,8 @@ Violations CheckSessions(const Evidence& evidence);
 // acknowledged does not miss it: it shows it, or something that was not over when it began.
 Violations CheckStrictReads(const Evidence& evidence);
 
-// P9: once everything is healed and hints are delivered, a strict read finds every acknowledged
-// value that is still there, though nothing has been repaired. (One that owners need not answer may
-// be answered by a node that stands in for a slow one and has never heard of the key.)
+// P9: once everything is healed and hints are delivered, with R + W > N or one node, a plain read
+// finds every acknowledged value that is still there, though nothing has been repaired.
 Violations CheckHealedReads(const Evidence& evidence);
 
 // The same of a listing: with R + W > N, or one node, and nothing broken, it shows every key that

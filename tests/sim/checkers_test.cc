@@ -285,14 +285,14 @@ TEST(CheckHealedReads, FindsAReadThatMissesWhatIsThere) {
   Script script;
   script.evidence.healed_us = 1'000'000;
   script.Set("a");
-  Operation& read = script.Get("");
-  read.strict = true;
+  script.Get("");
+  script.evidence.strict = true;
   EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "it is lost, which others find";
   script.End({"a"});
   EXPECT_EQ(CheckHealedReads(script.evidence).size(), 1U);
-  read.strict = false;
-  EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "who stands in may have answered";
-  read.strict = true;
+  script.evidence.strict = false;
+  EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "R and W need not meet";
+  script.evidence.strict = true;
   script.evidence.healed_us = 2'000'000;
   EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "not yet healed";
 }

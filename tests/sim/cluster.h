@@ -41,6 +41,7 @@ class Cluster {
 
   Scheduler<Event>& scheduler() { return scheduler_; }
   int64_t now_us() const { return scheduler_.now_us(); }
+  int64_t formed_us() const { return wires_.FormedAt(nodes_.size()); }
   Network& network() { return network_; }
   Node& node(Host host) { return *nodes_[host]; }
   size_t node_count() const { return nodes_.size(); }

@@ -37,7 +37,6 @@ struct Operation {
   std::string value = {};                  // of writes
   int64_t delta = 0;                       // of kIncrement
   bool expires = false;                    // kSet with a time to live
-  bool strict = false;                     // a read that R owners answered
   std::vector<std::string> observed = {};  // what its context was read with
   int64_t invoked_us = 0;
   int64_t returned_us = kNever;

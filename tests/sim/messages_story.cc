@@ -49,7 +49,9 @@ void MessagesStory::Note(int64_t now_us, Host from, Host to, const cluster::Mess
     answers(Asked::kRead, static_cast<uint64_t>(has->id));
     text = "answer to read #" + std::to_string(static_cast<uint64_t>(has->id)) +
            (has->complete ? "" : " (rebuilding)") + Text(has->refusal) + ": " +
-           (has->container ? Describe(*has->container) : "no record");
+           (has->as_known    ? "the same as the asker's"
+            : has->container ? Describe(*has->container)
+                             : "no record");
   } else if (const auto* forward = std::get_if<cluster::Forward>(&message)) {
     asks(Asked::kForward, forward->sequence,
          forward->arguments.size() > 1 ? forward->arguments[1] : "");

@@ -125,6 +125,7 @@ void PeerWires::Update(Host node, Host peer) {
     inputs_.emplace_back(node, Node::PeerIsDown{peer});
     return;
   }
+  if (met_.insert({node, peer}).second) last_met_us_ = scheduler_.now_us();
   inputs_.emplace_back(node, Node::PeerIsUp{peer});
   for (std::string& frame : std::exchange(side.held, {})) {
     inputs_.emplace_back(node, Node::FromPeer{peer, std::move(frame)});

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,10 @@ class PeerWires {
 
   // Where a node speaks to a peer that is up; 0: it is not.
   ConnectionId WireTo(Host node, Host peer) const;
+  // When the last of so many nodes had met each other once; kNever: some have not yet.
+  int64_t FormedAt(size_t nodes) const {
+    return met_.size() == nodes * (nodes - 1) ? last_met_us_ : kNever;
+  }
   // What the transports have for the nodes since the last call.
   std::vector<std::pair<Host, Node::Input>> TakeInputs() { return std::exchange(inputs_, {}); }
 
@@ -66,6 +71,8 @@ class PeerWires {
   std::map<Host, uint64_t> lives_;  // of the processes that run
   std::map<std::pair<Host, Host>, Side> sides_;
   std::vector<std::pair<Host, Node::Input>> inputs_;
+  std::set<std::pair<Host, Host>> met_;  // who was told that whom is up
+  int64_t last_met_us_ = 0;
 };
 
 }  // namespace cartwheel::sim

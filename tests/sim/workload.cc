@@ -185,8 +185,7 @@ std::vector<Command> Workload::ReadOnce() const {
   std::vector<Command> commands;
   for (const auto& [key, with_contexts] : used_) {
     if (key.front() != kAllOnce.front()) continue;
-    commands.push_back({.operation = {.kind = Kind::kGet, .key = key, .strict = true},
-                        .arguments = {"DYN.QUORUM", "PR", "2", "GET", key}});
+    commands.push_back({.operation = {.kind = Kind::kGet, .key = key}, .arguments = {"GET", key}});
   }
   return commands;
 }

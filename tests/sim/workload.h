@@ -40,7 +40,7 @@ class Workload {
   // Reads of every key that was ever used: of siblings, where the server has the command; and a
   // strict listing.
   std::vector<Command> ReadAll() const;
-  // Strict reads of the keys that were written once.
+  // Plain reads of the keys that were written once.
   std::vector<Command> ReadOnce() const;
 
  private:

@@ -253,6 +253,8 @@ Evidence World::Gather() {
                     .strict = levels_.r + levels_.w > levels_.n,
                     .right_clocks = right_clocks_ && !faults_.clocks_were_wrong(),
                     .healed_us = healed_us_};
+  // Until then a node may take for dead whom it has not met.
+  evidence.faults.push_back({0, cluster_.formed_us()});
   for (Operation& operation : evidence.history) {
     if (operation.outcome != Outcome::kOk || operation.reads()) continue;
     const bool excused = std::ranges::any_of(faults_.excuses(), [&](const Interval& excuse) {
