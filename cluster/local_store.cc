@@ -400,6 +400,7 @@ storage::Result<void> LocalStore::Commit() {
   if (mark_run) StageRunMark(false);
   vnodes_.Stage();
   auto committed = engine_->Commit();
+  synced_ = std::exchange(syncs_next_commit_, false) && committed.has_value();
   vnodes_.Settle(committed.has_value());
   hints_.Settle(committed.has_value());
   texts_.clear();

@@ -214,6 +214,14 @@ class LocalStore {
   // Makes everything since the last call durable, or, on an error, nothing of it: the counts return
   // to the last commit too. The first one after Open waits for the disk once.
   storage::Result<void> Commit();
+  // The next Commit waits for the disk, whatever the engine's durability: somebody wants to be
+  // sure.
+  void SyncNextCommit() {
+    syncs_next_commit_ = true;
+    engine_->SyncNextCommit();
+  }
+  // Whether the last Commit was one that SyncNextCommit made wait.
+  bool synced() const { return synced_; }
   // The last thing of a run, which loses nothing after that: commits, and waits for the disk.
   storage::Result<void> MarkEnd();
 
@@ -269,6 +277,8 @@ class LocalStore {
   Ownership ownership_;
   std::string boot_id_;
   bool always_durable_;
+  bool syncs_next_commit_ = false;
+  bool synced_ = false;
   bool run_is_marked_ = false;  // as one that began, on the disk
   HybridClock clock_;
   DotList minted_;

@@ -56,7 +56,7 @@ struct Replicate {
   // None: a fallback, whose incarnation does not matter.
   ActorId target{};
   NodeId hint_for = kNoNode;
-  // Answer once more when it is on disk, if it is not at the first answer.
+  // Have it on disk before the answer, whatever the node does otherwise.
   bool wants_durable = false;
   DotList dots{};  // of the writes that the copy brings, for the received dots
   Container container{};

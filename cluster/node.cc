@@ -145,7 +145,9 @@ void Node::Written(RequestId id, const DotList& dots, std::string_view copy, Tim
   request->dots = dots;
   request->copy = copy;
   written_.push_back(id);
-  const NodeId owner = std::get<WriteQuorum>(request->quorum).local_hint_for();
+  const auto& quorum = std::get<WriteQuorum>(request->quorum);
+  if (quorum.wants_durable()) store_.SyncNextCommit();
+  const NodeId owner = quorum.local_hint_for();
   if (owner == kNoNode) return;
   // It stands in: its own copy is one that the owner is to have.
   request->sloppy = true;
@@ -313,7 +315,7 @@ void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
     for (const WriteQuorum::Output& output : quorum.TakeOutputs()) {
       if (const auto* send = std::get_if<WriteQuorum::Send>(&output)) {
         request.sloppy = request.sloppy || send->hint_for != kNoNode;
-        if (!SendCopy(request, send->node, send->hint_for)) {
+        if (!SendCopy(request, quorum, *send)) {
           quorum.Lost(send->node, now.monotonic_us);
         } else if (IsPlanted(Mutation::kCountsWhatItSent)) {
           quorum.Acknowledged(send->node, false, now.monotonic_us);
@@ -341,12 +343,15 @@ void Node::PumpList(Request& request, const ListQuorum& quorum) {
 // what came after the write may go with it. A node that stands in may have handed the write on to
 // all it was for, and forgotten it; then there is nothing to send, least of all a claim that the
 // write is in what is left.
-bool Node::SendCopy(const Request& request, NodeId node, NodeId hint_for) {
+bool Node::SendCopy(const Request& request, const WriteQuorum& quorum,
+                    const WriteQuorum::Send& send) {
+  const auto [node, hint_for] = send;
   Replicate message{
       .id = request.id,
       .ref = request.ref(),
       .target = hint_for == kNoNode ? peers_.ActorAt(node, request.partition) : ActorId{},
       .hint_for = hint_for,
+      .wants_durable = quorum.wants_durable(),
       .dots = request.dots,
       .container = {}};
   if (!request.copy.empty()) return peers_.Send(node, ReplicateEncoded{message, request.copy});

@@ -123,7 +123,8 @@ class Node {
   // Monotonic time of the next OnTime that has work.
   int64_t NextDeadline() const;
 
-  // What became of the turn's commit. `durable`: it is on disk.
+  // What became of the turn's commit. `durable`: it is on disk, as it is whenever a write or a copy
+  // of the turn wanted it (LocalStore::synced), if there is a disk.
   void Committed(bool committed, bool durable, Time now);
   // The store's batch has something of it: at the end of a turn, it waits for another one.
   bool has_staged() const { return staged_; }
@@ -198,7 +199,7 @@ class Node {
   DotList ReceivedOf(const DotList& dots, Partition partition);
   void FailReadsOfTurn();
   void Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor, Time now);
-  bool SendCopy(const Request& request, NodeId node, NodeId hint_for);
+  bool SendCopy(const Request& request, const WriteQuorum& quorum, const WriteQuorum::Send& send);
   ListQuorum::Answer AnswerList(const ListKeys& asked, Time now);
   void Schedule(Request& request);
   void RemoveIfOver(Request& request);

@@ -34,6 +34,7 @@ Refusal Node::ApplyCopy(const Replicate& message, Time now) {
     return Refusal::kRebuilding;
   }
   staged_ = true;
+  if (message.wants_durable) store_.SyncNextCommit();
   const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
   if (!applied) return applied.error();
   if (message.hint_for != kNoNode) {

@@ -81,11 +81,14 @@ class WriteQuorum {
   // kNoNode: the coordinator is an owner.
   NodeId local_hint_for() const { return local_hint_for_; }
 
+  // Copies count that are on disk.
+  bool wants_durable() const { return levels_.dw > 0; }
+
   // What became of the coordinator's own commit: one of these, first, unless refused.
   void LocalStored(bool durable, int64_t now_us);
   void LocalFailed();
 
-  // A peer has stored the copy; `durable`: on disk. May come again once it is.
+  // A peer has stored the copy; `durable`: on disk. May come again.
   void Acknowledged(NodeId node, bool durable, int64_t now_us);
   // It certainly has not. After kWrongActor it is asked once more: its answer told the new actor.
   void Refused(NodeId node, Refusal refusal, int64_t now_us);

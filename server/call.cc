@@ -69,6 +69,7 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
   const size_t begin = session.output.size();
   const int64_t started_us = stopwatch_read_us_;
   const size_t late = session.late.size();
+  if (WantsDurable(session, command)) store_.SyncNextCommit();
   if (gateway_ != nullptr && IsCoordinated(command)) {
     CallInCluster(session, command, args, now);
   } else if (command.parse != nullptr) {
@@ -89,6 +90,13 @@ void Server::Call(Session& session, const Command& command, Args args, Now now) 
   if (monitor_count_ > 0 && (command.flags & (kSkipMonitor | kAdmin)) == 0) {
     FeedMonitors(session, command, args, now);
   }
+}
+
+// A node alone is all the replicas there are; DW still asks for its disk. (In a cluster each write
+// asks for itself, wherever its copies are.)
+bool Server::WantsDurable(const Session& session, const Command& command) const {
+  if (gateway_ != nullptr || (command.flags & kWrite) == 0) return false;
+  return session.command_levels.value_or(session.levels).dw > 0;
 }
 
 void Server::CallOperation(Session& session, const Command& command, Args args, Now now) {

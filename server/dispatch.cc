@@ -192,6 +192,10 @@ std::string Server::WhyNot(const Session& session, const Command& command, Args 
   if (OutOfMemoryFor(session, command)) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
+  if (options_.config.memory_only() && WantsDurable(session, command)) {
+    return "NOREPLICAS DW was asked for, and this node keeps its data in memory only (save \"\"); "
+           "nothing was done";
+  }
   if (OutOfStorageFor(session, command, args, now)) {
     return "OOM command not allowed when used storage > 'maxstorage'.";
   }

@@ -158,8 +158,9 @@ void Server::RunRestOfExec(Session& session, Now now) {
 void Server::FinishTurnInCluster(bool committed, Now now) {
   ++turn_;
   if (gateway_ == nullptr) return;
-  const bool durable =
-      !options_.config.memory_only() && options_.config.appendfsync == storage::Durability::kAlways;
+  const bool waited =
+      options_.config.appendfsync == storage::Durability::kAlways || store_.synced();
+  const bool durable = !options_.config.memory_only() && waited;
   gateway_->Committed(committed, durable, now);
   TakeLateReplies(now);
 }

@@ -187,6 +187,7 @@ class Server {
   void NoteDataReply(Session& session, size_t begin);
 
   // call.cc
+  bool WantsDurable(const Session& session, const Command& command) const;
   void CallOperation(Session& session, const Command& command, Args args, Now now);
   // What a call leaves in statistics, SLOWLOG and LATENCY; `error` is empty or the reply after its
   // '-'.

@@ -146,6 +146,7 @@ Result<void> DurableEngine::Commit() {
       table_.Undo();
     }
     batch_.Clear();
+    syncs_next_commit_ = false;
     failed_read_.reset();
   }
   Advance(kReclaimPerTurn + kReclaimPerWrite * std::exchange(writes_, 0));
@@ -172,8 +173,8 @@ Result<void> DurableEngine::CommitBatch() {
   }
   if (!log_->FitsBeforeRoom(batch_)) WaitForSync();
   auto appended = AppendBatch();
-  const bool syncs =
-      settings_.durability == Durability::kAlways && !IsPlanted(Mutation::kAnswersBeforeSync);
+  const bool syncs = (settings_.durability == Durability::kAlways || syncs_next_commit_) &&
+                     !IsPlanted(Mutation::kAnswersBeforeSync);
   if (appended && syncs) appended = SyncNow();
   if (!appended && appended.error().kind != Error::Kind::kNoSpace) final_ = appended.error();
   return appended;

@@ -46,6 +46,7 @@ class DurableEngine : public Engine {
   void Delete(Keyspace keyspace, std::string_view key) override;
   void DeleteRange(Keyspace keyspace, std::string_view begin, std::string_view end) override;
   Result<void> Commit() override;
+  void SyncNextCommit() override { syncs_next_commit_ = true; }
   Result<void> Sync() override;
   std::unique_ptr<Reader> NewSnapshot() override;
 
@@ -93,8 +94,9 @@ class DurableEngine : public Engine {
   uint64_t base_reads_ = 0;  // since its pages were released
 
   std::optional<Error> failed_read_;  // of this turn
-  std::optional<Error> final_;        // the disk failed
-  std::optional<Error> full_;         // the disk was full for the last batch that needed space
+  bool syncs_next_commit_ = false;
+  std::optional<Error> final_;  // the disk failed
+  std::optional<Error> full_;   // the disk was full for the last batch that needed space
   std::unique_ptr<BaseReader> reader_;
   uint32_t live_snapshots_ = 0;
 

@@ -29,6 +29,7 @@ class FaultyEngine : public Engine {
   void Delete(Keyspace keyspace, std::string_view key) override;
   void DeleteRange(Keyspace keyspace, std::string_view begin, std::string_view end) override;
   Result<void> Commit() override;
+  void SyncNextCommit() override { inner_->SyncNextCommit(); }
   Result<void> Sync() override { return inner_->Sync(); }
   std::unique_ptr<Reader> NewSnapshot() override { return inner_->NewSnapshot(); }
   Usage usage() const override { return inner_->usage(); }

@@ -79,7 +79,8 @@ inline constexpr Command kDynRows[] = {
                "[argument ...]]",
      .summary = "Sets how many replicas requests wait for, shows it, or runs one command with it.",
      .note = "With a command: for that one alone. Without: for the connection, until RESET. Alone: "
-             "shows the levels. A node by itself is every key's only owner, so nothing waits."},
+             "shows the levels. DW waits for disks, whatever appendfsync says. A node by itself is "
+             "every key's only owner, so nothing else waits."},
     {.name = "dyn.set",
      .arity = -3,
      .flags = kWrite | kDenyOom,

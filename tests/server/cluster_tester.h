@@ -19,13 +19,14 @@ namespace cartwheel::server {
 
 class ClusterTester {
  public:
-  explicit ClusterTester(size_t nodes, const cluster::Levels& levels = {}) {
+  explicit ClusterTester(size_t nodes, const cluster::Levels& levels = {},
+                         const Config& config = ServerTester::InMemory()) {
     options_.cluster_id = 1;
     options_.levels = levels;
     for (size_t i = 0; i < nodes; ++i) options_.members.push_back({.node = IdOf(i), .zone = ""});
     for (size_t i = 0; i < nodes; ++i) {
       options_.self = IdOf(i);
-      servers_.push_back(std::make_unique<ServerTester>(ServerTester::InMemory(), options_));
+      servers_.push_back(std::make_unique<ServerTester>(config, options_));
     }
     for (size_t a = 0; a < nodes; ++a) {
       for (size_t b = a + 1; b < nodes; ++b) Heal(a, b);

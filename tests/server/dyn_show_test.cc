@@ -196,6 +196,22 @@ TEST_F(DynShowTest, QuorumRefusesLevelsThatMakeNoSense) {
   EXPECT_EQ(redis_.session("alice").levels, cluster::Levels{});
 }
 
+TEST(DynShow, DwAsksForTheDiskOfANodeAlone) {
+  ServerTester redis{Config{}};
+  EXPECT_EQ(redis.Run("alice", "SET k v"), "OK");
+  EXPECT_EQ(redis.Run("alice", "DYN.QUORUM DW 1 GET k"), "\"v\"");
+  EXPECT_EQ(redis.engine().syncs_asked_for, 0);
+  EXPECT_EQ(redis.Run("alice", "DYN.QUORUM DW 1 SET k v"), "OK");
+  EXPECT_EQ(redis.engine().syncs_asked_for, 1);
+}
+
+TEST_F(DynShowTest, WithoutADiskDwIsRefused) {
+  EXPECT_EQ(Run("DYN.QUORUM DW 1 SET k v"),
+            "(error) NOREPLICAS DW was asked for, and this node keeps its data in memory only "
+            "(save \"\"); nothing was done");
+  EXPECT_EQ(Run("GET k"), "(nil)");
+}
+
 TEST_F(DynShowTest, QuorumRunsACommandAsIfItStoodAlone) {
   EXPECT_EQ(Run("DYN.QUORUM W 3 SET k v"), "OK");
   EXPECT_EQ(Run("DYN.QUORUM R 1 PR 1 get k"), "\"v\"");

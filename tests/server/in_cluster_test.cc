@@ -36,6 +36,20 @@ TEST(InCluster, EveryOwnerStoresAWrite) {
   for (size_t node = 0; node < 3; ++node) EXPECT_EQ(Stored(cluster, node, "k"), "v");
 }
 
+TEST(InCluster, DwIsReachedWhenSoManyHaveSynced) {
+  ClusterTester cluster(3, {}, Config{});
+  const auto syncs = [&](size_t node) { return cluster.at(node).engine().syncs_asked_for; };
+  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(syncs(node), 0);
+  EXPECT_EQ(cluster.Run(0, "DYN.QUORUM DW 3 SET k v"), "OK");
+  for (size_t node = 0; node < 3; ++node) EXPECT_EQ(syncs(node), 1);
+}
+
+TEST(InCluster, WithoutDisksDwIsNeverReached) {
+  ClusterTester cluster(3);
+  EXPECT_THAT(cluster.Run(0, "DYN.QUORUM DW 1 SET k v"), StartsWith("(error) UNCERTAIN"));
+}
+
 TEST(InCluster, KeysOfOtherNodesAreServedToo) {
   ClusterTester cluster(5);
   for (int i = 0; i < 40; ++i) {

@@ -23,6 +23,7 @@ class StagedEngine : public storage::FaultyEngine {
 
   // What it was told.
   int ticks = 0;
+  int syncs_asked_for = 0;  // of single commits
   int flushes_started = 0;
   int flushes_waited_for = 0;
   std::optional<storage::Settings> settings;
@@ -32,6 +33,7 @@ class StagedEngine : public storage::FaultyEngine {
     if (state.last_flush_unix_ms == 0) state.last_flush_unix_ms = unix_ms;
     if (state.flush_running && !flushes_take_long) EndFlush(unix_ms);
   }
+  void SyncNextCommit() override { ++syncs_asked_for; }
   bool WritesMustWait() const override { return writes_must_wait; }
   bool IsFull() const override { return is_full; }
   void StartFlush() override {

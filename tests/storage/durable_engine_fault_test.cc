@@ -202,6 +202,19 @@ TEST(DurableEngineFault, ASyncErrorUnderAlwaysFailsTheCommitForGood) {
   EXPECT_EQ(machine.Get("c"), "(nil)");
 }
 
+TEST(DurableEngineFault, ACommitThatIsToBeSyncedIsThatAndNoLaterOne) {
+  DurableMachine machine(With(Durability::kNo));
+  machine.engine().SyncNextCommit();
+  ASSERT_TRUE(machine.Set("a", "1").has_value());
+  EXPECT_EQ(machine.state().unsynced_bytes, 0U);
+  ASSERT_TRUE(machine.Set("b", "2").has_value());
+  EXPECT_GT(machine.state().unsynced_bytes, 0U);
+  machine.engine().SyncNextCommit();
+  machine.disk().Fail(Call::kSync, {});
+  EXPECT_FALSE(machine.Set("c", "3").has_value());
+  EXPECT_EQ(machine.Get("c"), "(nil)");
+}
+
 TEST(DurableEngineFault, ASyncErrorInTheBackgroundFailsTheNextCommits) {
   DurableMachine machine;
   ASSERT_TRUE(machine.Set("a", "1").has_value());
