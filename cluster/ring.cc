@@ -4,22 +4,11 @@
 #include <map>
 #include <string_view>
 
+#include "cluster/rendezvous.h"
 #include "storage/check.h"
 
 namespace cartwheel::cluster {
 namespace {
-
-// The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit depends on every other.
-uint64_t Mix(uint64_t bits) {
-  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
-  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
-  return bits ^ (bits >> 31);
-}
-
-// Nodes agree on it: it never changes.
-uint64_t Rendezvous(Partition partition, NodeId node) {
-  return Mix(Mix(partition + 0x9e3779b97f4a7c15) + static_cast<uint64_t>(node));
-}
 
 struct Fallback {
   uint64_t weight;

@@ -17,9 +17,12 @@
 
 namespace cartwheel::cluster {
 
+inline constexpr uint32_t kMaxWeight = 10'000;
+
 struct Member {
   NodeId node = kNoNode;
-  std::string zone;  // what fails together; may be empty
+  std::string zone;     // what fails together; may be empty
+  uint32_t weight = 1;  // of what it holds, beside others; 1..kMaxWeight
 };
 
 // Of every partition the owners, first coordinator first.
