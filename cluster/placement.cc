@@ -250,7 +250,7 @@ class Placer {
     for (Partition p = 0; p < kPartitions; ++p) {
       for (size_t i = rows_[p].size(); i < shape_.copies; ++i) holes.push_back(p);
     }
-    std::ranges::stable_sort(holes, {}, [](Partition p) { return Mix(p); });
+    std::ranges::sort(holes, {}, [](Partition p) { return Mix(p); });
     for (const Partition p : holes) FillHole(p);
   }
   void FillHole(Partition p) {

@@ -64,8 +64,8 @@ class ReadRun {
       replicas_.push_back(replica);
     }
     for (size_t i = members; i > 1; --i) std::swap(replicas_[i - 1], replicas_[random_.Below(i)]);
-    std::ranges::stable_partition(replicas_,
-                                  [](const Replica& replica) { return replica.candidate.healthy; });
+    std::ranges::partition(replicas_,
+                           [](const Replica& replica) { return replica.candidate.healthy; });
     loss_ = random_.Below(80);
     silence_ = random_.Below(60);
   }
