@@ -1,0 +1,15 @@
+// HMAC-SHA-256 (RFC 2104, FIPS 180-4).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace cartwheel::cluster {
+
+using Mac = std::array<uint8_t, 32>;
+
+Mac HmacSha256(std::span<const uint8_t> key, std::string_view bytes);
+
+}  // namespace cartwheel::cluster
