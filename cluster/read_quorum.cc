@@ -51,6 +51,7 @@ void ReadQuorum::Ask(size_t candidate, int64_t now_us) {
 }
 
 bool ReadQuorum::AskNext(bool owners_only, int64_t now_us) {
+  if (asks_no_more_) return false;
   for (size_t i = 0; i < candidates_.size(); ++i) {
     if (owners_only && !candidates_[i].owner) continue;
     Ask(i, now_us);
@@ -165,7 +166,7 @@ void ReadQuorum::OnTime(int64_t now_us) {
     hedged_ = true;
     AskNext(false, now_us);
   }
-  if (deadline) candidates_.clear();
+  if (deadline) asks_no_more_ = true;
   Advance(now_us);
   if (deadline && !outcome_) AdvanceAtEnd(true);
   if (deadline && !over_) Finish();

@@ -182,6 +182,7 @@ class ReadQuorum {
   int64_t hedge_at_us_;
   int64_t deadline_us_;
   bool hedged_ = false;
+  bool asks_no_more_ = false;  // the deadline has passed
   bool over_ = false;
   DotList session_dots_;
   DotList unconfirmed_;  // of these, received at no owner that answered
