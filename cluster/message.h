@@ -162,6 +162,16 @@ struct KeyList {
   bool operator==(const KeyList&) const = default;
 };
 
+// A client has published it at the sender: to those who have subscribed at the receiver. Whoever is
+// not linked at that moment misses it, as Redis's subscribers do.
+struct Published {
+  bool shard = false;  // by SPUBLISH, whose channels are apart from the others
+  std::string_view channel{};
+  std::string_view message{};
+
+  bool operator==(const Published&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
@@ -170,6 +180,6 @@ struct UnknownMessage {
 
 using Message =
     std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
-                 Pong, TellReceived, ListKeys, KeyList, UnknownMessage>;
+                 Pong, TellReceived, ListKeys, KeyList, Published, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -24,6 +24,7 @@ enum class MessageType : uint8_t {
   kTellReceived = 10,
   kListKeys = 11,
   kKeyList = 12,
+  kPublished = 13,
 };
 
 // What a replica tells of its record.
@@ -321,6 +322,10 @@ KeyList TakeKeyList(Reader& in) {
   return message;
 }
 
+Published TakePublished(Reader& in) {
+  return {.shard = in.Flag(), .channel = in.Bytes(), .message = in.Bytes()};
+}
+
 // Into `out`, so that what was read is not moved from hand to hand.
 void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
   switch (type) {
@@ -336,6 +341,7 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kTellReceived: out.emplace<TellReceived>(TakeTellReceived(in)); return;
     case MessageType::kListKeys: out.emplace<ListKeys>(TakeListKeys(in)); return;
     case MessageType::kKeyList: out.emplace<KeyList>(TakeKeyList(in)); return;
+    case MessageType::kPublished: out.emplace<Published>(TakePublished(in)); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -368,6 +374,7 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kTellReceived: return "TellReceived";
     case MessageType::kListKeys: return "ListKeys";
     case MessageType::kKeyList: return "KeyList";
+    case MessageType::kPublished: return "Published";
   }
   return "unknown message";
 }
@@ -484,6 +491,14 @@ bool AppendFrame(const KeyList& message, std::string& out) {
       .Varint(message.keys.size());
   for (const std::string_view key : message.keys) writer.Bytes(key);
   return writer.End(MessageType::kKeyList);
+}
+
+bool AppendFrame(const Published& message, std::string& out) {
+  return Writer(out)
+      .U8(message.shard ? 1 : 0)
+      .Bytes(message.channel)
+      .Bytes(message.message)
+      .End(MessageType::kPublished);
 }
 
 size_t LookAhead(std::string_view input, size_t count, std::vector<KeyRef>& keys) {

@@ -17,6 +17,7 @@
 //   ListKeys       11  u64 id, u8 database, u64 from, u64 until, varint count
 //   KeyList        12  u64 id, u8 complete, varint keys of the database, u64 next, varint number
 //                      of keys, of each: bytes
+//   Published      13  u8 shard, bytes channel, bytes message
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -56,6 +57,7 @@ bool AppendFrame(const Pong& message, std::string& out);
 bool AppendFrame(const TellReceived& message, std::string& out);
 bool AppendFrame(const ListKeys& message, std::string& out);
 bool AppendFrame(const KeyList& message, std::string& out);
+bool AppendFrame(const Published& message, std::string& out);
 
 // The keys that the next `count` frames of `input` ask for or bring, without decoding them: a hint,
 // for whoever wants to have the keys' memory in the processor's cache by then. Replaces `keys` with

@@ -117,7 +117,7 @@ class Node {
 
   void PeerUp(NodeId peer, Time now);
   void PeerDown(NodeId peer, Time now);
-  // Not for Forward and ForwardReply, which are the caller's.
+  // Not for Forward, ForwardReply and Published, which are the caller's.
   void OnMessage(NodeId from, const Message& message, Time now);
   void OnTime(Time now);
   // Monotonic time of the next OnTime that has work.
@@ -217,6 +217,7 @@ class Node {
   void On(NodeId, const Hello&, Time) {}
   void On(NodeId, const Forward&, Time) {}
   void On(NodeId, const ForwardReply&, Time) {}
+  void On(NodeId, const Published&, Time) {}
   Refusal ApplyCopy(const Replicate& message, Time now);
 
   LocalStore& store_;

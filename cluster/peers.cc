@@ -52,10 +52,15 @@ bool Peers::IsLinked(NodeId node) const {
   return peer != nullptr && peer->linked;
 }
 
+bool Peers::HasRoom(NodeId node) const {
+  const Peer* const peer = Find(node);
+  return peer != nullptr && peer->linked &&
+         peer->backlog + peer->output.size() <= options_.max_backlog_bytes;
+}
+
 bool Peers::IsHealthy(NodeId node) const {
   const Peer* const peer = Find(node);
-  return peer != nullptr && peer->linked && !peer->suspect &&
-         peer->backlog + peer->output.size() <= options_.max_backlog_bytes;
+  return peer != nullptr && !peer->suspect && HasRoom(node);
 }
 
 int64_t Peers::OnTime(int64_t now_us) {

@@ -39,6 +39,8 @@ class Peers {
   bool LinkDown(NodeId node);
   bool IsLinked(NodeId node) const;
   bool IsHealthy(NodeId node) const;
+  // Linked, and what waits for it is not too much already.
+  bool HasRoom(NodeId node) const;
   bool IsMember(NodeId node) const { return peers_.contains(node); }
 
   // Sends pings that are due and looks at who did not answer. Returns when to be called again.
@@ -67,6 +69,14 @@ class Peers {
   void Mark();
   // Takes it back: what it was based on has not been kept.
   void Unsend();
+
+  // To everybody who is linked and has room; the others miss it.
+  template <typename M>
+  void SendToAll(const M& message) {
+    for (const auto& [node, peer] : peers_) {
+      if (HasRoom(node)) Send(node, message);
+    }
+  }
 
   // Those with output, each once.
   std::span<const NodeId> touched() const { return touched_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/handlers.h"
 #include "server/server.h"
 
 namespace cartwheel::server {
@@ -42,9 +43,27 @@ void Server::WalkInCluster(Session& session, const Command& command, Args args, 
   if (!session.in_exec) ReplyLater(session, INT64_MAX, "");
 }
 
-// A walk has to see what the requests before it do, wherever they are done.
+// A walk has to see what the requests before it do, wherever they are done. And who hears of a
+// message reads what was written before it was published.
 bool Server::MustFollowLate(const Session& session, const Command& command) {
-  return !session.late.empty() && IsOnKeyspace(command);
+  const bool publishes = command.handler == Publish || command.handler == SPublish;
+  return !session.late.empty() && (IsOnKeyspace(command) || publishes);
+}
+
+// The reply counts this node's subscribers alone, as Redis's cluster does.
+size_t Server::PublishEverywhere(PubSub::Kind kind, std::string_view channel,
+                                 std::string_view message) {
+  if (gateway_ != nullptr) {
+    gateway_->node().peers().SendToAll(cluster::Published{
+        .shard = kind == PubSub::Kind::kShard, .channel = channel, .message = message});
+  }
+  return PublishHere(kind, channel, message);
+}
+
+size_t Server::PublishHere(PubSub::Kind kind, std::string_view channel, std::string_view message) {
+  const auto delivered = [this](Session& session) { Touch(session); };
+  return kind == PubSub::Kind::kShard ? pub_sub_.PublishShard(channel, message, delivered)
+                                      : pub_sub_.Publish(channel, message, delivered);
 }
 
 // What has been written to the output from `begin` on belongs behind the replies that are waited
@@ -184,7 +203,12 @@ size_t Server::PrefetchForPeers(std::string_view frames) {
 
 // What follows for clients is taken at the end of the turn, for all messages at once.
 void Server::ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now) {
-  if (gateway_ != nullptr) gateway_->OnMessage(peer, message, now);
+  if (gateway_ == nullptr) return;
+  gateway_->OnMessage(peer, message, now);
+  const auto* published = std::get_if<cluster::Published>(&message);
+  if (published == nullptr || !gateway_->node().peers().IsMember(peer)) return;
+  PublishHere(published->shard ? PubSub::Kind::kShard : PubSub::Kind::kChannel, published->channel,
+              published->message);
 }
 
 void Server::PeerBacklog(cluster::NodeId peer, size_t unsent_bytes) {

@@ -110,6 +110,9 @@ class Server {
   cluster::LocalStore& store() { return store_; }
   Executor& executor() { return executor_; }
   PubSub& pub_sub() { return pub_sub_; }
+  // To subscribers on this node and, in a cluster, on those that are linked. Returns how many there
+  // are on this one.
+  size_t PublishEverywhere(PubSub::Kind kind, std::string_view channel, std::string_view message);
   // Of a session that has asked for nothing else.
   cluster::Levels default_levels() const {
     return options_.cluster ? options_.cluster->levels : cluster::Levels{};
@@ -198,6 +201,7 @@ class Server {
   // in_cluster.cc
   void CallInCluster(Session& session, const Command& command, Args args, Now now);
   void WalkInCluster(Session& session, const Command& command, Args args, Now now);
+  size_t PublishHere(PubSub::Kind kind, std::string_view channel, std::string_view message);
   static bool MustFollowLate(const Session& session, const Command& command);
   void PlaceBehindLate(Session& session, size_t begin);
   void TakeLateReplies(Now now);

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/cluster_errors.h"
 #include "server/handlers.h"
 #include "server/server.h"
 
@@ -45,6 +46,17 @@ void UnsubscribeEach(CommandContext& context, Kind kind, std::string_view what,
     Confirm(context, kind, what, name);
   }
   if (names.empty()) Confirm(context, kind, what, std::nullopt);
+}
+
+void PublishAs(CommandContext& context, Kind kind) {
+  const std::string_view channel = context.args[1];
+  const std::string_view message = context.args[2];
+  if (channel.size() + message.size() > kMaxReplicatedBytes &&
+      context.server.gateway() != nullptr) {
+    return context.reply.Error(kTooLongToReplicate);
+  }
+  const size_t receivers = context.server.PublishEverywhere(kind, channel, message);
+  context.reply.Integer(static_cast<int64_t>(receivers));
 }
 
 void ReplyNames(CommandContext& context, Kind kind) {
@@ -97,17 +109,11 @@ void SUnsubscribe(CommandContext& context) {
 }
 
 void Publish(CommandContext& context) {
-  Server& server = context.server;
-  const size_t receivers = server.pub_sub().Publish(
-      context.args[1], context.args[2], [&](Session& session) { server.Touch(session); });
-  context.reply.Integer(static_cast<int64_t>(receivers));
+  PublishAs(context, Kind::kChannel);
 }
 
 void SPublish(CommandContext& context) {
-  Server& server = context.server;
-  const size_t receivers = server.pub_sub().PublishShard(
-      context.args[1], context.args[2], [&](Session& session) { server.Touch(session); });
-  context.reply.Integer(static_cast<int64_t>(receivers));
+  PublishAs(context, Kind::kShard);
 }
 
 void PubSubChannels(CommandContext& context) {

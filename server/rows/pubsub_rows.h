@@ -25,7 +25,9 @@ inline constexpr Command kPubSubRows[] = {
      .complexity =
          "O(N+M), N being the channel's subscribers and M the number of subscribed patterns",
      .syntax = "channel message",
-     .summary = "Sends a message to a channel."},
+     .summary = "Sends a message to a channel.",
+     .note = "In a cluster to the subscribers of all nodes that are linked, after the connection's "
+             "writes before it are acknowledged; the reply counts those of this node."},
     ContainerRow("pubsub", "pubsub", "2.8.0", "Who is subscribed to what."),
     {.name = "pubsub|channels",
      .arity = -2,

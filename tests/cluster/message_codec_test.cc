@@ -95,6 +95,8 @@ std::vector<Message> OneOfEach() {
       ListKeys{.id = RequestId{5}, .database = 4, .from = 7, .until = kEndPlace, .count = 300},
       KeyList{
           .id = RequestId{5}, .complete = true, .database_keys = 9, .next = 8, .keys = {"", "k"}},
+      Published{.shard = true, .channel = "news", .message = std::string_view("a\0b", 3)},
+      Published{.shard = false, .channel = "", .message = ""},
       KeyList{
           .id = RequestId{6}, .complete = false, .database_keys = 0, .next = kEndPlace, .keys = {}},
   };
@@ -162,7 +164,7 @@ TEST(MessageCodec, AnIllFormedMessageIsOneLineForTheLog) {
 }
 
 TEST(MessageCodec, AnUnknownTypeIsToldFromAnIllFormedMessage) {
-  for (const uint8_t type : {0, 13, 255}) {
+  for (const uint8_t type : {0, 14, 255}) {
     const std::string bytes = FrameOf(type, "of a later version");
     const auto decoded = Decoded(bytes);
     ASSERT_TRUE(decoded.has_value());

@@ -37,9 +37,9 @@ size_t Count(const SwimWorld& world, Health health) {
 }
 
 TEST(SwimWorld, InAQuietNetworkNobodyIsEverSuspected) {
-  for (const size_t nodes : {2, 3, 9, 50}) {
+  for (const size_t nodes : {2, 3, 9, 30}) {
     SwimWorld world(nodes, nodes);
-    world.RunFor(120 * kSecondUs);
+    world.RunFor(60 * kSecondUs);
     EXPECT_TRUE(world.notices.empty()) << nodes;
     EXPECT_TRUE(world.AllTakeAllForAlive());
   }
@@ -50,9 +50,9 @@ void CheckDeathsOfNine(bool connections_break, int64_t suspected_at_most_us,
                        int64_t dead_at_most_us) {
   int64_t suspected_us = 0;
   int64_t dead_us = 0;
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
     SwimWorld world(9, seed);
-    world.RunFor(10 * kSecondUs + static_cast<int64_t>(seed) * 7'919);
+    world.RunFor(5 * kSecondUs + static_cast<int64_t>(seed) * 7'919);
     const int64_t since_us = world.now_us();
     world.Kill(4);
     if (connections_break) world.MakeDoubt(4);
@@ -65,7 +65,7 @@ void CheckDeathsOfNine(bool connections_break, int64_t suspected_at_most_us,
     dead_us = std::max(dead_us, dead.last_us);
     EXPECT_EQ(Count(world, Health::kDead), 8U) << "nobody else, seed " << seed;
   }
-  std::printf("of 9, in 100 runs%s: suspected by all after %.2f s at most, dead after %.2f s\n",
+  std::printf("of 9, in 40 runs%s: suspected by all after %.2f s at most, dead after %.2f s\n",
               connections_break ? ", connections break" : "",
               static_cast<double>(suspected_us) / kSecondUs,
               static_cast<double>(dead_us) / kSecondUs);
@@ -77,9 +77,10 @@ TEST(SwimWorld, ADeathThatBreaksConnectionsIsKnownToAllWithinFiveSeconds) {
   CheckDeathsOfNine(true, 2 * kSecondUs, 5 * kSecondUs);
 }
 
-// As of a machine that is gone: nobody hears of it but by asking, in turns.
+// As of a machine that is gone, for who has no connection to it: each of the others asks one of
+// the eight a second, in a random order, so that it may take a whole round.
 TEST(SwimWorld, ADeathThatNobodyHearsOfIsFoundByProbing) {
-  CheckDeathsOfNine(false, 6 * kSecondUs, 10 * kSecondUs);
+  CheckDeathsOfNine(false, 9 * kSecondUs, 13 * kSecondUs);
 }
 
 TEST(SwimWorld, OfTwoTheOtherIsNoticedToo) {
@@ -92,16 +93,16 @@ TEST(SwimWorld, OfTwoTheOtherIsNoticedToo) {
 
 TEST(SwimWorld, WhereEveryFifthDatagramIsLostNobodyDies) {
   size_t suspicions = 0;
-  for (uint64_t seed = 1; seed <= 10; ++seed) {
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
     SwimWorld world(9, seed);
     world.lost_percent = 20;
-    world.RunFor(300 * kSecondUs);
+    world.RunFor(200 * kSecondUs);
     EXPECT_EQ(Count(world, Health::kDead), 0U) << "seed " << seed;
     suspicions += Count(world, Health::kSuspect);
     EXPECT_TRUE(world.AllTakeAllForAlive());
   }
-  std::printf("20 %% loss: %zu suspicions in 10 runs of 9 nodes for 300 s\n", suspicions);
-  EXPECT_LE(suspicions, 10U);
+  std::printf("20 %% loss: %zu suspicions in 4 runs of 9 nodes for 200 s\n", suspicions);
+  EXPECT_LE(suspicions, 4U);
 }
 
 // It has missed what the others said meanwhile, and must not take them for dead for that.
@@ -158,9 +159,9 @@ TEST(SwimWorld, ASingleBrokenLinkIsNoDeath) {
 
 // A datagram has 8 bytes of UDP and 20 of IP around it, a packet some 60 of its own.
 TEST(SwimWorld, AnIdleClusterSaysLittle) {
-  for (const size_t nodes : {9, 50, 100}) {
+  for (const size_t nodes : {9, 50}) {
     SwimWorld world(nodes, 3);
-    world.RunFor(60 * kSecondUs);
+    world.RunFor(20 * kSecondUs);
     const uint64_t datagrams = world.datagrams;
     const uint64_t over_connections = world.over_connections;
     const uint64_t rumors = world.rumors;
