@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -41,6 +42,9 @@ struct Hello {
   uint64_t boot_nonce = 0;
   uint64_t epoch = 0;         // of the topology
   uint64_t capabilities = 0;  // a bit each, for what is not a version of everything
+  // Where clients reach the node. An empty host: where the other nodes do; port 0: nowhere.
+  uint16_t client_port = 0;
+  std::string client_host{};
 
   bool operator==(const Hello&) const = default;
 };

@@ -207,6 +207,10 @@ Hello TakeHello(Reader& in) {
   hello.boot_nonce = in.U64();
   hello.epoch = in.U64();
   hello.capabilities = in.U64();
+  if (in.ok() && !in.empty()) {  // not of the first nodes
+    hello.client_port = static_cast<uint16_t>(in.Little<2>());
+    hello.client_host = in.Bytes();
+  }
   in.Require(hello.oldest_protocol <= hello.newest_protocol && hello.node != kNoNode);
   return hello;
 }
@@ -390,6 +394,8 @@ bool AppendFrame(const Hello& message, std::string& out) {
       .U64(message.boot_nonce)
       .U64(message.epoch)
       .U64(message.capabilities)
+      .Little<2>(message.client_port)
+      .Bytes(message.client_host)
       .End(MessageType::kHello);
 }
 

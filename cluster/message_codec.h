@@ -2,7 +2,7 @@
 // exactly that is refused; only a Hello may end with what a later version added.
 //
 //   Hello           1  u16 oldest, u16 newest, u64 cluster, u64 node, u64 nonce, u64 epoch,
-//                      u64 capabilities, ...
+//                      u64 capabilities, u16 client port, bytes client host, ...
 //   Replicate       2  u64 id, key, u64 actor, u64 hint_for, u8 wants_durable, dots, container
 //   ReplicateReply  3  u64 id, u8 refusal, u8 durable, u64 actor
 //   Read            4  u64 id, key, dots, u8 known, [u64 low, u64 high]

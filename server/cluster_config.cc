@@ -121,14 +121,17 @@ std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) 
     return std::unexpected(fmt::format("dyn-deadline: {} ms is less than the dyn-rpc-timeout of {}",
                                        config.dyn_deadline, config.dyn_rpc_timeout));
   }
-  ClusterConfig cluster{.self = *self,
-                        .cluster_id = ClusterIdOf(config.cluster_name),
-                        .members = std::move(*members),
-                        .bind = config.cluster_bind,
-                        .levels = *levels,
-                        .rpc_timeout_us = config.dyn_rpc_timeout * kMicrosPerMilli,
-                        .deadline_us = config.dyn_deadline * kMicrosPerMilli,
-                        .link_sendbuf_limit = config.cluster_link_sendbuf_limit};
+  ClusterConfig cluster{
+      .self = *self,
+      .cluster_id = ClusterIdOf(config.cluster_name),
+      .members = std::move(*members),
+      .bind = config.cluster_bind,
+      .client_host = config.cluster_announce_ip,
+      .client_port = config.cluster_announce_port != 0 ? config.cluster_announce_port : config.port,
+      .levels = *levels,
+      .rpc_timeout_us = config.dyn_rpc_timeout * kMicrosPerMilli,
+      .deadline_us = config.dyn_deadline * kMicrosPerMilli,
+      .link_sendbuf_limit = config.cluster_link_sendbuf_limit};
   if (!cluster.alone() && cluster.bind.empty()) cluster.bind = cluster.member(*self).host;
   return cluster;
 }

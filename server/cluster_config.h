@@ -37,6 +37,9 @@ struct ClusterConfig {
   uint64_t cluster_id = 0;
   std::vector<ClusterMember> members;  // this node among them; empty: a node alone
   std::string bind;                    // where it listens for them: a name or an address, or *
+  // Where clients reach this node, as the others tell them. Empty: the host of its own entry.
+  std::string client_host;
+  int client_port = 0;
   cluster::Levels levels;
   int64_t rpc_timeout_us = 0;
   int64_t deadline_us = 0;          // of a request

@@ -76,6 +76,8 @@ struct Config {
   int64_t cluster_self = 0;                // an id of those; 0: not given
   std::string cluster_name = "cartwheel";
   std::string cluster_bind;  // "": the host of the own entry
+  std::string cluster_announce_ip;  // "": the host of the own entry
+  int cluster_announce_port = 0;    // 0: `port`
   uint64_t cluster_link_sendbuf_limit = 256UL << 20;
   int dyn_n = 3;
   int dyn_r = 2;

@@ -127,6 +127,12 @@ constexpr Option kOptions[] = {
     {"cluster-bind", kCluster, kAtStart, TextField{&Config::cluster_bind, kAddress},
      "Address to listen on for the other members, * for all; empty: the host of this node in "
      "cluster-nodes."},
+    {"cluster-announce-ip", kCluster, kAtStart, TextField{&Config::cluster_announce_ip, kAddress},
+     "The host at which clients reach this node, a name or an address: what CLUSTER SLOTS and its "
+     "like say on every node. Empty: the host of this node in cluster-nodes."},
+    {"cluster-announce-port", kCluster, kAtStart, Int{&Config::cluster_announce_port, 0, 65535},
+     "The port at which clients reach this node, where that is another than `port`, as behind a "
+     "published port of a container; 0: `port`."},
     {"cluster-link-sendbuf-limit", kCluster, kAtStart,
      MemoryField{&Config::cluster_link_sendbuf_limit, cluster::kMaxFrameBytes, kMaxSize},
      "Bytes that wait to be sent to one member. Over it they are dropped with the connection, "
@@ -217,8 +223,6 @@ constexpr std::string_view kIgnored[] = {
     "cluster-allow-replica-migration",
     "cluster-announce-bus-port",
     "cluster-announce-hostname",
-    "cluster-announce-ip",
-    "cluster-announce-port",
     "cluster-announce-tls-port",
     "cluster-config-file",
     "cluster-migration-barrier",

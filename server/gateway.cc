@@ -43,8 +43,10 @@ ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce) {
   options.levels = config.levels;
   options.rpc_timeout_us = config.rpc_timeout_us;
   options.deadline_us = config.deadline_us;
+  options.client_address = {.host = config.client_host, .port = config.client_port};
   for (const ClusterMember& member : config.members) {
     options.members.push_back({.node = member.id, .zone = member.zone});
+    options.listed[member.id] = {.host = member.host, .port = member.port};
   }
   return options;
 }

@@ -16,6 +16,7 @@
 
 #include "cluster/node.h"
 #include "server/cluster_config.h"
+#include "server/cluster_map.h"
 #include "server/coordination.h"
 #include "server/keyspace_walk.h"
 #include "server/now.h"
@@ -30,6 +31,9 @@ struct ClusterOptions {
   uint64_t cluster_id = 0;
   uint64_t boot_nonce = 0;  // new for every start
   std::vector<cluster::Member> members;
+  // Where they listen for each other, and where clients reach this node.
+  std::map<cluster::NodeId, ClientAddress> listed;
+  ClientAddress client_address;
   cluster::Levels levels;  // of requests that ask for nothing else
   int64_t rpc_timeout_us = 250'000;
   int64_t deadline_us = 1'000'000;

@@ -27,8 +27,20 @@ void Echo(CommandContext& context);
 void Quit(CommandContext& context);
 void Reset(CommandContext& context);
 void Select(CommandContext& context);
-void ClusterDisabled(
-    CommandContext& context);  // CLUSTER, READONLY, READWRITE, ASKING on a single node
+
+// commands/cluster.cc
+void ClusterInfo(CommandContext& context);
+void ClusterSlots(CommandContext& context);
+void ClusterShards(CommandContext& context);
+void ClusterNodes(CommandContext& context);
+void ClusterMyId(CommandContext& context);
+void ClusterKeySlot(CommandContext& context);
+void ClusterCountKeysInSlot(CommandContext& context);
+void ClusterGetKeysInSlot(CommandContext& context);
+void ClusterReplicas(CommandContext& context);
+void ClusterCountFailureReports(CommandContext& context);
+void ClusterReset(CommandContext& context);
+void ClusterRole(CommandContext& context);
 
 // commands/client.cc
 void ClientId(CommandContext& context);

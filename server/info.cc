@@ -42,7 +42,7 @@ void AddServer(InfoContext& info) {
   text.Section("Server");
   text.Add("redis_version", kRedisVersion);
   text.Add("cartwheel_version", kVersion);
-  text.Add("redis_mode", "standalone");
+  text.Add("redis_mode", info.server.gateway() == nullptr ? "standalone" : "cluster");
   text.Add("os", OperatingSystem());
   text.Add("arch_bits", 8 * sizeof(void*));
   text.Add("monotonic_clock", "POSIX clock_gettime");
@@ -264,7 +264,7 @@ void AddLatencyStats(InfoContext& info) {
 
 void AddCluster(InfoContext& info) {
   info.text.Section("Cluster");
-  info.text.Add("cluster_enabled", 0);
+  info.text.Add("cluster_enabled", info.server.gateway() == nullptr ? 0 : 1);
 }
 
 void AddKeyspace(InfoContext& info) {

@@ -16,6 +16,9 @@ constexpr std::string_view kTracking = "no tracking for client-side caching yet"
 constexpr std::string_view kReplication =
     "replication between a master and its replicas: nodes are equal here";
 
+constexpr std::string_view kSlots = "which node owns which slot follows from the members";
+constexpr std::string_view kMembers = "the members are those of cluster-nodes for now";
+
 // By group, then by name.
 constexpr MissingCommand kMissing[] = {
     {"migrate", "generic", "nodes move their partitions themselves"},
@@ -158,6 +161,20 @@ constexpr MissingCommand kMissing[] = {
     {"script|exists", "scripting", kScripts},
     {"script|kill", "scripting", kScripts},
     {"script|load", "scripting", kScripts},
+    {"cluster|addslots", "cluster", kSlots},
+    {"cluster|addslotsrange", "cluster", kSlots},
+    {"cluster|bumpepoch", "cluster", kSlots},
+    {"cluster|delslots", "cluster", kSlots},
+    {"cluster|delslotsrange", "cluster", kSlots},
+    {"cluster|failover", "cluster", kReplication},
+    {"cluster|flushslots", "cluster", kSlots},
+    {"cluster|forget", "cluster", kMembers},
+    {"cluster|links", "cluster", kMembers},
+    {"cluster|meet", "cluster", kMembers},
+    {"cluster|replicate", "cluster", kReplication},
+    {"cluster|saveconfig", "cluster", kMembers},
+    {"cluster|set-config-epoch", "cluster", kSlots},
+    {"cluster|setslot", "cluster", kSlots},
     {"client|caching", "connection", kTracking},
     {"client|tracking", "connection", kTracking},
     {"acl", "server", "there is one user, with the password of requirepass"},

@@ -76,6 +76,10 @@ class Server {
   // nobody else, and nothing without a cluster.
   void PeerUp(cluster::NodeId peer, Now now);
   void PeerDown(cluster::NodeId peer, Now now);
+  // Where it said that clients reach it.
+  void LearnClientAddress(cluster::NodeId peer, ClientAddress address);
+  // As this node sees it now. Only of a node that has peers.
+  ClusterMap MapOfCluster() const;
   // A hint of what peers say next, from their unread bytes on. Returns for how many messages it
   // holds, at least 1.
   size_t PrefetchForPeers(std::string_view frames);
@@ -251,7 +255,8 @@ class Server {
   LatencyMonitor latency_monitor_;
   ConflictLog conflicts_;
   Executor executor_;
-  std::unique_ptr<Gateway> gateway_;  // nullptr: no cluster
+  std::unique_ptr<Gateway> gateway_;                           // nullptr: no cluster
+  std::map<cluster::NodeId, ClientAddress> client_addresses_;  // as peers told
   PersistenceWatch persistence_watch_;
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> touched_;

@@ -31,8 +31,11 @@ std::string RunsTwice(cluster::NodeId id) {
 
 UvPeers::UvPeers(UvLoop& loop, ClusterConfig config, uint64_t boot_nonce, uint64_t seed)
     : loop_(loop), config_(std::move(config)) {
-  const cluster::Hello own{
-      .cluster_id = config_.cluster_id, .node = config_.self, .boot_nonce = boot_nonce};
+  const cluster::Hello own{.cluster_id = config_.cluster_id,
+                           .node = config_.self,
+                           .boot_nonce = boot_nonce,
+                           .client_port = static_cast<uint16_t>(config_.client_port),
+                           .client_host = config_.client_host};
   std::vector<cluster::NodeId> ids;
   for (const ClusterMember& member : config_.members) {
     ids.push_back(member.id);
@@ -82,6 +85,7 @@ std::optional<std::string> UvPeers::OnOutgoing(UvPeerLink& link, const cluster::
   const Verdict verdict = peer.links.OnOutgoing(hello.boot_nonce, loop_.now().monotonic_us);
   if (verdict == Verdict::kCloned) return RunsTwice(hello.node);
   if (verdict == Verdict::kReplacesOther) std::exchange(peer.incoming, nullptr)->Close();
+  loop_.server().LearnClientAddress(hello.node, {hello.client_host, hello.client_port});
   Update(peer, "it has started anew");
   return std::nullopt;
 }

@@ -65,7 +65,7 @@ void DescribeServer(CommandContext& context) {
   reply.Bulk("id");
   reply.Integer(static_cast<int64_t>(context.session.id));
   reply.Bulk("mode");
-  reply.Bulk("standalone");
+  reply.Bulk(context.server.gateway() == nullptr ? "standalone" : "cluster");
   reply.Bulk("role");
   reply.Bulk("master");
   reply.Bulk("modules");
@@ -185,10 +185,6 @@ void Select(CommandContext& context) {
     context.session.database = static_cast<cluster::Database>(*index);
     context.reply.Ok();
   }
-}
-
-void ClusterDisabled(CommandContext& context) {
-  context.reply.Error("ERR This instance has cluster support disabled");
 }
 
 }  // namespace cartwheel::server

@@ -176,7 +176,7 @@ TEST(Link, WhatIsNoFrameFailsWithOneLine) {
   std::string damaged = FrameOf(HelloOf(kPeer));
   damaged.back() ^= 1;
   EXPECT_THAT(OnIncoming(damaged),
-              ElementsAre("failed: it sent a frame of 53 bytes whose checksum does not match"));
+              ElementsAre("failed: it sent a frame of 56 bytes whose checksum does not match"));
   EXPECT_THAT(OnIncoming(FrameOf(HelloOf(kPeer)) + FrameOfType(8, "short")),
               ElementsAre("established with 2", "failed: it sent an ill-formed Ping of 5 bytes"));
   EXPECT_THAT(OnIncoming(FrameOfType(1, std::string(44, '\0'))),

@@ -59,7 +59,13 @@ ReceivedDots SomeReceived() {
 
 std::vector<Message> OneOfEach() {
   return {
-      Hello{.cluster_id = 7, .node = NodeId{9}, .boot_nonce = 8, .epoch = 3, .capabilities = 5},
+      Hello{.cluster_id = 7,
+            .node = NodeId{9},
+            .boot_nonce = 8,
+            .epoch = 3,
+            .capabilities = 5,
+            .client_port = 6379,
+            .client_host = "db1"},
       Replicate{.id = RequestId{1},
                 .ref = {3, "key"},
                 .target = ActorId{77},
@@ -150,6 +156,8 @@ TEST(MessageCodec, ACutPayloadIsRefusedAndSoIsALongerOne) {
     for (size_t size = 0; size < payload.size(); ++size) {
       const std::string cut = FrameOf(type, payload.substr(0, size));
       const auto decoded = Decoded(cut);
+      constexpr size_t kFirstHello = 44;
+      if (message.index() == 0 && size == kFirstHello) continue;
       EXPECT_FALSE(decoded.has_value()) << message.index() << " cut to " << size;
     }
     const std::string longer = FrameOf(type, std::string(payload) + '\0');
@@ -188,12 +196,13 @@ TEST(MessageCodec, TheFormOfHelloNeverChanges) {
                     .boot_nonce = 5,
                     .epoch = 6,
                     .capabilities = 7};
-  const std::string bytes = Encoded(hello);
-  ASSERT_EQ(bytes.size(), kFrameHead + 44);
-  EXPECT_EQ(bytes.substr(0, 5), std::string_view("\x2c\0\0\0\x01", 5));
   std::string payload("\x01\0\x02\0", 4);
   for (char i = 3; i <= 7; ++i) payload += i + std::string(7, '\0');
-  EXPECT_EQ(bytes.substr(kFrameHead), payload);
+  EXPECT_EQ(*Decoded(FrameOf(1, payload)), Message(hello)) << "of the first nodes";
+  const std::string bytes = Encoded(hello);
+  ASSERT_EQ(bytes.size(), kFrameHead + 47);
+  EXPECT_EQ(bytes.substr(0, 5), std::string_view("\x2f\0\0\0\x01", 5));
+  EXPECT_EQ(bytes.substr(kFrameHead), payload + std::string(3, '\0'));
 }
 
 TEST(MessageCodec, FieldsOutOfRangeAreRefused) {

@@ -20,12 +20,14 @@ namespace cartwheel::server {
 class ClusterTester {
  public:
   explicit ClusterTester(size_t nodes, const cluster::Levels& levels = {},
-                         const Config& config = ServerTester::InMemory()) {
+                         const Config& config = ServerTester::InMemory(),
+                         const std::vector<ClientAddress>& addresses = {}) {
     options_.cluster_id = 1;
     options_.levels = levels;
     for (size_t i = 0; i < nodes; ++i) options_.members.push_back({.node = IdOf(i), .zone = ""});
     for (size_t i = 0; i < nodes; ++i) {
       options_.self = IdOf(i);
+      if (i < addresses.size()) options_.client_address = addresses[i];
       servers_.push_back(std::make_unique<ServerTester>(config, options_));
     }
     for (size_t a = 0; a < nodes; ++a) {
