@@ -1,11 +1,16 @@
 #include "cluster/mac.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "storage/check.h"
 
 namespace cartwheel::cluster {
+
+bool BeginsWith(const Mac& mac, std::string_view bytes) {
+  return bytes.size() <= mac.size() && CRYPTO_memcmp(mac.data(), bytes.data(), bytes.size()) == 0;
+}
 
 Mac HmacSha256(std::span<const uint8_t> key, std::string_view bytes) {
   Mac mac;

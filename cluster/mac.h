@@ -10,6 +10,10 @@ namespace cartwheel::cluster {
 
 using Mac = std::array<uint8_t, 32>;
 
+// Whether the first bytes of two are the same, as many as are given of the second, in a time that
+// does not tell how many of them are.
+bool BeginsWith(const Mac& mac, std::string_view bytes);
+
 Mac HmacSha256(std::span<const uint8_t> key, std::string_view bytes);
 
 }  // namespace cartwheel::cluster

@@ -378,7 +378,7 @@ class Placer {
     const auto surplus = [&](Index i) {
       return static_cast<int64_t>(firsts[i] * shape_.copies) - static_cast<int64_t>(held_[i]);
     };
-    for (size_t tries = 0; tries < 4 * kPartitions; ++tries) {
+    for (size_t tries = 0; tries < size_t{4} * kPartitions; ++tries) {
       Index most = 0;
       for (Index i = 1; i < members_.size(); ++i) {
         if (surplus(most) < surplus(i)) most = i;

@@ -75,7 +75,7 @@ struct Config {
   std::vector<std::string> cluster_nodes;  // ID=HOST:PORT each; none: a node alone
   int64_t cluster_self = 0;                // an id of those; 0: not given
   std::string cluster_name = "cartwheel";
-  std::string cluster_bind;  // "": the host of the own entry
+  std::string cluster_bind;         // "": the host of the own entry
   std::string cluster_announce_ip;  // "": the host of the own entry
   int cluster_announce_port = 0;    // 0: `port`
   uint64_t cluster_link_sendbuf_limit = 256UL << 20;

@@ -146,7 +146,7 @@ void UvPeerIncoming::Close() {
 
 UvPeerListener::UvPeerListener(UvLoop& loop, UvPeers& peers, cluster::Hello own,
                                std::vector<cluster::NodeId> members)
-    : loop_(loop), peers_(peers), own_(own), members_(std::move(members)) {
+    : loop_(loop), peers_(peers), own_(std::move(own)), members_(std::move(members)) {
   uv_tcp_init(loop.loop(), &tcp_);
   tcp_.data = this;
 }

@@ -17,7 +17,7 @@ uv-only-in-uv-files%^(resp|storage|cluster|server)/%^server/uv_%^#include <uv\.h
 lmdb-only-in-lmdb-files%^(resp|storage|cluster|server)/%^storage/lmdb_%^#include <lmdb\.h>
 spdlog-only-in-the-log%^(resp|storage|cluster|server)/%^server/log\.cc%^#include <spdlog/
 roaring-only-in-received-dots%^(resp|storage|cluster|server)/%^cluster/received_dots\.cc%^#include <roaring/
-openssl-only-in-the-token%^(resp|storage|cluster|server)/%^cluster/context_token\.cc%^#include <openssl/
+openssl-only-in-macs%^(resp|storage|cluster|server)/%^cluster/(context_token|mac)\.cc%^#include <openssl/
 lzf-only-in-dump%^(resp|storage|cluster|server)/%^server/redis_dump\.cc%^#include <(liblzf/)?lzf\.h>
 cluster-has-no-clock%^cluster/%-%<chrono>|<ctime>|<time\.h>|std::chrono|clock_gettime\(|gettimeofday|[^_a-z]time\(
 cluster-has-no-entropy%^cluster/%-%<random>|std::random|getrandom|[^_a-z]s?rand\(
@@ -75,7 +75,7 @@ uv-only-in-uv-files%server/x.cc%#include <uv.h>
 lmdb-only-in-lmdb-files%storage/x.cc%#include <lmdb.h>
 spdlog-only-in-the-log%server/x.cc%#include <spdlog/spdlog.h>
 roaring-only-in-received-dots%cluster/x.cc%#include <roaring/roaring.h>
-openssl-only-in-the-token%cluster/x.cc%#include <openssl/evp.h>
+openssl-only-in-macs%cluster/x.cc%#include <openssl/evp.h>
 lzf-only-in-dump%server/x.cc%#include <liblzf/lzf.h>
 cluster-has-no-clock%cluster/x.cc%auto now = std::chrono::system_clock::now();
 cluster-has-no-entropy%cluster/x.cc%#include <random>
