@@ -20,6 +20,11 @@ constexpr uint8_t kNewestResp = 3;
 
 // Members of a braced list are read in their order, so the structs' members stand as the fields do.
 
+// It becomes a word of lines that clients read.
+bool IsOfHost(char c) {
+  return c > ' ' && c <= '~';
+}
+
 Hello TakeHello(Reader& in) {
   Hello hello;
   hello.oldest_protocol = static_cast<uint16_t>(in.Little<2>());
@@ -32,6 +37,7 @@ Hello TakeHello(Reader& in) {
   if (in.ok() && !in.empty()) {  // not of the first nodes
     hello.client_port = static_cast<uint16_t>(in.Little<2>());
     hello.client_host = in.Bytes();
+    in.Require(std::ranges::all_of(hello.client_host, IsOfHost));
   }
   in.Require(hello.oldest_protocol <= hello.newest_protocol && hello.node != kNoNode);
   return hello;

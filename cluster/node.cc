@@ -430,6 +430,8 @@ void Node::FailReadsOfTurn() {
 
 void Node::Committed(bool committed, bool durable, Time now) {
   staged_ = false;
+  constexpr size_t kScratchKept = 1 << 20;
+  if (encoded_.capacity() > kScratchKept) std::string().swap(encoded_);
   if (!committed) {
     peers_.Unsend();
     forgetting_.Unsend();

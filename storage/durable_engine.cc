@@ -148,6 +148,8 @@ Result<void> DurableEngine::Commit() {
     batch_.Clear();
     syncs_next_commit_ = false;
     failed_read_.reset();
+  } else if (std::exchange(syncs_next_commit_, false)) {
+    committed = Sync();  // of what somebody wants to be sure of, there may be nothing new
   }
   Advance(kReclaimPerTurn + kReclaimPerWrite * std::exchange(writes_, 0));
   return committed;

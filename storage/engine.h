@@ -143,7 +143,7 @@ class Engine : public Reader {
   // Makes the batch durable. On an error the batch is gone and the store stands at the last
   // successful commit. An empty batch costs nothing, and still reports a failed read of this turn.
   virtual Result<void> Commit() = 0;
-  // The next Commit waits for the disk as under kAlways.
+  // The next Commit waits for the disk as under kAlways, for all that was committed before too.
   virtual void SyncNextCommit() {}
   // Waits until everything committed would survive a power loss, whatever the durability.
   virtual Result<void> Sync() { return {}; }

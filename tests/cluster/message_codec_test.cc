@@ -211,6 +211,7 @@ TEST(MessageCodec, FieldsOutOfRangeAreRefused) {
     return !Decoded(bytes).has_value();
   };
   EXPECT_TRUE(refused(Hello{.node = kNoNode}));
+  EXPECT_TRUE(refused(Hello{.node = NodeId{1}, .client_host = "two words"}));
   EXPECT_TRUE(refused(Hello{.oldest_protocol = 2, .newest_protocol = 1, .node = NodeId{1}}));
   EXPECT_TRUE(refused(Read{.ref = {kMaxDatabases, "key"}, .session_dots = {}}));
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{}, 1}}}));

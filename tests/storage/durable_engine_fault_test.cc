@@ -210,6 +210,9 @@ TEST(DurableEngineFault, ACommitThatIsToBeSyncedIsThatAndNoLaterOne) {
   ASSERT_TRUE(machine.Set("b", "2").has_value());
   EXPECT_GT(machine.state().unsynced_bytes, 0U);
   machine.engine().SyncNextCommit();
+  ASSERT_TRUE(machine.engine().Commit().has_value());
+  EXPECT_EQ(machine.state().unsynced_bytes, 0U) << "also where there is nothing new";
+  machine.engine().SyncNextCommit();
   machine.disk().Fail(Call::kSync, {});
   EXPECT_FALSE(machine.Set("c", "3").has_value());
   EXPECT_EQ(machine.Get("c"), "(nil)");
