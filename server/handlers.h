@@ -29,6 +29,7 @@ void Reset(CommandContext& context);
 void Select(CommandContext& context);
 
 // commands/cluster.cc
+void ClusterHelp(CommandContext& context);
 void ClusterInfo(CommandContext& context);
 void ClusterSlots(CommandContext& context);
 void ClusterShards(CommandContext& context);

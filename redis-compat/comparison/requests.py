@@ -397,6 +397,14 @@ MAKERS = {
     "SLOWLOG GET": lambda s: s.one([], [b"-1"], [b"10"], [b"-2"], [b"x"], [b"0"], [b"1", b"2"]),
     "SLOWLOG HELP": _nothing, "SLOWLOG LEN": _nothing, "SLOWLOG RESET": _nothing,
     "ASKING": _nothing, "READONLY": _nothing, "READWRITE": _nothing,
+    "CLUSTER HELP": _nothing, "CLUSTER INFO": _nothing, "CLUSTER MYID": _nothing,
+    "CLUSTER NODES": _nothing, "CLUSTER RESET": _nothing, "CLUSTER SHARDS": _nothing,
+    "CLUSTER SLOTS": _nothing,
+    "CLUSTER KEYSLOT": lambda s: [s.key()],
+    "CLUSTER COUNTKEYSINSLOT": lambda s: [s.one(b"0", b"16384", b"x")],
+    "CLUSTER GETKEYSINSLOT": lambda s: [b"0", s.one(b"1", b"-1", b"x")],
+    "CLUSTER COUNT-FAILURE-REPORTS": lambda s: [b"x"],
+    "CLUSTER REPLICAS": lambda s: [b"x"], "CLUSTER SLAVES": lambda s: [b"x"],
 }
 # Most of a history is about data; the rest would leave it mostly with errors.
 HOT = """APPEND DECR GET GETDEL INCR STRLEN DECRBY INCRBY INCRBYFLOAT GETEX GETRANGE GETSET LCS MGET

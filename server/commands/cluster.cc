@@ -101,6 +101,10 @@ std::vector<std::string> KeysIn(CommandContext& context, Slot slot, size_t count
 
 }  // namespace
 
+void ClusterHelp(CommandContext& context) {
+  if (InCluster(context)) ContainerHelp(context);
+}
+
 void ClusterInfo(CommandContext& context) {
   if (!InCluster(context)) return;
   const ClusterMap map = context.server.MapOfCluster();
