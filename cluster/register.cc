@@ -34,7 +34,7 @@ std::vector<Register::Output> Register::TakeOutputs() {
 }
 
 uint64_t Register::Random() {
-  return Mix(random_state_ += 0x9e3779b97f4a7c15);
+  return NextRandom(random_state_);
 }
 
 // ---- the proposer

@@ -17,6 +17,11 @@ inline uint64_t Mix(uint64_t bits) {
   return bits ^ (bits >> 31);
 }
 
+// The next of splitmix64's numbers.
+inline uint64_t NextRandom(uint64_t& state) {
+  return Mix(state += 0x9e3779b97f4a7c15);
+}
+
 // Nodes agree on it: it never changes.
 inline uint64_t Rendezvous(Partition partition, NodeId node) {
   return Mix(Mix(partition + 0x9e3779b97f4a7c15) + static_cast<uint64_t>(node));

@@ -15,7 +15,7 @@ Swim::Swim(NodeId self, uint64_t incarnation, const Options& options, uint64_t s
     : self_(self), incarnation_(incarnation), options_(options), random_state_(seed) {}
 
 uint64_t Swim::Random(uint64_t below) {
-  return Mix(random_state_ += 0x9e3779b97f4a7c15) % below;
+  return NextRandom(random_state_) % below;
 }
 
 void Swim::SetMembers(std::span<const NodeId> others, int64_t now_us) {

@@ -148,6 +148,20 @@ TEST(MessageCodec, ManyFramesStandOneBehindTheOther) {
   EXPECT_TRUE(rest.empty());
 }
 
+TEST(MessageCodec, LookingAheadFindsTheKeysOfWholeFrames) {
+  const std::string read = Encoded(Read{.ref = {2, "asked"}});
+  const std::string copy = Encoded(Replicate{.ref = {0, "brought"}});
+  const std::string bytes = read + Encoded(Ping{7}) + copy;
+  std::vector<KeyRef> keys = {{0, "of an earlier call"}};
+  EXPECT_EQ(LookAhead(bytes, 16, keys), 3U);
+  EXPECT_EQ(keys, (std::vector<KeyRef>{{2, "asked"}, {0, "brought"}}));
+  EXPECT_EQ(LookAhead(bytes, 2, keys), 2U);
+  EXPECT_EQ(keys.size(), 1U);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_LT(LookAhead(std::string_view(bytes).substr(0, size), 16, keys), 3U);
+  }
+}
+
 TEST(MessageCodec, ACutPayloadIsRefusedAndSoIsALongerOne) {
   for (const Message& message : OneOfEach()) {
     const std::string bytes = Encoded(message);

@@ -39,6 +39,8 @@ class ClusterTester {
     Advance(kFormingUs);
   }
 
+  size_t bytes_between_nodes = 0;
+
   static cluster::NodeId IdOf(size_t node) { return cluster::NodeId{node + 1}; }
   ServerTester& at(size_t node) { return *servers_[node]; }
 
@@ -142,6 +144,7 @@ class ClusterTester {
   bool Deliver(size_t from, size_t to, std::string_view bytes) {
     if (!links_.contains(std::minmax(from, to))) return false;
     if (frozen_.contains(to)) return false;
+    bytes_between_nodes += bytes.size();
     cluster::FrameReader reader;
     while (!bytes.empty()) {
       const auto status = reader.Parse(bytes);

@@ -36,6 +36,16 @@ TEST(InCluster, EveryOwnerStoresAWrite) {
   for (size_t node = 0; node < 3; ++node) EXPECT_EQ(Stored(cluster, node, "k"), "v");
 }
 
+TEST(InCluster, ReplicasThatAgreeDoNotSendEachOtherTheValue) {
+  ClusterTester cluster(3);
+  const std::string value(10'000, 'v');
+  EXPECT_EQ(cluster.Run(0, "SET k " + value), "OK");
+  cluster.bytes_between_nodes = 0;
+  EXPECT_EQ(cluster.Run(0, "GET k"), "\"" + value + "\"");
+  EXPECT_GT(cluster.bytes_between_nodes, 0U);
+  EXPECT_LT(cluster.bytes_between_nodes, 1'000U);
+}
+
 TEST(InCluster, DwIsReachedWhenSoManyHaveSynced) {
   ClusterTester cluster(3, {}, Config{});
   const auto syncs = [&](size_t node) { return cluster.at(node).engine().syncs_asked_for; };
