@@ -14,7 +14,8 @@ Violations CheckSessions(const Evidence& evidence);
 Violations CheckStrictReads(const Evidence& evidence);
 
 // P9: once everything is healed and hints are delivered, with R + W > N or one node, a plain read
-// finds every acknowledged value that is still there, though nothing has been repaired.
+// finds every acknowledged value that is still there, though nothing has been repaired. Not one
+// that a replica lost: while that one is slow, others answer for it, and none of them owes it that.
 Violations CheckHealedReads(const Evidence& evidence);
 
 // The same of a listing: with R + W > N, or one node, and nothing broken, it shows every key that

@@ -295,6 +295,11 @@ TEST(CheckHealedReads, FindsAReadThatMissesWhatIsThere) {
   script.evidence.strict = true;
   script.evidence.healed_us = 2'000'000;
   EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "not yet healed";
+  script.evidence.healed_us = 1'000'000;
+  script.evidence.copies_lost_us = script.evidence.history.front().invoked_us;
+  EXPECT_TRUE(CheckHealedReads(script.evidence).empty()) << "one of its copies may be gone";
+  script.evidence.alone = true;
+  EXPECT_EQ(CheckHealedReads(script.evidence).size(), 1U) << "what is there, is here";
 }
 
 TEST(CheckListings, FindsAKeyThatIsMissingAndOneThatNobodyWrote) {

@@ -58,6 +58,8 @@ class Faults {
   const std::vector<Interval>& intervals() const { return intervals_; }
   // Writes acknowledged in one of these may be lost: data were lost that had no other copy.
   const std::vector<Interval>& excuses() const { return excuses_; }
+  // When a node last lost copies of writes that others may have.
+  int64_t copies_lost_us() const { return lost_power_at_us_.value_or(-1); }
   bool clocks_were_wrong() const { return clocks_were_wrong_; }
 
  private:

@@ -78,10 +78,11 @@ struct Evidence {
   std::map<std::string, KeyEnd> end;  // absent: no owner has a record
   // When anything was broken, or not yet recovered. Some promises hold at other times alone.
   std::vector<Interval> faults;
-  bool alone = false;          // one node: nothing is ever concurrent
-  bool strict = false;         // R + W > N
-  bool right_clocks = false;   // of all nodes, within the network's delay
-  int64_t healed_us = kNever;  // from then on nothing is broken, and all hints are delivered
+  bool alone = false;           // one node: nothing is ever concurrent
+  bool strict = false;          // R + W > N
+  bool right_clocks = false;    // of all nodes, within the network's delay
+  int64_t copies_lost_us = -1;  // last: with its disk, or what was not synced
+  int64_t healed_us = kNever;   // from then on nothing is broken, and all hints are delivered
 
   bool Calm(int64_t begin_us, int64_t end_us) const {
     for (const Interval& fault : faults) {

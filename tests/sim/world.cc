@@ -252,6 +252,7 @@ Evidence World::Gather() {
                     .alone = options_.nodes == 1,
                     .strict = levels_.r + levels_.w > levels_.n,
                     .right_clocks = right_clocks_ && !faults_.clocks_were_wrong(),
+                    .copies_lost_us = faults_.copies_lost_us(),
                     .healed_us = healed_us_};
   // Until then a node may take for dead whom it has not met.
   evidence.faults.push_back({0, cluster_.formed_us()});
