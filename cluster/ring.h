@@ -29,6 +29,8 @@ struct Member {
 struct OwnerTable {
   size_t copies = 0;          // owners of a partition: min(N, members)
   std::vector<NodeId> nodes;  // partition by partition
+
+  bool operator==(const OwnerTable&) const = default;
 };
 
 // Each partition's owners are consecutive members, the next one's begin one member further: as even

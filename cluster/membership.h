@@ -1,0 +1,214 @@
+// How a node comes to be a member of a cluster, and how the members agree on who they are.
+//
+// A node that is in no cluster asks the addresses that it was given, again and again, until one of
+// them answers for a cluster that lets it in. If none does, the node whose own address stands first
+// in its list creates one; so nodes that start together with the same list make one cluster,
+// whatever their order. A cluster of one that holds nothing gives way to another that it finds.
+//
+// Members agree on each change through the register, whose record holds the topology. The first of
+// its voters that can be reached proposes, and lets in whoever asked for a while at once. A node is
+// let in while nobody holds keys: then no data have to move.
+//
+// A turn is: inputs; the caller stores TakeState() and commits; Committed; then the outputs are to
+// be carried out. Time is monotonic microseconds and never goes back from call to call.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cluster/join.h"
+#include "cluster/node_id.h"
+#include "cluster/register.h"
+#include "cluster/topology.h"
+
+namespace cartwheel::cluster {
+
+// To be told to all linked members when it changes, to each that comes to be linked, and now and
+// then again: what is sent may be lost with the turn's commit.
+struct MemberNews {
+  uint64_t epoch = 0;
+  bool holds_keys = false;
+
+  bool operator==(const MemberNews&) const = default;
+};
+
+class Membership {
+ public:
+  struct Options {
+    NodeId self = kNoNode;
+    uint64_t boot_nonce = 0;         // new for every start
+    std::vector<NodeAddress> seeds;  // whom to ask for a cluster; none: to create one
+    NodeAddress address;             // where others reach this node; an empty host: found out
+    std::string zone;
+    uint32_t weight = 1;
+    uint8_t n = 3;  // copies of a key, of a cluster that it creates
+    int64_t ask_every_us = 100'000;
+    int64_t ask_timeout_us = 1'000'000;
+    // A member that does not reach all others, and one that was refused, ask less often.
+    int64_t look_every_us = 1'000'000;
+    // How long those who do not answer may still turn out to be in a cluster.
+    int64_t create_after_us = 2'000'000;
+    int64_t news_every_us = 2'000'000;
+    int64_t gather_us = 200'000;  // who asks to be let in meanwhile is let in together
+    Register::Options reg;
+  };
+
+  // Connect to the address and say it; Replied or NotAnswered follows.
+  struct Ask {
+    NodeAddress to;
+    JoinRequest request;
+  };
+  // Over the link to a member.
+  struct Talk {
+    NodeId to;
+    RegisterMessage message;
+  };
+  struct Tell {
+    NodeId to;
+    MemberNews news;
+  };
+  // To who proposes: somebody asked here to be let in.
+  struct PassOn {
+    NodeId to;
+    JoinRequest request;  // its address is complete
+  };
+  // The topology is another one from here on; nullopt: the node has left its cluster, which was
+  // empty, for another.
+  struct Adopt {
+    std::optional<Topology> topology;
+  };
+  struct Notice {
+    std::string text;  // one line for the log
+    bool warning = false;
+  };
+  using Output = std::variant<Ask, Talk, Tell, PassOn, Adopt, Notice>;
+
+  // `stored`: what TakeState gave last; nullopt: the node was in no cluster. Its record must decode
+  // as a topology. `seed`: random, new for every start.
+  Membership(const Options& options, const std::optional<Register::State>& stored, uint64_t seed);
+
+  // What is agreed on, as far as it is stored here; nullptr: the node is in no cluster.
+  const Topology* topology() const { return committed_ ? &committed_->topology : nullptr; }
+  uint64_t epoch() const { return committed_ ? committed_->record.epoch : 0; }
+  // Who proposes changes, as this node sees it; kNoNode: nobody can be reached.
+  NodeId Proposer() const;
+
+  // --- Inputs
+
+  // Another address to ask for a cluster (CLUSTER MEET).
+  void Meet(const NodeAddress& address);
+  // Whether this node holds keys, as of the last commit.
+  void SetHoldsKeys(bool holds_keys);
+  // Somebody asks; `from_host`: where the connection comes from. The answer can be sent at once.
+  JoinReply OnRequest(const JoinRequest& request, const std::string& from_host, int64_t now_us);
+  // A member passes on what it was asked.
+  void OnPassedOn(const JoinRequest& request, int64_t now_us);
+  void Replied(const NodeAddress& to, const JoinReply& reply, int64_t now_us);
+  void NotAnswered(const NodeAddress& to, int64_t now_us);
+  void PeerUp(NodeId peer);
+  void PeerDown(NodeId peer);
+  void OnNews(NodeId from, const MemberNews& news);
+  void OnRegister(NodeId from, const RegisterMessage& message, int64_t now_us);
+  void OnTime(int64_t now_us);
+  int64_t NextDeadline() const;
+
+  // --- The end of a turn
+
+  // Whether there is something to store, and what: nullopt as above. It has to be on the disk, not
+  // only committed, before Committed(true).
+  bool TakeChanged();
+  std::optional<Register::State> TakeState() const;
+  // If it failed, what was to be sent is as good as lost on the way, and it will be stored with the
+  // next one.
+  void Committed(bool committed);
+  std::vector<Output> TakeOutputs();
+
+ private:
+  enum class Found : uint8_t { kNothing, kSelf, kUnformed, kCluster };
+  // An address that is asked.
+  struct Target {
+    int64_t next_us = 0;
+    uint64_t nonce = 0;  // of the question under way; 0: none
+    Found found = Found::kNothing;
+    bool tried = false;
+    std::string told;  // the last reason for a refusal, which is logged once
+  };
+  struct Pending {
+    TopologyMember member;
+    int64_t first_us = 0;
+    int64_t last_us = 0;
+  };
+  struct Peer {
+    bool linked = false;
+    std::optional<MemberNews> news;
+  };
+  struct Known {
+    Record record;
+    Topology topology;
+  };
+
+  uint64_t Random();
+  bool formed() const { return register_.has_value(); }
+  bool IsSingle() const;
+  void Say(std::string text, bool warning = false);
+
+  // membership.cc: looking for a cluster
+  void ChooseTargets();
+  bool IsLookedFor() const;
+  bool IsLinked(NodeId node) const;
+  void AskDue(int64_t now_us);
+  bool MayCreate(int64_t now_us) const;
+  void Create();
+  void OnCluster(Target& target, const NodeAddress& to, const JoinReply& reply, int64_t now_us);
+  void OnForeignCluster(Target& target, const NodeAddress& to, const JoinReply& reply);
+  void Abandon(uint64_t for_cluster);
+  void Join(const NodeAddress& to, const JoinReply& reply);
+  void TellRefusal(Target& target, const NodeAddress& to, const std::string& reason);
+  NodeAddress OwnAddress() const;
+
+  // membership_register.cc: letting others in
+  std::string WhyNot(const JoinRequest& request) const;
+  void Admit(const JoinRequest& request, int64_t now_us);
+  void AdmitSelf(int64_t now_us);
+  bool CanPropose() const;
+  void ForgetPending(int64_t now_us);
+  void ProposeDue(int64_t now_us);
+  void LearnRecord(NodeId from, const std::string& bytes, int64_t now_us);
+  void DrainRegister(int64_t now_us);
+  bool Decode();
+  void TellNews(NodeId to);
+  void TellAll();
+
+  const Options options_;
+  uint64_t random_state_;
+  int64_t started_us_ = -1;  // at the first OnTime
+  std::map<NodeAddress, Target> targets_;
+  std::vector<NodeAddress> met_;
+  NodeAddress self_found_;  // where this node answered itself, or was found by others
+  std::string seen_host_;   // where others see it ask from
+  uint64_t wanted_ = 0;     // the cluster that it asks to be let in
+  int64_t wanted_us_ = 0;   // when that one was last heard of
+  bool holds_keys_ = false;
+
+  std::optional<Register> register_;
+  std::optional<Known> known_;      // of the register's record
+  std::optional<Known> committed_;  // of what is stored
+  uint64_t undecodable_epoch_ = 0;  // of a record that a later version wrote
+  bool changed_ = false;
+  bool adopt_due_ = false;
+  std::map<NodeId, Pending> pending_;
+  std::map<NodeId, Peer> peers_;
+  int64_t next_news_us_ = 0;
+  int64_t propose_not_before_us_ = 0;
+  // Who has not asked again for so long does not wait any more.
+  static constexpr int64_t kStillAsksUs = 3'000'000;
+  // A cluster that nobody has answered for so long is not the one to be joined any more.
+  static constexpr int64_t kGivenUpUs = 10'000'000;
+  std::vector<Output> outputs_;
+};
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,261 @@
+// Letting others in, and what the members agree on.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/membership.h"
+#include "cluster/register_codec.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+using Verdict = JoinReply::Verdict;
+
+bool SpeaksNone(const JoinRequest& request) {
+  return std::min(request.newest_protocol, kNewestProtocol) <
+         std::max(request.oldest_protocol, kOldestProtocol);
+}
+
+TopologyMember MemberOf(const JoinRequest& request) {
+  return {.node = request.node,
+          .address = request.address,
+          .zone = request.zone,
+          .weight = request.weight};
+}
+
+}  // namespace
+
+// ---- who asks
+
+JoinReply Membership::OnRequest(const JoinRequest& request, const std::string& from_host,
+                                int64_t now_us) {
+  JoinReply reply{.nonce = request.nonce,
+                  .node = options_.self,
+                  .boot_nonce = options_.boot_nonce,
+                  .cluster_id = 0,
+                  .members = 0,
+                  .verdict = Verdict::kUnformed,
+                  .seen_host = from_host,
+                  .reason = {},
+                  .record = {}};
+  const bool is_self = request.node == options_.self && request.boot_nonce == options_.boot_nonce;
+  JoinRequest complete = request;
+  if (complete.address.host.empty()) complete.address.host = from_host;
+  if (!is_self && !request.record.empty()) LearnRecord(request.node, request.record, now_us);
+  if (!committed_ || !formed()) return reply;
+  // It is found there at least by one; so others can reach it there.
+  if (IsSingle() && !is_self && self_found_.host.empty()) self_found_ = request.asked;
+  const Topology& topology = committed_->topology;
+  reply.cluster_id = topology.cluster_id;
+  reply.members = topology.members.size();
+  reply.verdict = Verdict::kFormed;
+  if (is_self || request.cluster_id != reply.cluster_id) {
+    if (!SpeaksNone(request)) return reply;
+  }
+  const TopologyMember* const member = FindMember(topology, request.node);
+  if (SpeaksNone(request)) {
+    reply.verdict = Verdict::kRefused;
+    reply.reason = "it speaks protocol " + std::to_string(request.oldest_protocol) + " to " +
+                   std::to_string(request.newest_protocol) + ", this node " +
+                   std::to_string(kOldestProtocol) + " to " + std::to_string(kNewestProtocol);
+  } else if (member != nullptr && request.node != options_.self) {
+    reply.verdict = Verdict::kMember;
+    reply.record = EncodeRegisterMessage(Chosen{committed_->record});
+    // It is where it says now; an address that was only seen may be a gateway's.
+    const bool moved = !request.address.host.empty() && member->address != request.address;
+    if (moved) Admit(complete, now_us);
+  } else if (std::string reason = WhyNot(complete); !reason.empty()) {
+    reply.verdict = Verdict::kRefused;
+    reply.reason = std::move(reason);
+  } else {
+    reply.verdict = Verdict::kPending;
+    Admit(complete, now_us);
+  }
+  DrainRegister(now_us);
+  return reply;
+}
+
+std::string Membership::WhyNot(const JoinRequest& request) const {
+  if (request.node == options_.self) return "two nodes have its id, its data directory was copied";
+  if (request.holds_keys) {
+    return "it holds keys itself; a node joins empty: start it on a new data directory";
+  }
+  constexpr std::string_view kMoves = "; a node joins while the cluster is empty";
+  if (holds_keys_) return "the cluster holds keys" + std::string(kMoves);
+  const Topology& topology = committed_->topology;
+  if (topology.members.size() >= Ring::kMaxMembers) return "the cluster is full";
+  for (const TopologyMember& member : topology.members) {
+    if (member.node == options_.self) continue;
+    const auto peer = peers_.find(member.node);
+    const bool known = peer != peers_.end() && peer->second.news.has_value();
+    if (known && peer->second.news->holds_keys)
+      return "the cluster holds keys" + std::string(kMoves);
+    const bool same_place = member.address == request.address;
+    if (same_place && IsLinked(member.node))
+      return "another member is at its address " + Text(member.address);
+    if (!same_place && !known) {
+      return "the member at " + Text(member.address) +
+             " cannot be reached, so whether it holds keys is not known" + std::string(kMoves);
+    }
+  }
+  return {};
+}
+
+void Membership::Admit(const JoinRequest& request, int64_t now_us) {
+  const NodeId proposer = Proposer();
+  if (proposer == kNoNode) return;
+  if (proposer != options_.self) {
+    outputs_.emplace_back(PassOn{.to = proposer, .request = request});
+    return;
+  }
+  const auto [at, is_new] = pending_.try_emplace(request.node);
+  if (is_new) at->second.first_us = now_us;
+  at->second.member = MemberOf(request);
+  // What it is to hold is not its own to say.
+  if (const TopologyMember* const before = FindMember(committed_->topology, request.node)) {
+    at->second.member.zone = before->zone;
+    at->second.member.weight = before->weight;
+  }
+  at->second.last_us = now_us;
+}
+
+// Where it can be reached may be found out only after it created the cluster.
+void Membership::AdmitSelf(int64_t now_us) {
+  const NodeAddress& address = options_.address.host.empty() ? self_found_ : options_.address;
+  if (address.host.empty() || !CanPropose()) return;
+  const TopologyMember* const own = FindMember(known_->topology, options_.self);
+  if (own == nullptr || own->address == address || pending_.contains(options_.self)) return;
+  Pending& pending = pending_[options_.self];
+  pending.member = *own;
+  pending.member.address = address;
+  pending.first_us = pending.last_us = now_us;
+}
+
+void Membership::OnPassedOn(const JoinRequest& request, int64_t now_us) {
+  if (!committed_ || !formed() || request.cluster_id != committed_->topology.cluster_id) return;
+  const bool member = FindMember(committed_->topology, request.node) != nullptr;
+  if (Proposer() == options_.self && (member || WhyNot(request).empty())) Admit(request, now_us);
+}
+
+// ---- members and what they say
+
+NodeId Membership::Proposer() const {
+  if (!committed_) return kNoNode;
+  for (const NodeId voter : committed_->record.voters) {
+    if (voter == options_.self || IsLinked(voter)) return voter;
+  }
+  return kNoNode;
+}
+
+void Membership::PeerUp(NodeId node) {
+  peers_[node].linked = true;
+  TellNews(node);
+}
+
+void Membership::PeerDown(NodeId node) {
+  peers_[node].linked = false;
+  // What it held it still holds, until it says otherwise.
+}
+
+void Membership::TellNews(NodeId to) {
+  if (!committed_) return;
+  outputs_.emplace_back(
+      Tell{.to = to, .news = {.epoch = committed_->record.epoch, .holds_keys = holds_keys_}});
+}
+
+void Membership::TellAll() {
+  for (const auto& [node, peer] : peers_) {
+    if (peer.linked) TellNews(node);
+  }
+}
+
+void Membership::OnNews(NodeId from, const MemberNews& news) {
+  if (!register_) return;
+  peers_[from].news = news;
+  register_->HeardOf(from, news.epoch);
+}
+
+void Membership::OnRegister(NodeId from, const RegisterMessage& message, int64_t now_us) {
+  if (!register_) return;
+  register_->On(from, message, now_us);
+  DrainRegister(now_us);
+}
+
+// Of who carries it with a question or an answer, whose secret is ours.
+void Membership::LearnRecord(NodeId from, const std::string& bytes, int64_t now_us) {
+  if (!register_) return;
+  const auto message = DecodeRegisterMessage(bytes);
+  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
+  if (chosen == nullptr || chosen->record.epoch <= register_->chosen().epoch) return;
+  const auto topology = DecodeTopology(chosen->record.bytes);
+  if (!topology || topology->cluster_id != known_->topology.cluster_id) return;
+  register_->On(from, *message, now_us);
+  DrainRegister(now_us);
+}
+
+// ---- changes
+
+// What is built on is what is stored here and what the register has.
+bool Membership::CanPropose() const {
+  return register_ && committed_ && !register_->is_proposing() &&
+         committed_->record == register_->chosen() && Proposer() == options_.self;
+}
+
+void Membership::ForgetPending(int64_t now_us) {
+  std::erase_if(pending_, [&](const auto& entry) {
+    const TopologyMember* const member = FindMember(known_->topology, entry.first);
+    const bool done = member != nullptr && *member == entry.second.member;
+    return done || now_us - entry.second.last_us > kStillAsksUs;
+  });
+}
+
+void Membership::ProposeDue(int64_t now_us) {
+  if (!known_) return;
+  AdmitSelf(now_us);
+  ForgetPending(now_us);
+  if (pending_.empty() || now_us < propose_not_before_us_ || !CanPropose()) return;
+  const auto first = std::ranges::min_element(
+      pending_, {}, [](const auto& entry) { return entry.second.first_us; });
+  if (now_us - first->second.first_us < options_.gather_us) return;
+  std::vector<TopologyMember> members;
+  for (const auto& [node, pending] : pending_) members.push_back(pending.member);
+  const Topology next = With(known_->topology, members);
+  const Record& before = register_->chosen();
+  register_->Propose({.epoch = before.epoch + 1,
+                      .voters = VotersOf(next, before.voters),
+                      .bytes = EncodeTopology(next)},
+                     now_us);
+}
+
+void Membership::DrainRegister(int64_t now_us) {
+  if (!register_) return;
+  for (Register::Output& output : register_->TakeOutputs()) {
+    if (auto* const send = std::get_if<Register::Send>(&output)) {
+      outputs_.emplace_back(Talk{.to = send->to, .message = std::move(send->message)});
+    } else if (std::get<Register::Outcome>(output) == Register::Outcome::kUnknown) {
+      propose_not_before_us_ = now_us + options_.look_every_us;
+      Say("a change of the members is not decided: a majority of those who decide cannot be "
+          "reached",
+          true);
+    }
+  }
+  Decode();
+}
+
+// False: the record is one that this version cannot read; the one before it stays in use.
+bool Membership::Decode() {
+  const Record& record = register_->chosen();
+  if (known_ && known_->record == record) return true;
+  auto topology = DecodeTopology(record.bytes);
+  if (!topology) {
+    if (std::exchange(undecodable_epoch_, record.epoch) != record.epoch) {
+      Say("the cluster's topology of epoch " + std::to_string(record.epoch) +
+              " cannot be read: " + topology.error(),
+          true);
+    }
+    return false;
+  }
+  known_ = Known{.record = record, .topology = *std::move(topology)};
+  return true;
+}
+
+}  // namespace cartwheel::cluster

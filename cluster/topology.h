@@ -1,0 +1,71 @@
+// What the members of a cluster agree on: who they are, where they listen for each other, and which
+// of them own which partition. The register (register.h) holds it, one record for each epoch.
+//
+//   u8  format, u64 cluster id, u8 N
+//   varint number of members, by ascending id; of each: u64 id, varint + bytes host, u16 port,
+//       varint + bytes zone, varint weight
+//   u8  owners of a partition; of every partition so many u16: places in the list of members
+//
+// Integers are little endian.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/node_id.h"
+#include "cluster/register.h"
+#include "cluster/ring.h"
+
+namespace cartwheel::cluster {
+
+// Where a node listens for the others: a name or an address, IPv6 without brackets.
+struct NodeAddress {
+  std::string host;
+  uint16_t port = 0;
+
+  auto operator<=>(const NodeAddress&) const = default;
+};
+// HOST:PORT, or [HOST]:PORT.
+std::string Text(const NodeAddress& address);
+
+struct TopologyMember {
+  NodeId node = kNoNode;
+  NodeAddress address{};
+  std::string zone{};
+  uint32_t weight = 1;
+
+  bool operator==(const TopologyMember&) const = default;
+};
+
+struct Topology {
+  uint64_t cluster_id = 0;              // drawn by who created it, never 0
+  uint8_t n = 0;                        // copies of a key, where there are as many members
+  std::vector<TopologyMember> members;  // by id, at least one
+  OwnerTable owners;
+
+  bool operator==(const Topology&) const = default;
+};
+
+// nullptr: it is none.
+const TopologyMember* FindMember(const Topology& topology, NodeId node);
+// As a ring takes them.
+std::vector<Member> RingMembers(const Topology& topology);
+Ring RingOf(const Topology& topology);
+
+// The same with these members in it, in place of those with their ids or their addresses, and the
+// owners placed anew (placement.h).
+Topology With(const Topology& before, const std::vector<TopologyMember>& members);
+
+std::string EncodeTopology(const Topology& topology);
+// Never trusts the bytes. The error says what is wrong with them, as a part of one line.
+std::expected<Topology, std::string> DecodeTopology(std::string_view bytes);
+
+// Who decide what follows a record: of the voters before, those who are still members, and more of
+// the members, up to five. A majority of five outlives two, and more would only make it slower.
+inline constexpr size_t kMaxVoters = 5;
+std::vector<NodeId> VotersOf(const Topology& topology, const std::vector<NodeId>& before);
+
+}  // namespace cartwheel::cluster
