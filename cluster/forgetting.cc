@@ -12,6 +12,14 @@ Forgetting::Step Forgetting::OnTime(int64_t now_us) {
   return {.forgotten = WalkNext(), .completed = completed};
 }
 
+void Forgetting::RingChanged() {
+  told_.clear();
+  bases_.clear();
+  for (const Member& member : ring_.members()) {
+    if (peers_.IsLinked(member.node)) untold_.insert(member.node);
+  }
+}
+
 std::vector<NodeId> Forgetting::OtherOwnersOf(Partition partition) const {
   std::vector<NodeId> others;
   for (const NodeId node : ring_.OwnersOf(partition)) {

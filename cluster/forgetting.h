@@ -48,6 +48,8 @@ class Forgetting {
     told_.erase(peer);
     untold_.insert(peer);
   }
+  // The ring has changed: what is known of partitions was said by owners of the one before.
+  void RingChanged();
   // What it said in this turn has been taken back.
   void Unsend() { told_.clear(); }
   void Heard(NodeId from, const TellReceived& message);

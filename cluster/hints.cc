@@ -174,6 +174,14 @@ bool Hints::Done(const Hint& delivered) {
   return false;
 }
 
+void Hints::Drop(NodeId target, std::string_view store_key) {
+  if (!minutes_.contains(target)) return;
+  const std::optional<Hint> hint = Read(target, store_key);
+  if (!hint) return;
+  engine_->Delete(Keyspace::kHints, KeyOf(target, store_key));
+  Count(target, hint->since_ms, false);
+}
+
 // Every target's is asked for, as those of former owners count too. They are few.
 bool Hints::IsOwed(std::string_view store_key) {
   return std::ranges::any_of(minutes_, [&](const auto& of_target) {

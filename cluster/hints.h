@@ -54,6 +54,9 @@ class Hints {
   // added since is still owed. True when nothing is.
   bool Done(const Hint& delivered);
 
+  // The target is not to have the key any more.
+  void Drop(NodeId target, std::string_view store_key);
+
   // Whether the key is owed to anybody.
   bool IsOwed(std::string_view store_key);
 

@@ -4,15 +4,16 @@
 #include <utility>
 
 #include "cluster/message_codec.h"
+#include "cluster/node_name.h"
 
 namespace cartwheel::cluster {
 namespace {
 
-// Room for what later versions add to it; who has not said who it is gets no more.
-constexpr size_t kMaxHelloBytes = 1024;
+// Room for a question with a topology; who has not said who it is gets no more.
+constexpr size_t kMaxFirstBytes = 64UL << 10;
 
 std::string Name(NodeId node) {
-  return "node " + std::to_string(static_cast<uint64_t>(node));
+  return "node " + Text(node);
 }
 
 std::string Range(const Hello& hello) {
@@ -21,6 +22,9 @@ std::string Range(const Hello& hello) {
 
 // What both ends say alike: whoever hears it from the other knows as much.
 std::optional<std::string> WhyNotTalk(const Hello& own, const Hello& peer) {
+  if (peer.cluster_id == 0 || own.cluster_id == 0) {
+    return Name(peer.cluster_id == 0 ? peer.node : own.node) + " is not yet in a cluster";
+  }
   if (peer.cluster_id != own.cluster_id) {
     return Name(peer.node) + " is of another cluster, its cluster-name differs from ours";
   }
@@ -54,7 +58,7 @@ void Link::Feed(std::string_view bytes) {
 
 std::optional<LinkEvent> Link::Next() {
   while (state_ != State::kFailed) {
-    const size_t limit = established() ? kMaxFrameBytes : kMaxHelloBytes;
+    const size_t limit = established() ? kMaxFrameBytes : kMaxFirstBytes;
     switch (frames_.Next(limit)) {
       case FrameReader::Status::kIncomplete: return std::nullopt;
       case FrameReader::Status::kError: return Fail("it sent " + frames_.error());
@@ -70,6 +74,11 @@ std::optional<LinkEvent> Link::Next() {
 
 std::optional<LinkEvent> Link::OnMessage() {
   const auto* hello = std::get_if<Hello>(&message_);
+  const auto* question = std::get_if<JoinTalk>(&message_);
+  if (!established() && question != nullptr && expected_ == kNoNode) {
+    state_ = State::kFailed;
+    return Asked{question->bytes};
+  }
   if (!established()) {
     return hello != nullptr ? OnHello(*hello) : Fail("it spoke before it said Hello");
   }

@@ -35,7 +35,12 @@ struct Failed {
   // Answer with this node's Hello before closing, so that the other end sees the reason as well.
   bool answer = false;
 };
-using LinkEvent = std::variant<Established, Received, Failed>;
+// Instead of a Hello: somebody who is no member asks something (join.h). To be answered, and then
+// the connection is to be closed. The bytes are the link's, until its next call.
+struct Asked {
+  std::string_view bytes;
+};
+using LinkEvent = std::variant<Established, Received, Asked, Failed>;
 
 // The frame that this node begins a connection with.
 std::string HelloFrame(const Hello& hello);

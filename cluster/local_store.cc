@@ -88,6 +88,12 @@ std::expected<LocalStore, storage::Error> LocalStore::Open(storage::Engine& engi
   return LocalStore(engine, *counts, options, false);
 }
 
+bool LocalStore::IsEmpty() const {
+  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  cursor->Seek({});
+  return !cursor->Valid();
+}
+
 // ---- reading
 
 std::expected<std::optional<Value>, ContainerFault> LocalStore::Read(const KeyRef& ref,

@@ -74,7 +74,8 @@ class LocalStore {
   // What was damaged of the vnodes, and healed, when the store was opened: lines for the operator.
   const std::vector<std::string>& damage() const { return damage_; }
 
-  // From the next call on. A node that becomes alone is complete.
+  // From the next call on. A node that becomes alone is complete; of a partition that it did not
+  // own it may lack what others have, and rebuilds.
   void SetOwnership(const Ownership& ownership);
   // What commits are worth from the next one on; see Options.
   void SetAlwaysDurable(bool always_durable);
@@ -162,6 +163,8 @@ class LocalStore {
   std::optional<int64_t> NextExpiry();
 
   const Counts& counts(Database database) const { return counts_[database]; }
+  // No record at all, not even of what was deleted.
+  bool IsEmpty() const;
 
   // ---- one replica of several (replica.cc)
 
@@ -197,6 +200,10 @@ class LocalStore {
   // The target lacks these writes of the key, whose record is here: true. False: there is none (it
   // was delivered to somebody else and went), so that the copy has to be applied first.
   bool AddHint(NodeId target, const KeyRef& ref, std::span<const Dot> dots, int64_t now_ms);
+  // The owners of a partition are others now: each record of it that is here is owed to `lacking`,
+  // and not to `departed`. One that is nobody's here goes once it is delivered. Reads all of them.
+  void HandOver(Partition partition, std::span<const NodeId> lacking,
+                std::span<const NodeId> departed, int64_t now_ms);
   // The target has stored the record as it was when `hint` was read, or there is no record. What
   // was added since is still owed. What was the last hint of a key that is another's takes the
   // record with it.

@@ -57,8 +57,10 @@ NodeAddress Membership::OwnAddress() const {
 }
 
 void Membership::Meet(const NodeAddress& address) {
-  if (std::ranges::find(met_, address) == met_.end()) met_.push_back(address);
+  if (std::ranges::find(met_, address) != met_.end()) return;
+  met_.push_back(address);
   targets_[address].next_us = 0;
+  Say("asks the node at " + Text(address) + " for its cluster");
 }
 
 void Membership::SetHoldsKeys(bool holds_keys) {
@@ -158,16 +160,19 @@ void Membership::OnCluster(Target& target, const NodeAddress& to, const JoinRepl
                            int64_t now_us) {
   if (formed()) {
     if (reply.cluster_id != known_->topology.cluster_id) {
-      return OnForeignCluster(target, to, reply);
+      return OnForeignCluster(target, to, reply, now_us);
     }
     if (!reply.record.empty()) LearnRecord(reply.node, reply.record, now_us);
     return;
   }
-  if (wanted_ == 0 || now_us - wanted_us_ > kGivenUpUs) wanted_ = reply.cluster_id;
+  // Whoever was in it may have given it up for another one.
+  const bool may_choose = wanted_ == 0 || now_us - wanted_us_ > kGivenUpUs || to == wanted_at_;
+  if (may_choose) wanted_ = reply.cluster_id;
   if (reply.cluster_id != wanted_) {
     return TellRefusal(target, to, "it is of another cluster than the one that is to be joined");
   }
   wanted_us_ = now_us;
+  wanted_at_ = to;
   switch (reply.verdict) {
     case Verdict::kFormed: target.next_us = now_us; return;
     case Verdict::kMember: return Join(to, reply);
@@ -206,12 +211,14 @@ void Membership::Join(const NodeAddress& to, const JoinReply& reply) {
 
 // ---- two clusters, one of which is as good as none
 
-void Membership::OnForeignCluster(Target& target, const NodeAddress& to, const JoinReply& reply) {
+void Membership::OnForeignCluster(Target& target, const NodeAddress& to, const JoinReply& reply,
+                                  int64_t now_us) {
   const uint64_t own = known_->topology.cluster_id;
   const bool asked_for = std::ranges::find(met_, to) != met_.end() ||
                          std::ranges::find(options_.seeds, to) != options_.seeds.end();
   const bool gives_way = reply.members > 1 || reply.cluster_id < own;
-  if (IsSingle() && !holds_keys_ && asked_for && gives_way) return Abandon(reply.cluster_id);
+  if (IsSingle() && !holds_keys_ && asked_for && gives_way)
+    return Abandon(reply.cluster_id, to, now_us);
   const bool it_gives_way = reply.members == 1 && IsSingle() && !gives_way;
   if (it_gives_way || std::exchange(target.told, Hex(reply.cluster_id)) == Hex(reply.cluster_id)) {
     return;
@@ -223,7 +230,7 @@ void Membership::OnForeignCluster(Target& target, const NodeAddress& to, const J
       true);
 }
 
-void Membership::Abandon(uint64_t for_cluster) {
+void Membership::Abandon(uint64_t for_cluster, const NodeAddress& at, int64_t now_us) {
   Say("gives up its cluster of one, which holds nothing, to join the cluster " + Hex(for_cluster));
   register_.reset();
   known_.reset();
@@ -231,6 +238,8 @@ void Membership::Abandon(uint64_t for_cluster) {
   changed_ = true;
   adopt_due_ = true;
   wanted_ = for_cluster;
+  wanted_us_ = now_us;
+  wanted_at_ = at;
   for (auto& [address, target] : targets_) target.next_us = 0;
 }
 
@@ -238,7 +247,7 @@ void Membership::Abandon(uint64_t for_cluster) {
 
 bool Membership::MayCreate(int64_t now_us) const {
   if (formed() || (wanted_ != 0 && now_us - wanted_us_ <= kGivenUpUs)) return false;
-  if (options_.seeds.empty()) return met_.empty();
+  if (options_.seeds.empty()) return true;
   const Target& first = targets_.at(options_.seeds.front());
   if (first.found != Found::kSelf) return false;
   const bool all_know_of_none = std::ranges::all_of(options_.seeds, [this](const auto& seed) {

@@ -27,15 +27,6 @@
 
 namespace cartwheel::cluster {
 
-// To be told to all linked members when it changes, to each that comes to be linked, and now and
-// then again: what is sent may be lost with the turn's commit.
-struct MemberNews {
-  uint64_t epoch = 0;
-  bool holds_keys = false;
-
-  bool operator==(const MemberNews&) const = default;
-};
-
 class Membership {
  public:
   struct Options {
@@ -93,6 +84,8 @@ class Membership {
 
   // What is agreed on, as far as it is stored here; nullptr: the node is in no cluster.
   const Topology* topology() const { return committed_ ? &committed_->topology : nullptr; }
+  // It is in a cluster, and has not decided in this turn to leave it.
+  bool is_formed() const { return committed_ && formed(); }
   uint64_t epoch() const { return committed_ ? committed_->record.epoch : 0; }
   // Who proposes changes, as this node sees it; kNoNode: nobody can be reached.
   NodeId Proposer() const;
@@ -164,13 +157,16 @@ class Membership {
   bool MayCreate(int64_t now_us) const;
   void Create();
   void OnCluster(Target& target, const NodeAddress& to, const JoinReply& reply, int64_t now_us);
-  void OnForeignCluster(Target& target, const NodeAddress& to, const JoinReply& reply);
-  void Abandon(uint64_t for_cluster);
+  void OnForeignCluster(Target& target, const NodeAddress& to, const JoinReply& reply,
+                        int64_t now_us);
+  void Abandon(uint64_t for_cluster, const NodeAddress& at, int64_t now_us);
   void Join(const NodeAddress& to, const JoinReply& reply);
   void TellRefusal(Target& target, const NodeAddress& to, const std::string& reason);
   NodeAddress OwnAddress() const;
 
   // membership_register.cc: letting others in
+  void MeetBack(const JoinRequest& request, const NodeAddress& address);
+  bool SomebodyHoldsKeys() const;
   std::string WhyNot(const JoinRequest& request) const;
   void Admit(const JoinRequest& request, int64_t now_us);
   void AdmitSelf(int64_t now_us);
@@ -191,6 +187,7 @@ class Membership {
   NodeAddress self_found_;  // where this node answered itself, or was found by others
   std::string seen_host_;   // where others see it ask from
   uint64_t wanted_ = 0;     // the cluster that it asks to be let in
+  NodeAddress wanted_at_;   // who answered for it last
   int64_t wanted_us_ = 0;   // when that one was last heard of
   bool holds_keys_ = false;
 

@@ -42,6 +42,7 @@ JoinReply Membership::OnRequest(const JoinRequest& request, const std::string& f
   if (complete.address.host.empty()) complete.address.host = from_host;
   if (!is_self && !request.record.empty()) LearnRecord(request.node, request.record, now_us);
   if (!committed_ || !formed()) return reply;
+  if (IsSingle() && !is_self) MeetBack(request, complete.address);
   // It is found there at least by one; so others can reach it there.
   if (IsSingle() && !is_self && self_found_.host.empty()) self_found_ = request.asked;
   const Topology& topology = committed_->topology;
@@ -74,21 +75,38 @@ JoinReply Membership::OnRequest(const JoinRequest& request, const std::string& f
   return reply;
 }
 
+// Two that are each alone in a cluster: which of them gives way is the same for both, so both have
+// to know of the other.
+void Membership::MeetBack(const JoinRequest& request, const NodeAddress& address) {
+  if (request.cluster_id == 0 || request.cluster_id == known_->topology.cluster_id) return;
+  const auto message = DecodeRegisterMessage(request.record);
+  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
+  if (chosen == nullptr) return;
+  const auto topology = DecodeTopology(chosen->record.bytes);
+  if (topology && topology->members.size() == 1) Meet(address);
+}
+
+bool Membership::SomebodyHoldsKeys() const {
+  return holds_keys_ ||
+         std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
+           const auto peer = peers_.find(member.node);
+           return peer != peers_.end() && peer->second.news && peer->second.news->holds_keys;
+         });
+}
+
 std::string Membership::WhyNot(const JoinRequest& request) const {
   if (request.node == options_.self) return "two nodes have its id, its data directory was copied";
   if (request.holds_keys) {
     return "it holds keys itself; a node joins empty: start it on a new data directory";
   }
   constexpr std::string_view kMoves = "; a node joins while the cluster is empty";
-  if (holds_keys_) return "the cluster holds keys" + std::string(kMoves);
+  if (SomebodyHoldsKeys()) return "the cluster holds keys" + std::string(kMoves);
   const Topology& topology = committed_->topology;
   if (topology.members.size() >= Ring::kMaxMembers) return "the cluster is full";
   for (const TopologyMember& member : topology.members) {
     if (member.node == options_.self) continue;
     const auto peer = peers_.find(member.node);
     const bool known = peer != peers_.end() && peer->second.news.has_value();
-    if (known && peer->second.news->holds_keys)
-      return "the cluster holds keys" + std::string(kMoves);
     const bool same_place = member.address == request.address;
     if (same_place && IsLinked(member.node))
       return "another member is at its address " + Text(member.address);
@@ -204,7 +222,9 @@ void Membership::ForgetPending(int64_t now_us) {
   std::erase_if(pending_, [&](const auto& entry) {
     const TopologyMember* const member = FindMember(known_->topology, entry.first);
     const bool done = member != nullptr && *member == entry.second.member;
-    return done || now_us - entry.second.last_us > kStillAsksUs;
+    // Keys may have come since it asked.
+    const bool too_late = member == nullptr && SomebodyHoldsKeys();
+    return done || too_late || now_us - entry.second.last_us > kStillAsksUs;
   });
 }
 

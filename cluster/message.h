@@ -176,14 +176,36 @@ struct Published {
   bool operator==(const Published&) const = default;
 };
 
+// To be told to all linked members when it changes, to each that comes to be linked, and now and
+// then again: what is sent may be lost with the turn's commit.
+struct MemberNews {
+  uint64_t epoch = 0;  // of the sender's topology
+  bool holds_keys = false;
+
+  bool operator==(const MemberNews&) const = default;
+};
+
+// What the members' registers say to each other: register_codec.h.
+struct RegisterTalk {
+  std::string_view bytes{};
+  bool operator==(const RegisterTalk&) const = default;
+};
+
+// A question of who wants to be let in, or its answer: join.h. The first thing on a connection, or
+// passed on over a link.
+struct JoinTalk {
+  std::string_view bytes{};
+  bool operator==(const JoinTalk&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message =
-    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
-                 Pong, TellReceived, ListKeys, KeyList, Published, UnknownMessage>;
+using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
+                             ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
+                             MemberNews, RegisterTalk, JoinTalk, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

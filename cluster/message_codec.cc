@@ -158,6 +158,10 @@ Published TakePublished(Reader& in) {
   return {.shard = in.Flag(), .channel = in.Bytes(), .message = in.Bytes()};
 }
 
+MemberNews TakeMemberNews(Reader& in) {
+  return {.epoch = in.U64(), .holds_keys = in.Flag()};
+}
+
 // Into `out`, so that what was read is not moved from hand to hand.
 void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
   switch (type) {
@@ -174,6 +178,9 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kListKeys: out.emplace<ListKeys>(TakeListKeys(in)); return;
     case MessageType::kKeyList: out.emplace<KeyList>(TakeKeyList(in)); return;
     case MessageType::kPublished: out.emplace<Published>(TakePublished(in)); return;
+    case MessageType::kMemberNews: out.emplace<MemberNews>(TakeMemberNews(in)); return;
+    case MessageType::kRegisterTalk: out.emplace<RegisterTalk>(in.Bytes()); return;
+    case MessageType::kJoinTalk: out.emplace<JoinTalk>(in.Bytes()); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -207,6 +214,9 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kListKeys: return "ListKeys";
     case MessageType::kKeyList: return "KeyList";
     case MessageType::kPublished: return "Published";
+    case MessageType::kMemberNews: return "MemberNews";
+    case MessageType::kRegisterTalk: return "RegisterTalk";
+    case MessageType::kJoinTalk: return "JoinTalk";
   }
   return "unknown message";
 }
@@ -333,6 +343,21 @@ bool AppendFrame(const Published& message, std::string& out) {
       .Bytes(message.channel)
       .Bytes(message.message)
       .End(MessageType::kPublished);
+}
+
+bool AppendFrame(const MemberNews& message, std::string& out) {
+  return Writer(out)
+      .U64(message.epoch)
+      .U8(message.holds_keys ? 1 : 0)
+      .End(MessageType::kMemberNews);
+}
+
+bool AppendFrame(const RegisterTalk& message, std::string& out) {
+  return Writer(out).Bytes(message.bytes).End(MessageType::kRegisterTalk);
+}
+
+bool AppendFrame(const JoinTalk& message, std::string& out) {
+  return Writer(out).Bytes(message.bytes).End(MessageType::kJoinTalk);
 }
 
 size_t LookAhead(std::string_view input, size_t count, std::vector<KeyRef>& keys) {

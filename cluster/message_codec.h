@@ -18,6 +18,9 @@
 //   KeyList        12  u64 id, u8 complete, varint keys of the database, u64 next, varint number
 //                      of keys, of each: bytes
 //   Published      13  u8 shard, bytes channel, bytes message
+//   MemberNews     14  u64 epoch, u8 holds keys
+//   RegisterTalk   15  bytes, as register_codec.h says
+//   JoinTalk       16  bytes, as join.h says
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -58,6 +61,9 @@ bool AppendFrame(const TellReceived& message, std::string& out);
 bool AppendFrame(const ListKeys& message, std::string& out);
 bool AppendFrame(const KeyList& message, std::string& out);
 bool AppendFrame(const Published& message, std::string& out);
+bool AppendFrame(const MemberNews& message, std::string& out);
+bool AppendFrame(const RegisterTalk& message, std::string& out);
+bool AppendFrame(const JoinTalk& message, std::string& out);
 
 // The keys that the next `count` frames of `input` ask for or bring, without decoding them: a hint,
 // for whoever wants to have the keys' memory in the processor's cache by then. Replaces `keys` with

@@ -28,6 +28,9 @@ enum class MessageType : uint8_t {
   kListKeys = 11,
   kKeyList = 12,
   kPublished = 13,
+  kMemberNews = 14,
+  kRegisterTalk = 15,
+  kJoinTalk = 16,
 };
 
 // Appends a payload, field by field.

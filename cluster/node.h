@@ -88,6 +88,13 @@ class Node {
   // be reached: it stands in for one.
   NodeId CoordinatorOf(const KeyRef& ref) const;
 
+  // Other members, or other owners of some partitions, from now on; self is one of them. What new
+  // owners lack is owed to them like any hint; until it is there, and the old owners have said so,
+  // they rebuild. Changes the store. Reads all records of the partitions whose owners change: for
+  // few, as moving many is not its work.
+  // `ownership`: this node's share of it, or none while it is in no cluster.
+  void SetRing(Ring ring, const Ownership& ownership, Time now);
+
   // --- What a client wants of a key
 
   // Merges what R replicas know. `session`: what the client has seen of the key; nullptr: nothing.
@@ -117,7 +124,8 @@ class Node {
 
   void PeerUp(NodeId peer, Time now);
   void PeerDown(NodeId peer, Time now);
-  // Not for Forward, ForwardReply and Published, which are the caller's.
+  // Not for Forward, ForwardReply, Published and what membership.h is about, which are the
+  // caller's.
   void OnMessage(NodeId from, const Message& message, Time now);
   void OnTime(Time now);
   // Monotonic time of the next OnTime that has work.
@@ -186,6 +194,7 @@ class Node {
   Candidates CandidatesForRead(Partition partition) const;
   bool IsHealthy(NodeId node) const { return node == options_.self || peers_.IsHealthy(node); }
 
+  void HandOver(const Ring& before, Time now);
   Request& Add(std::unique_ptr<Request> request, const KeyRef& ref, Partition partition, Time now);
   Request* Find(RequestId id);
   void SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen);
@@ -218,6 +227,9 @@ class Node {
   void On(NodeId, const Forward&, Time) {}
   void On(NodeId, const ForwardReply&, Time) {}
   void On(NodeId, const Published&, Time) {}
+  void On(NodeId, const MemberNews&, Time) {}
+  void On(NodeId, const RegisterTalk&, Time) {}
+  void On(NodeId, const JoinTalk&, Time) {}
   Refusal ApplyCopy(const Replicate& message, Time now);
 
   LocalStore& store_;

@@ -1,5 +1,6 @@
 #include "cluster/peers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace cartwheel::cluster {
@@ -11,10 +12,19 @@ constexpr int64_t kSmoothing = 8;
 }  // namespace
 
 Peers::Peers(NodeId self, std::span<const Member> members, const Options& options)
-    : options_(options) {
+    : self_(self), options_(options) {
+  SetMembers(members);
+}
+
+void Peers::SetMembers(std::span<const Member> members) {
   for (const Member& member : members) {
-    if (member.node != self) peers_.try_emplace(member.node);
+    if (member.node != self_) peers_.try_emplace(member.node);
   }
+  std::erase_if(peers_, [&](const auto& peer) {
+    const bool gone = std::ranges::find(members, peer.first, &Member::node) == members.end();
+    if (gone) std::erase(touched_, peer.first);
+    return gone;
+  });
 }
 
 Peers::Peer* Peers::Find(NodeId node) {
@@ -122,6 +132,11 @@ std::string Peers::TakeOutput(NodeId node) {
 void Peers::SetBacklog(NodeId node, size_t bytes) {
   Peer* const peer = Find(node);
   if (peer != nullptr) peer->backlog = bytes;
+}
+
+size_t Peers::Backlog(NodeId node) const {
+  const Peer* const peer = Find(node);
+  return peer == nullptr ? 0 : peer->backlog;
 }
 
 void Peers::Touch(NodeId node, Peer& peer) {

@@ -34,6 +34,9 @@ class Peers {
 
   Peers(NodeId self, std::span<const Member> members, const Options& options);
 
+  // Who the members are from now on. Of those that are none any more nothing is kept.
+  void SetMembers(std::span<const Member> members);
+
   // No link is there until LinkUp. Both false: the node is no other member.
   bool LinkUp(NodeId node, int64_t now_us);
   bool LinkDown(NodeId node);
@@ -82,6 +85,7 @@ class Peers {
   std::span<const NodeId> touched() const { return touched_; }
   std::string TakeOutput(NodeId node);
   void SetBacklog(NodeId node, size_t bytes);
+  size_t Backlog(NodeId node) const;
 
  private:
   struct Peer {
@@ -100,6 +104,7 @@ class Peers {
   const Peer* Find(NodeId node) const;
   void Touch(NodeId node, Peer& peer);
 
+  NodeId self_;
   Options options_;
   std::map<NodeId, Peer> peers_;
   std::vector<NodeId> touched_;

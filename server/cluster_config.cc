@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cluster/mac.h"
 #include "server/config.h"
 #include "server/config_text.h"
 #include "server/text.h"
@@ -23,9 +24,19 @@ std::unexpected<std::string> Wrong(std::string_view word, std::string_view what)
   return std::unexpected(fmt::format("{}: {}", QuoteWord(word.substr(0, kShown)), what));
 }
 
-bool IsHost(std::string_view host) {
-  return !host.empty() && host.size() <= kMaxHostBytes && host != "*" &&
-         std::ranges::all_of(host, [](char c) { return c > ' ' && c < 0x7f; });
+// HOST:PORT, which begins at `from`; the word has a colon behind that.
+std::expected<cluster::NodeAddress, std::string> ParseAddress(std::string_view word, size_t from) {
+  const size_t colon = word.rfind(':');
+  std::string_view host = word.substr(from, colon - from);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (!IsHost(host)) return Wrong(word, "the host is neither a name nor an address");
+  if (!bracketed && host.contains(':')) return Wrong(word, "write an IPv6 address as [ADDRESS]");
+  const std::optional<int64_t> port = ParseInteger(word.substr(colon + 1));
+  if (!port || *port < 1 || *port > kMaxPort) {
+    return Wrong(word, fmt::format("the port is not a number from 1 to {}", kMaxPort));
+  }
+  return cluster::NodeAddress{.host = std::string(host), .port = static_cast<uint16_t>(*port)};
 }
 
 std::expected<ClusterMember, std::string> ParseMember(std::string_view word) {
@@ -36,18 +47,11 @@ std::expected<ClusterMember, std::string> ParseMember(std::string_view word) {
   }
   const std::optional<int64_t> id = ParseInteger(word.substr(0, equals));
   if (!id || *id < 1) return Wrong(word, "the id is not a number from 1 on");
-  std::string_view host = word.substr(equals + 1, colon - equals - 1);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (!IsHost(host)) return Wrong(word, "the host is neither a name nor an address");
-  if (!bracketed && host.contains(':')) return Wrong(word, "write an IPv6 address as [ADDRESS]");
-  const std::optional<int64_t> port = ParseInteger(word.substr(colon + 1));
-  if (!port || *port < 1 || *port > kMaxPort) {
-    return Wrong(word, fmt::format("the port is not a number from 1 to {}", kMaxPort));
-  }
+  const auto address = ParseAddress(word, equals + 1);
+  if (!address) return std::unexpected(address.error());
   return ClusterMember{.id = cluster::NodeId{static_cast<uint64_t>(*id)},
-                       .host = std::string(host),
-                       .port = static_cast<int>(*port)};
+                       .host = address->host,
+                       .port = address->port};
 }
 
 std::expected<cluster::Levels, std::string> LevelsOf(const Config& config) {
@@ -76,7 +80,47 @@ std::expected<cluster::NodeId, std::string> SelfOf(const Config& config,
       fmt::format("cluster-self: {} is not among the cluster-nodes", config.cluster_self));
 }
 
+// What a node needs whose cluster's members come and go.
+std::expected<void, std::string> TakeForming(const Config& config, ClusterConfig& cluster) {
+  auto join = ParseAddresses(config.cluster_join);
+  if (!join) return std::unexpected("cluster-join: " + join.error());
+  if (!config.cluster_enabled && join->empty()) return {};
+  if (!cluster.members.empty()) {
+    return std::unexpected(
+        "cluster-nodes: the list of a cluster that never changes, and cluster-join or "
+        "cluster-enabled; choose one of them");
+  }
+  cluster.forms = true;
+  cluster.join = *std::move(join);
+  cluster.zone = config.cluster_zone;
+  cluster.weight = static_cast<uint32_t>(config.cluster_weight);
+  constexpr int kBusPortOffset = 10'000;  // Redis's
+  cluster.port = config.cluster_port != 0 ? config.cluster_port : config.port + kBusPortOffset;
+  if (cluster.port > kMaxPort) {
+    return std::unexpected(
+        fmt::format("cluster-port: say which, as {} more than the port {} is none", kBusPortOffset,
+                    config.port));
+  }
+  if (cluster.bind.empty() && !config.bind.empty()) {
+    std::string_view first = config.bind.front();
+    if (first.starts_with('-')) first.remove_prefix(1);
+    cluster.bind = first == "::*" ? "::" : first;
+  }
+  if (cluster.bind.empty()) cluster.bind = "*";
+  const std::string secret = config.cluster_secret.empty() ? "name " + config.cluster_name
+                                                           : "secret " + config.cluster_secret;
+  // As HKDF extracts (RFC 5869): one secret gives a key for each purpose.
+  constexpr std::array<uint8_t, 4> kPurpose{'j', 'o', 'i', 'n'};
+  cluster.join_key = cluster::HmacSha256(kPurpose, secret);
+  return {};
+}
+
 }  // namespace
+
+bool IsHost(std::string_view host) {
+  return !host.empty() && host.size() <= kMaxHostBytes && host != "*" &&
+         std::ranges::all_of(host, [](char c) { return c > ' ' && c < 0x7f; });
+}
 
 std::string ClusterMember::Address() const {
   return host.contains(':') ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
@@ -110,6 +154,36 @@ std::expected<std::vector<ClusterMember>, std::string> ParseMembers(
   return members;
 }
 
+std::expected<std::vector<cluster::NodeAddress>, std::string> ParseAddresses(
+    const std::vector<std::string>& words) {
+  if (words.size() > kMaxMembers) {
+    return std::unexpected(
+        fmt::format("{} addresses, over the limit of {}", words.size(), kMaxMembers));
+  }
+  std::vector<cluster::NodeAddress> addresses;
+  for (const std::string& word : words) {
+    if (!word.contains(':')) return Wrong(word, "not of the form HOST:PORT");
+    auto address = ParseAddress(word, 0);
+    if (!address) return std::unexpected(address.error());
+    if (std::ranges::find(addresses, *address) != addresses.end()) {
+      return Wrong(word, "the address stands there twice");
+    }
+    addresses.push_back(*std::move(address));
+  }
+  return addresses;
+}
+
+std::vector<ClusterMember> MembersOf(const cluster::Topology& topology) {
+  std::vector<ClusterMember> members;
+  for (const cluster::TopologyMember& member : topology.members) {
+    members.push_back({.id = member.node,
+                       .host = member.address.host,
+                       .port = member.address.port,
+                       .zone = member.zone});
+  }
+  return members;
+}
+
 std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) {
   auto members = ParseMembers(config.cluster_nodes);
   if (!members) return std::unexpected("cluster-nodes: " + members.error());
@@ -132,7 +206,11 @@ std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) 
       .rpc_timeout_us = config.dyn_rpc_timeout * kMicrosPerMilli,
       .deadline_us = config.dyn_deadline * kMicrosPerMilli,
       .link_sendbuf_limit = config.cluster_link_sendbuf_limit};
-  if (!cluster.alone() && cluster.bind.empty()) cluster.bind = cluster.member(*self).host;
+  if (!cluster.members.empty()) {
+    if (cluster.bind.empty()) cluster.bind = cluster.member(*self).host;
+    cluster.port = cluster.member(*self).port;
+  }
+  if (auto formed = TakeForming(config, cluster); !formed) return std::unexpected(formed.error());
   return cluster;
 }
 

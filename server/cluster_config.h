@@ -4,6 +4,7 @@
 // Members are in the order of their ids, each id and each address once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -13,6 +14,7 @@
 
 #include "cluster/levels.h"
 #include "cluster/node_id.h"
+#include "cluster/topology.h"
 
 namespace cartwheel::server {
 
@@ -33,10 +35,19 @@ struct ClusterMember {
 };
 
 struct ClusterConfig {
+  // Of a fixed list. Where members come and go these are of the data, and may change.
   cluster::NodeId self = cluster::kNoNode;
   uint64_t cluster_id = 0;
-  std::vector<ClusterMember> members;  // this node among them; empty: a node alone
-  std::string bind;                    // where it listens for them: a name or an address, or *
+  std::vector<ClusterMember> members;  // this node among them
+
+  bool forms = false;                        // members come and go
+  std::vector<cluster::NodeAddress> join{};  // if so: whom to ask for a cluster
+  std::string zone{};
+  uint32_t weight = 1;
+  std::array<uint8_t, 32> join_key{};  // of what is asked and answered
+
+  std::string bind;  // where it listens for the others: a name or an address, or *
+  int port = 0;
   // Where clients reach this node, as the others tell them. Empty: the host of its own entry.
   std::string client_host;
   int client_port = 0;
@@ -45,15 +56,23 @@ struct ClusterConfig {
   int64_t deadline_us = 0;          // of a request
   uint64_t link_sendbuf_limit = 0;  // bytes that a peer has not taken yet
 
-  bool alone() const { return members.empty(); }
+  bool alone() const { return members.empty() && !forms; }
   // Of an id that is a member's.
   const ClusterMember& member(cluster::NodeId id) const;
 };
+
+// A name or an address that can be looked up, as far as its letters tell.
+bool IsHost(std::string_view host);
 
 // The words of `cluster-nodes`, ID=HOST:PORT each, sorted by id. The error says what is wrong with
 // which word.
 std::expected<std::vector<ClusterMember>, std::string> ParseMembers(
     const std::vector<std::string>& words);
+
+// The words of `cluster-join`, HOST:PORT each.
+std::expected<std::vector<cluster::NodeAddress>, std::string> ParseAddresses(
+    const std::vector<std::string>& words);
+std::vector<ClusterMember> MembersOf(const cluster::Topology& topology);
 
 // What the options say together. The error begins with the name of the option that is wrong.
 std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config);

@@ -19,6 +19,10 @@ inline constexpr size_t kMaxReplicatedBytes = 60UL << 20;
 inline constexpr std::string_view kTooLongToReplicate =
     "ERR the arguments are longer than the 60 MiB that one message between nodes can hold";
 
+inline constexpr std::string_view kUnformed =
+    "CLUSTERDOWN this node is not yet a member of a cluster; nothing was done. Its log says whom "
+    "it "
+    "waits for";
 inline constexpr std::string_view kCoordinatorLost =
     "CLUSTERDOWN the node that serves this key was lost before it answered; nothing was changed";
 inline constexpr std::string_view kWriteOfLostCoordinator =

@@ -74,6 +74,11 @@ struct Config {
   // The cluster (cluster_config.h).
   std::vector<std::string> cluster_nodes;  // ID=HOST:PORT each; none: a node alone
   int64_t cluster_self = 0;                // an id of those; 0: not given
+  bool cluster_enabled = false;            // members come and go
+  std::vector<std::string> cluster_join;   // HOST:PORT each: whom to ask for a cluster
+  int cluster_port = 0;                    // 0: `port` and 10000
+  std::string cluster_zone;
+  int cluster_weight = 100;
   std::string cluster_name = "cartwheel";
   std::string cluster_bind;         // "": the host of the own entry
   std::string cluster_announce_ip;  // "": the host of the own entry

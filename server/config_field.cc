@@ -208,6 +208,16 @@ struct Parser {
     return {};
   }
 
+  Result operator()(AddressesField) const {
+    std::string spaced(value);
+    std::ranges::replace(spaced, ',', ' ');
+    const std::vector<std::string_view> views = SpaceSeparated(spaced);
+    std::vector<std::string> words(views.begin(), views.end());
+    if (auto addresses = ParseAddresses(words); !addresses) return IllFormed(addresses.error());
+    config.cluster_join = std::move(words);
+    return {};
+  }
+
   Result operator()(SaveField) const {
     const std::vector<std::string_view> words = SpaceSeparated(value);
     std::vector<int64_t> numbers;
@@ -308,6 +318,9 @@ struct Formatter {
   std::string operator()(MembersField) const {
     return fmt::format("{}", fmt::join(config.cluster_nodes, " "));
   }
+  std::string operator()(AddressesField) const {
+    return fmt::format("{}", fmt::join(config.cluster_join, " "));
+  }
   std::string operator()(SaveField) const { return config.save; }
   std::string operator()(OutputLimitField) const {
     std::vector<std::string> classes;
@@ -358,6 +371,9 @@ struct Describer {
   std::string operator()(MembersField) const {
     return fmt::format("up to {} of ID=HOST:PORT", kMaxMembers);
   }
+  std::string operator()(AddressesField) const {
+    return fmt::format("up to {} of HOST:PORT", kMaxMembers);
+  }
   std::string operator()(SaveField) const { return "pairs of seconds and changes, or \"\""; }
   std::string operator()(OutputLimitField) const {
     return "class (normal, replica, pubsub), hard size, soft size, seconds";
@@ -397,6 +413,7 @@ std::optional<uint64_t> ParseMemory(std::string_view text) {
 
 bool TakesSeveralWords(const Field& field) {
   return std::holds_alternative<BindField>(field) || std::holds_alternative<MembersField>(field) ||
+         std::holds_alternative<AddressesField>(field) ||
          std::holds_alternative<SaveField>(field) ||
          std::holds_alternative<OutputLimitField>(field) ||
          std::holds_alternative<PercentilesField>(field);

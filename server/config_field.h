@@ -73,6 +73,7 @@ struct MaxMemoryField {};    // bytes, whose default depends on where data live
 struct AppendOnlyField {};   // appendonly, which remembers whether it was given
 struct BindField {};         // at most kMaxBindAddresses words
 struct MembersField {};      // cluster-nodes: at most kMaxMembers words (cluster_config.h)
+struct AddressesField {};    // cluster-join: at most kMaxMembers of HOST:PORT
 struct SaveField {};         // pairs of seconds and changes
 struct OutputLimitField {};  // client class, hard, soft, soft seconds; other classes keep theirs
 struct PercentilesField {};  // numbers from 0 to 100
@@ -80,8 +81,8 @@ struct PercentilesField {};  // numbers from 0 to 100
 using Field = std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
                            MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
                            ChoiceField<storage::Durability>, FixedField, EvictionField,
-                           MaxMemoryField, AppendOnlyField, BindField, MembersField, SaveField,
-                           OutputLimitField, PercentilesField>;
+                           MaxMemoryField, AppendOnlyField, BindField, MembersField, AddressesField,
+                           SaveField, OutputLimitField, PercentilesField>;
 
 inline constexpr size_t kMaxBindAddresses = 16;  // Redis's limit
 

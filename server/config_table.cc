@@ -10,6 +10,7 @@
 
 #include "cluster/frame.h"
 #include "cluster/levels.h"
+#include "cluster/ring.h"
 #include "server/text.h"
 
 namespace cartwheel::server {
@@ -115,8 +116,27 @@ constexpr Option kOptions[] = {
      "At maxstorage: commands that need room are refused (noeviction), or make it by deleting the "
      "keys that expire next (volatile-ttl) or any keys (allkeys-random)."},
 
+    {"cluster-enabled", kCluster, kAtStart, BoolField{&Config::cluster_enabled},
+     "This node is in a cluster whose members come and go: the one that its data name, else the "
+     "one "
+     "that cluster-join or CLUSTER MEET lead to, else one of its own."},
+    {"cluster-join", kCluster, kAtStart, AddressesField{},
+     "Where to ask for a cluster: host and port of the cluster-port of some members, or of all, "
+     "the "
+     "same list on each node. Names are looked up for as long as it takes. If nobody there is in a "
+     "cluster, the node that stands first makes one, and the others join. Implies cluster-enabled "
+     "yes."},
+    {"cluster-port", kCluster, kAtStart, Int{&Config::cluster_port, 0, 65535},
+     "The port on which this node listens for the others, with cluster-enabled; 0: 10000 more than "
+     "`port`. Who reaches it can read and write everything: keep it in a private network."},
+    {"cluster-zone", kCluster, kAtStart, TextField{&Config::cluster_zone, kAddress},
+     "What this node fails together with, as a rack or a data centre: the copies of a key are put "
+     "into different zones as far as there are enough. Counts when the node joins."},
+    {"cluster-weight", kCluster, kAtStart, Int{&Config::cluster_weight, 1, cluster::kMaxWeight},
+     "How much this node is to hold, in proportion to the others. Counts when the node joins."},
     {"cluster-nodes", kCluster, kAtStart, MembersField{},
-     "Every member of the cluster, this node among them: its id, and the host and port on which it "
+     "For a cluster whose members never change, instead of cluster-enabled: every member of the "
+     "cluster, this node among them: its id, and the host and port on which it "
      "listens for the others. A name may be unknown yet and is looked up at each attempt to "
      "connect. Empty: a node alone. Who reaches these ports can read and write everything: keep "
      "them in a private network."},
@@ -126,10 +146,10 @@ constexpr Option kOptions[] = {
      "Nodes whose names differ never talk to each other."},
     {"cluster-bind", kCluster, kAtStart, TextField{&Config::cluster_bind, kAddress},
      "Address to listen on for the other members, * for all; empty: the host of this node in "
-     "cluster-nodes."},
+     "cluster-nodes, with cluster-enabled the first of `bind`."},
     {"cluster-announce-ip", kCluster, kAtStart, TextField{&Config::cluster_announce_ip, kAddress},
      "The host at which clients reach this node, a name or an address: what CLUSTER SLOTS and its "
-     "like say on every node. Empty: the host of this node in cluster-nodes."},
+     "like say on every node. Empty: the host at which the other members reach it."},
     {"cluster-announce-port", kCluster, kAtStart, Int{&Config::cluster_announce_port, 0, 65535},
      "The port at which clients reach this node, where that is another than `port`, as behind a "
      "published port of a container; 0: `port`."},
@@ -179,9 +199,6 @@ constexpr Option kOptions[] = {
     {"daemonize", kCompatibility, kAtStart,
      FixedField{"no", "the server stays in the foreground; leave that to the service manager"},
      "Running in the background is left to the service manager."},
-    {"cluster-enabled", kCompatibility, kAtStart,
-     FixedField{"no", "there is no cluster mode yet; this is a single node"},
-     "This is a single node."},
     {"notify-keyspace-events", kCompatibility, kAnyTime,
      FixedField{"", "keyspace notifications are not there yet"},
      "Keyspace notifications are not there yet."},
@@ -227,7 +244,6 @@ constexpr std::string_view kIgnored[] = {
     "cluster-config-file",
     "cluster-migration-barrier",
     "cluster-node-timeout",
-    "cluster-port",
     "cluster-preferred-endpoint-type",
     "cluster-replica-no-failover",
     "cluster-replica-validity-factor",

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "resp/lookahead.h"
+#include "server/cluster_errors.h"
 #include "server/errors.h"
 #include "server/handlers.h"
 #include "server/quorum_request.h"
@@ -185,6 +186,9 @@ std::string Server::WhyNot(const Session& session, const Command& command, Args 
   if (!runs || !ArityMatches(command, args.size())) return WrongArity(command);
   if (MustAuthenticate(session) && (command.flags & kNoAuthNeeded) == 0) {
     return std::string(kNoAuth);
+  }
+  if (!is_formed() && (command.flags & (kWrite | kReadOnly | kMayReplicate)) != 0) {
+    return std::string(kUnformed);
   }
   if (session.in_transaction && (command.flags & kNoMulti) != 0) {
     return "ERR Command not allowed inside a transaction";

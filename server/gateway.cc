@@ -20,6 +20,7 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options) {
 }
 
 cluster::Ring RingOf(const ClusterOptions& options) {
+  if (!options.owners.nodes.empty()) return {options.members, options.owners};
   return {options.members, cluster::RotatedTable(options.members, options.levels.n)};
 }
 
@@ -31,7 +32,25 @@ std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
 
 }  // namespace
 
+void TakeTopology(const cluster::Topology* topology, ClusterOptions& options) {
+  options.listed.clear();
+  if (topology == nullptr) {
+    options.cluster_id = 0;
+    options.members = {{.node = options.self, .zone = ""}};
+    options.owners = {};
+    return;
+  }
+  options.cluster_id = topology->cluster_id;
+  options.members = cluster::RingMembers(*topology);
+  options.owners = topology->owners;
+  for (const cluster::TopologyMember& member : topology->members) {
+    options.listed[member.node] = {.host = member.address.host, .port = member.address.port};
+  }
+}
+
+// Of a node that is in no cluster: it owns nothing.
 cluster::Ownership OwnershipOf(const ClusterOptions& options) {
+  if (options.cluster_id == 0) return {.alone = false, .owned = {}};
   return cluster::OwnershipOf(RingOf(options), options.self);
 }
 
@@ -44,6 +63,7 @@ ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce) {
   options.rpc_timeout_us = config.rpc_timeout_us;
   options.deadline_us = config.deadline_us;
   options.client_address = {.host = config.client_host, .port = config.client_port};
+  if (config.forms) TakeTopology(nullptr, options);
   for (const ClusterMember& member : config.members) {
     options.members.push_back({.node = member.id, .zone = member.zone});
     options.listed[member.id] = {.host = member.host, .port = member.port};
@@ -63,6 +83,11 @@ Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& st
       node_(store, RingOf(options), NodeOptions(options)),
       coordination_(node_, store, watches, statistics, conflicts, config, token_key),
       next_sequence_(RememberedReplies::FirstSequence(options.boot_nonce)) {}
+
+void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
+  TakeTopology(topology, options_);
+  node_.SetRing(RingOf(options_), OwnershipOf(options_), TimeOf(now));
+}
 
 // ---- a client's operation
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cluster/node.h"
+#include "cluster/topology.h"
 #include "server/cluster_config.h"
 #include "server/cluster_map.h"
 #include "server/coordination.h"
@@ -31,6 +32,7 @@ struct ClusterOptions {
   uint64_t cluster_id = 0;
   uint64_t boot_nonce = 0;  // new for every start
   std::vector<cluster::Member> members;
+  cluster::OwnerTable owners;  // empty: as RotatedTable says
   // Where they listen for each other, and where clients reach this node.
   std::map<cluster::NodeId, ClientAddress> listed;
   ClientAddress client_address;
@@ -38,6 +40,9 @@ struct ClusterOptions {
   int64_t rpc_timeout_us = 250'000;
   int64_t deadline_us = 1'000'000;
 };
+
+// Those of the topology; nullptr: of a node that is in no cluster.
+void TakeTopology(const cluster::Topology* topology, ClusterOptions& options);
 
 // What the store has to know of it when it is opened.
 cluster::Ownership OwnershipOf(const ClusterOptions& options);
@@ -72,6 +77,9 @@ class Gateway {
   // The session is gone: what it has begun goes on, for nobody.
   void Forget(const cluster::SessionContext& session);
 
+  // Other members or other owners from now on; nullptr: this node is in no cluster any more, and
+  // nothing is to be begun.
+  void SetTopology(const cluster::Topology* topology, Now now);
   void PeerUp(cluster::NodeId peer, Now now);
   void PeerDown(cluster::NodeId peer, Now now);
   void OnMessage(cluster::NodeId from, const cluster::Message& message, Now now);

@@ -36,6 +36,8 @@ void ClusterShards(CommandContext& context);
 void ClusterNodes(CommandContext& context);
 void ClusterMyId(CommandContext& context);
 void ClusterKeySlot(CommandContext& context);
+void ClusterLinks(CommandContext& context);
+void ClusterMeet(CommandContext& context);
 void ClusterCountKeysInSlot(CommandContext& context);
 void ClusterGetKeysInSlot(CommandContext& context);
 void ClusterReplicas(CommandContext& context);

@@ -42,11 +42,13 @@ void Server::Tick(Now now) {
     gateway_->OnTime(now);
     TakeLateReplies(now);
   }
+  if (forming_ != nullptr && now.monotonic_us >= forming_->NextDeadline()) forming_->OnTime(now);
 }
 
 int64_t Server::NextDeadline() const {
   int64_t deadline = std::min({next_reclaim_us_, next_inspection_us_, next_engine_tick_us_});
   if (gateway_ != nullptr) deadline = std::min(deadline, gateway_->NextDeadline());
+  if (forming_ != nullptr) deadline = std::min(deadline, forming_->NextDeadline());
   if (stalled_until_us_ != 0) return std::min(deadline, stalled_until_us_);
   if (pause_mode_ != PauseMode::kNone) deadline = std::min(deadline, pause_until_us_);
   return std::min(deadline, next_wake_us_);

@@ -181,6 +181,7 @@ void Server::FinishTurnInCluster(bool committed, Now now) {
       options_.config.appendfsync == storage::Durability::kAlways || store_.synced();
   const bool durable = !options_.config.memory_only() && waited;
   gateway_->Committed(committed, durable, now);
+  if (forming_ != nullptr) forming_->Committed(committed, now);
   TakeLateReplies(now);
 }
 
@@ -207,18 +208,22 @@ ClusterMap Server::MapOfCluster() const {
     }
     map.nodes.push_back(std::move(node));
   }
-  AssignSlots(gateway_->node().ring(), map);
+  if (is_formed()) AssignSlots(gateway_->node().ring(), map);
   return map;
 }
 
 void Server::PeerUp(cluster::NodeId peer, Now now) {
   if (gateway_ == nullptr) return;
+  links_[peer] = now.unix_ms();
   gateway_->PeerUp(peer, now);
+  if (forming_ != nullptr) forming_->PeerUp(peer);
 }
 
 void Server::PeerDown(cluster::NodeId peer, Now now) {
   if (gateway_ == nullptr) return;
+  links_.erase(peer);
   gateway_->PeerDown(peer, now);
+  if (forming_ != nullptr) forming_->PeerDown(peer);
 }
 
 size_t Server::PrefetchForPeers(std::string_view frames) {
@@ -232,6 +237,9 @@ size_t Server::PrefetchForPeers(std::string_view frames) {
 void Server::ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now) {
   if (gateway_ == nullptr) return;
   gateway_->OnMessage(peer, message, now);
+  if (forming_ != nullptr && gateway_->node().peers().IsMember(peer)) {
+    forming_->OnMessage(peer, message, now);
+  }
   const auto* published = std::get_if<cluster::Published>(&message);
   if (published == nullptr || !gateway_->node().peers().IsMember(peer)) return;
   PublishHere(published->shard ? PubSub::Kind::kShard : PubSub::Kind::kChannel, published->channel,

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <sys/utsname.h>
 
+#include "cluster/node_name.h"
 #include "server/info_persistence.h"
 #include "server/info_text.h"
 #include "server/process_usage.h"
@@ -318,11 +319,11 @@ void AddNode(InfoText& text, Gateway& gateway) {
   text.Add("requests_under_way", gateway.calls_under_way());
   for (const cluster::Member& member : node.ring().members()) {
     if (member.node == node.self()) continue;
-    text.Add("peer_" + std::to_string(static_cast<uint64_t>(member.node)),
+    text.Add("peer_" + cluster::Text(member.node),
              node.peers().IsHealthy(member.node) ? "up" : "down");
   }
   for (const auto& [target, waiting] : node.hints().waiting()) {
-    text.Add("hints_for_" + std::to_string(static_cast<uint64_t>(target)), waiting.hints);
+    text.Add("hints_for_" + cluster::Text(target), waiting.hints);
   }
 }
 

@@ -12,9 +12,11 @@
 
 #include "cluster/identity.h"
 #include "cluster/local_store.h"
+#include "cluster/membership_store.h"
 #include "server/check_data.h"
 #include "server/cluster_config.h"
 #include "server/config.h"
+#include "server/forming.h"
 #include "server/log.h"
 #include "server/persistence_watch.h"
 #include "server/process.h"
@@ -58,6 +60,12 @@ std::string WhereDataLives(const Config& config, const storage::Engine& engine) 
   std::error_code ignored;
   return "data in " + std::filesystem::absolute(config.dir, ignored).lexically_normal().string() +
          " (" + std::string(engine.name()) + ")";
+}
+
+// Each takes two connections.
+size_t MostMembers(const ClusterConfig& config) {
+  constexpr size_t kUsualMost = 64;
+  return config.forms ? kUsualMost : config.members.size();
 }
 
 // redis-cli's option for a server that does not listen where redis-cli looks without one.
@@ -104,11 +112,8 @@ void LogStart(const CommandLine& command_line, Server& server) {
   LogNotice(HowToConnect(config));
 }
 
-storage::Result<cluster::Identity> OpenIdentity(const Config& config, storage::Engine& engine) {
-  if (!config.cluster_secret.empty()) return cluster::DeriveIdentity(config.cluster_secret);
-  // Members honour each other's tokens, so those of a cluster without a secret are as good as its
-  // name: proof against mistakes, not against malice.
-  if (!config.cluster_nodes.empty()) return cluster::DeriveIdentity("name " + config.cluster_name);
+// For ever with its data: what tells it from all other nodes.
+storage::Result<cluster::Identity> OwnIdentity(storage::Engine& engine) {
   auto identity = cluster::LoadIdentity(engine, NewIdentityBytes());
   if (!identity) return identity;
   // Serving matters more: without it the tokens given out now are refused after a restart, no more.
@@ -118,13 +123,38 @@ storage::Result<cluster::Identity> OpenIdentity(const Config& config, storage::E
   return identity;
 }
 
+storage::Result<cluster::Identity> OpenIdentity(const Config& config, const ClusterConfig& cluster,
+                                                storage::Engine& engine) {
+  if (!config.cluster_secret.empty()) return cluster::DeriveIdentity(config.cluster_secret);
+  // Members honour each other's tokens, so those of a cluster without a secret are as good as its
+  // name: proof against mistakes, not against malice.
+  if (!cluster.alone()) return cluster::DeriveIdentity("name " + config.cluster_name);
+  return OwnIdentity(engine);
+}
+
+// Who this node is and what it knows of its cluster, of its data.
+storage::Result<FormingOptions> PrepareForming(const ClusterConfig& config, uint64_t boot_nonce,
+                                               storage::Engine& engine, ClusterOptions& options) {
+  const auto own = OwnIdentity(engine);
+  if (!own) return std::unexpected(own.error());
+  auto stored = cluster::LoadMembership(engine);
+  if (!stored) return std::unexpected(stored.error());
+  options.self = cluster::NodeId{own->cluster_id};
+  const auto topology =
+      *stored ? cluster::DecodeTopology((*stored)->chosen.bytes)
+              : std::expected<cluster::Topology, std::string>(std::unexpected(std::string()));
+  TakeTopology(topology ? &*topology : nullptr, options);
+  return FormingOptions{.membership = MembershipOptionsOf(config, options.self, boot_nonce),
+                        .stored = *std::move(stored)};
+}
+
 int Serve(CommandLine command_line) {
   IgnoreHarmlessSignals();
   Config& config = command_line.config;
   if (auto opened = OpenLog(config); !opened) return Fail(opened.error());
   const auto cluster_config = ClusterConfigOf(config);
   if (!cluster_config) return Fail(cluster_config.error());
-  const int clients_that_fit = RaiseFileLimit(config.maxclients, cluster_config->members.size());
+  const int clients_that_fit = RaiseFileLimit(config.maxclients, MostMembers(*cluster_config));
   if (clients_that_fit < config.maxclients) {
     LogWarning("the limit of open files leaves room for " + std::to_string(clients_that_fit) +
                " clients, not for 'maxclients' " + std::to_string(config.maxclients));
@@ -132,11 +162,17 @@ int Serve(CommandLine command_line) {
   }
   auto engine = OpenEngine(config);
   if (!engine) return Fail(engine.error().message);
-  const auto identity = OpenIdentity(config, **engine);
+  const auto identity = OpenIdentity(config, *cluster_config, **engine);
   if (!identity) return Fail(identity.error().message);
   const uint64_t boot_nonce = NewSeed();
   std::optional<ClusterOptions> cluster_options;
   if (!cluster_config->alone()) cluster_options = OptionsOf(*cluster_config, boot_nonce);
+  std::optional<FormingOptions> forming;
+  if (cluster_config->forms) {
+    auto prepared = PrepareForming(*cluster_config, boot_nonce, **engine, *cluster_options);
+    if (!prepared) return Fail(prepared.error().message);
+    forming = *std::move(prepared);
+  }
   auto store = cluster::LocalStore::Open(
       **engine,
       {.actor_seed = NewSeed(),
@@ -152,6 +188,7 @@ int Serve(CommandLine command_line) {
                  .pid = getpid(),
                  .seed = NewSeed(),
                  .cluster = std::move(cluster_options),
+                 .forming = std::move(forming),
                  .stopwatch_us = StopwatchMicros,
                  .identity = *identity},
                 std::move(*store), ReadClocks());

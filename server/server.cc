@@ -44,6 +44,8 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
   if (!options_.cluster) return;
   gateway_ = std::make_unique<Gateway>(store_, watches_, statistics_, conflicts_, options_.config,
                                        *options_.cluster, options_.identity.token_key());
+  if (!options_.forming) return;
+  forming_ = std::make_unique<Forming>(*options_.forming, NextRandom(), store_, *gateway_);
 }
 
 Session& Server::Connect(Peer peer, Now now) {
@@ -177,6 +179,7 @@ void Server::CheckOutputLimit(Session& session, Now now) {
 
 void Server::EndTurn(Now now) {
   TakeLateReplies(now);
+  if (forming_ != nullptr) forming_->Stage();
   const auto committed = Commit(now);
   FinishTurnInCluster(committed.has_value(), now);
   FinishSaves(committed, now);

@@ -25,6 +25,7 @@
 #include "server/config.h"
 #include "server/conflict_log.h"
 #include "server/executor.h"
+#include "server/forming.h"
 #include "server/gateway.h"
 #include "server/latency_monitor.h"
 #include "server/now.h"
@@ -47,6 +48,8 @@ struct ServerOptions {
   uint64_t seed = 0;  // of everything random: RANDOMKEY, cursors of choice
   // Nothing: a node without peers.
   std::optional<ClusterOptions> cluster;
+  // Besides, of one whose members come and go.
+  std::optional<FormingOptions> forming = {};
   // Microseconds of a monotonic clock, read around each command for SLOWLOG and command statistics.
   int64_t (*stopwatch_us)() = nullptr;
   cluster::Identity identity = {};  // what the context tokens of clients are bound to
@@ -78,12 +81,19 @@ class Server {
   void PeerDown(cluster::NodeId peer, Now now);
   // Where it said that clients reach it.
   void LearnClientAddress(cluster::NodeId peer, ClientAddress address);
+  // Those that are up, each with the Unix time in ms since when.
+  const std::map<cluster::NodeId, int64_t>& links() const { return links_; }
   // As this node sees it now. Only of a node that has peers.
   ClusterMap MapOfCluster() const;
   // A hint of what peers say next, from their unread bytes on. Returns for how many messages it
   // holds, at least 1.
   size_t PrefetchForPeers(std::string_view frames);
   void ReceiveFromPeer(cluster::NodeId peer, const cluster::Message& message, Now now);
+  // Where members come and go: this node's membership; nullptr elsewhere.
+  Forming* forming() { return forming_.get(); }
+  const Forming* forming() const { return forming_.get(); }
+  // False: it waits to be let into a cluster, and serves no keys.
+  bool is_formed() const { return forming_ == nullptr || forming_->formed(); }
   // What the link to it has not taken yet.
   void PeerBacklog(cluster::NodeId peer, size_t unsent_bytes);
   // SIGTERM and SIGINT.
@@ -256,7 +266,9 @@ class Server {
   ConflictLog conflicts_;
   Executor executor_;
   std::unique_ptr<Gateway> gateway_;                           // nullptr: no cluster
+  std::unique_ptr<Forming> forming_;                           // nullptr: its members are fixed
   std::map<cluster::NodeId, ClientAddress> client_addresses_;  // as peers told
+  std::map<cluster::NodeId, int64_t> links_;
   PersistenceWatch persistence_watch_;
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> touched_;

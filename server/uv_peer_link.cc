@@ -16,9 +16,8 @@ constexpr size_t kMaxAddresses = 16;
 
 }  // namespace
 
-UvPeerLink::UvPeerLink(UvLoop& loop, UvPeers& peers, const cluster::Hello& own,
-                       ClusterMember member, uint64_t seed)
-    : loop_(loop), peers_(peers), own_(own), member_(std::move(member)), backoff_(seed) {
+UvPeerLink::UvPeerLink(UvLoop& loop, UvPeers& peers, ClusterMember member, uint64_t seed)
+    : loop_(loop), peers_(peers), member_(std::move(member)), backoff_(seed) {
   uv_timer_init(loop.loop(), &timer_);
   timer_.data = resolve_request_.data = this;
 }
@@ -67,8 +66,8 @@ void UvPeerLink::Connect() {
 }
 
 void UvPeerLink::OnConnected() {
-  link_.emplace(own_, member_.id, attempt_until_us_);
-  socket_->Send(cluster::HelloFrame(own_));
+  link_.emplace(peers_.own(), member_.id, attempt_until_us_);
+  socket_->Send(cluster::HelloFrame(peers_.own()));
   socket_->SetReading(true);
 }
 

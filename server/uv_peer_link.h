@@ -26,8 +26,7 @@ class UvPeers;
 // Lives until the loop has let go of its handles.
 class UvPeerLink final : UvPeerSocket::Owner {
  public:
-  UvPeerLink(UvLoop& loop, UvPeers& peers, const cluster::Hello& own, ClusterMember member,
-             uint64_t seed);
+  UvPeerLink(UvLoop& loop, UvPeers& peers, ClusterMember member, uint64_t seed);
   UvPeerLink(const UvPeerLink&) = delete;
   UvPeerLink& operator=(const UvPeerLink&) = delete;
 
@@ -63,7 +62,6 @@ class UvPeerLink final : UvPeerSocket::Owner {
 
   UvLoop& loop_;
   UvPeers& peers_;
-  const cluster::Hello own_;
   const ClusterMember member_;
   cluster::Backoff backoff_;
   State state_ = State::kIdle;

@@ -37,7 +37,8 @@ UvPeerIncoming::UvPeerIncoming(UvPeerListener& listener, UvPeerSocket& socket)
     : listener_(listener),
       socket_(&socket),
       from_(socket.RemoteAddress()),
-      link_(listener.own(), listener.members(), listener.loop().now().monotonic_us + kHandshakeUs) {
+      link_(listener.peers().own(), listener.peers().MemberIds(),
+            listener.loop().now().monotonic_us + kHandshakeUs) {
   socket.set_owner(*this);
   uv_timer_init(listener.loop().loop(), &timer_);
   timer_.data = this;
@@ -76,7 +77,7 @@ bool UvPeerIncoming::On(const cluster::Established& event, Now /*now*/) {
     return false;
   }
   peer_ = event.peer.node;
-  socket_->Send(cluster::HelloFrame(listener_.own()));
+  socket_->Send(cluster::HelloFrame(peers.own()));
   peers.OnIncomingReady(peer_);
   return socket_ != nullptr;
 }
@@ -91,9 +92,22 @@ bool UvPeerIncoming::On(const cluster::Received& event, Now now) {
   return true;
 }
 
+// It is closed once it is answered, or at the deadline of the handshake.
+bool UvPeerIncoming::On(const cluster::Asked& event, Now /*now*/) {
+  auto answer = listener_.peers().Answer(event.bytes, from_);
+  if (answer) {
+    socket_->Send(*std::move(answer));
+    std::exchange(socket_, nullptr)->CloseOnceSent();
+  } else {
+    listener_.peers().LogRefused(from_, answer.error());
+  }
+  Close();
+  return false;
+}
+
 bool UvPeerIncoming::On(const cluster::Failed& event, Now /*now*/) {
   if (event.answer) {
-    socket_->Send(cluster::HelloFrame(listener_.own()));
+    socket_->Send(cluster::HelloFrame(listener_.peers().own()));
     std::exchange(socket_, nullptr)->CloseOnceSent();
   }
   Lose(event.reason);
@@ -144,9 +158,7 @@ void UvPeerIncoming::Close() {
   uv_close(timer, [](uv_handle_t* closed) { delete static_cast<UvPeerIncoming*>(closed->data); });
 }
 
-UvPeerListener::UvPeerListener(UvLoop& loop, UvPeers& peers, cluster::Hello own,
-                               std::vector<cluster::NodeId> members)
-    : loop_(loop), peers_(peers), own_(std::move(own)), members_(std::move(members)) {
+UvPeerListener::UvPeerListener(UvLoop& loop, UvPeers& peers) : loop_(loop), peers_(peers) {
   uv_tcp_init(loop.loop(), &tcp_);
   tcp_.data = this;
 }
@@ -165,7 +177,8 @@ std::expected<void, std::string> UvPeerListener::Listen(const std::string& host,
   if (code == 0) return {};
   return std::unexpected("cannot listen for the cluster on " + host + ":" + std::to_string(port) +
                          ": " + uv_strerror(code) +
-                         "; set this node's entry in cluster-nodes, or cluster-bind");
+                         "; set this node's entry in cluster-nodes, or cluster-port, or "
+                         "cluster-bind");
 }
 
 void UvPeerListener::Accept() {

@@ -47,6 +47,7 @@ class UvPeerIncoming final : UvPeerSocket::Owner {
   // False: it is closed.
   bool On(const cluster::Established& event, Now now);
   bool On(const cluster::Received& event, Now now);
+  bool On(const cluster::Asked& event, Now now);
   bool On(const cluster::Failed& event, Now now);
   void Lose(const std::string& reason);
 
@@ -62,8 +63,7 @@ class UvPeerIncoming final : UvPeerSocket::Owner {
 
 class UvPeerListener {
  public:
-  UvPeerListener(UvLoop& loop, UvPeers& peers, cluster::Hello own,
-                 std::vector<cluster::NodeId> members);
+  UvPeerListener(UvLoop& loop, UvPeers& peers);
   UvPeerListener(const UvPeerListener&) = delete;
   UvPeerListener& operator=(const UvPeerListener&) = delete;
 
@@ -73,8 +73,6 @@ class UvPeerListener {
 
   UvLoop& loop() { return loop_; }
   UvPeers& peers() { return peers_; }
-  const cluster::Hello& own() const { return own_; }
-  const std::vector<cluster::NodeId>& members() const { return members_; }
   void Remove(UvPeerIncoming& connection) { connections_.erase(&connection); }
 
  private:
@@ -82,8 +80,6 @@ class UvPeerListener {
 
   UvLoop& loop_;
   UvPeers& peers_;
-  const cluster::Hello own_;
-  const std::vector<cluster::NodeId> members_;
   uv_tcp_t tcp_{};
   std::set<UvPeerIncoming*> connections_;
 };

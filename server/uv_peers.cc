@@ -5,10 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "cluster/join.h"
+#include "cluster/message_codec.h"
+#include "cluster/node_name.h"
 #include "server/log.h"
 #include "server/uv_loop.h"
 #include "server/uv_peer_link.h"
 #include "server/uv_peer_listener.h"
+#include "server/uv_question.h"
 #include "storage/check.h"
 
 namespace cartwheel::server {
@@ -17,50 +21,142 @@ namespace {
 using Verdict = cluster::LinkPair::Verdict;
 
 std::string NameOf(const ClusterMember& member) {
-  return fmt::format("node {} ({})", static_cast<uint64_t>(member.id), member.Address());
+  return fmt::format("node {} ({})", cluster::Text(member.id), member.Address());
 }
 
 std::string RunsTwice(cluster::NodeId id) {
   return fmt::format(
       "node {0} runs twice: its data directory was copied, or cluster-self {0} is set in two "
       "places",
-      static_cast<uint64_t>(id));
+      cluster::Text(id));
 }
 
 }  // namespace
 
 UvPeers::UvPeers(UvLoop& loop, ClusterConfig config, uint64_t boot_nonce, uint64_t seed)
-    : loop_(loop), config_(std::move(config)) {
-  const cluster::Hello own{.cluster_id = config_.cluster_id,
-                           .node = config_.self,
-                           .boot_nonce = boot_nonce,
-                           .client_port = static_cast<uint16_t>(config_.client_port),
-                           .client_host = config_.client_host};
-  std::vector<cluster::NodeId> ids;
-  for (const ClusterMember& member : config_.members) {
-    ids.push_back(member.id);
-    if (member.id == config_.self) continue;
-    peers_.push_back(
-        {.member = member,
-         .link = std::make_unique<UvPeerLink>(loop, *this, own, member, seed + peers_.size())});
+    : loop_(loop), config_(std::move(config)), seed_(seed) {
+  own_ = {.cluster_id = config_.cluster_id,
+          .node = config_.self,
+          .boot_nonce = boot_nonce,
+          .client_port = static_cast<uint16_t>(config_.client_port),
+          .client_host = config_.client_host};
+  if (config_.forms) {
+    own_.node = loop_.server().gateway()->options().self;
+    config_.self = own_.node;
   }
-  listener_ = std::make_unique<UvPeerListener>(loop, *this, own, std::move(ids));
+  listener_ = std::make_unique<UvPeerListener>(loop, *this);
+}
+
+std::vector<cluster::NodeId> UvPeers::MemberIds() const {
+  std::vector<cluster::NodeId> ids;
+  for (const ClusterMember& member : config_.members) ids.push_back(member.id);
+  return ids;
 }
 
 UvPeers::~UvPeers() = default;
 
 std::expected<void, std::string> UvPeers::Start() {
-  const ClusterMember& self = config_.member(config_.self);
   const int backlog = loop_.server().config().tcp_backlog;
-  if (auto done = listener_->Listen(config_.bind, self.port, backlog); !done) return done;
-  LogNotice(fmt::format("this is {} of {} in the cluster", NameOf(self), config_.members.size()));
-  for (Peer& peer : peers_) peer.link->DialNow();
+  if (auto done = listener_->Listen(config_.bind, config_.port, backlog); !done) return done;
+  if (config_.forms) {
+    TakeTopology();
+    LogNotice(fmt::format("listens for other nodes on {}:{}", config_.bind, config_.port));
+  } else {
+    LogNotice(fmt::format("this is {} of {} in the cluster", NameOf(config_.member(config_.self)),
+                          config_.members.size()));
+    for (const ClusterMember& member : config_.members) {
+      if (member.id != config_.self) Add(member);
+    }
+  }
   return {};
 }
 
 void UvPeers::Stop() {
   listener_->Stop();
   for (Peer& peer : peers_) peer.link->Stop();
+  for (UvQuestion* question : std::exchange(questions_, {})) question->Stop();
+}
+
+// ---- members that come and go
+
+void UvPeers::Add(const ClusterMember& member) {
+  const auto at = std::ranges::lower_bound(peers_, member.id, {},
+                                           [](const Peer& peer) { return peer.member.id; });
+  Peer& peer = *peers_.insert(
+      at, {.member = member, .link = std::make_unique<UvPeerLink>(loop_, *this, member, ++seed_)});
+  peer.link->DialNow();
+}
+
+void UvPeers::Retire(Peer& peer) {
+  if (std::exchange(peer.told_up, false)) loop_.server().PeerDown(peer.member.id, loop_.now());
+  if (peer.incoming != nullptr) std::exchange(peer.incoming, nullptr)->Close();
+  peer.link->Stop();
+  retired_.push_back(std::move(peer.link));
+}
+
+void UvPeers::TakeTopology() {
+  const ClusterOptions& options = loop_.server().gateway()->options();
+  const bool other_cluster =
+      std::exchange(own_.cluster_id, options.cluster_id) != options.cluster_id;
+  config_.members.clear();
+  for (const auto& [id, address] : options.listed) {
+    config_.members.push_back({.id = id, .host = address.host, .port = address.port});
+  }
+  std::erase_if(peers_, [&](Peer& peer) {
+    const auto still = std::ranges::find(config_.members, peer.member);
+    if (!other_cluster && still != config_.members.end()) return false;
+    Retire(peer);
+    return true;
+  });
+  for (const ClusterMember& member : config_.members) {
+    const bool known = std::ranges::any_of(
+        peers_, [&member](const Peer& peer) { return peer.member.id == member.id; });
+    if (!known && member.id != config_.self) Add(member);
+  }
+}
+
+void UvPeers::AskAround() {
+  constexpr uint64_t kTimeoutMs = 1000;
+  for (cluster::Membership::Ask& ask : loop_.server().forming()->TakeAsks()) {
+    const std::string question = cluster::EncodeJoin(ask.request, config_.join_key);
+    std::string frame;
+    cluster::AppendFrame(cluster::JoinTalk{question}, frame);
+    questions_.insert(UvQuestion::Ask(loop_, *this, ask.to, std::move(frame), kTimeoutMs));
+  }
+}
+
+std::expected<std::string, std::string> UvPeers::Answer(std::string_view question,
+                                                        const std::string& from_host) {
+  Forming* const forming = loop_.server().forming();
+  if (forming == nullptr) {
+    return std::unexpected("it asks to be let in, and the members are those of cluster-nodes");
+  }
+  const auto decoded = cluster::DecodeJoin(question, config_.join_key);
+  if (!decoded) return std::unexpected(decoded.error());
+  const auto* const request = std::get_if<cluster::JoinRequest>(&*decoded);
+  if (request == nullptr) return std::unexpected("it answers what nobody asked");
+  const cluster::JoinReply reply = forming->OnRequest(*request, from_host, loop_.now());
+  const std::string answer = cluster::EncodeJoin(reply, config_.join_key);
+  std::string frame;
+  cluster::AppendFrame(cluster::JoinTalk{answer}, frame);
+  return frame;
+}
+
+void UvPeers::OnQuestionOver(UvQuestion& question, std::string_view answer,
+                             const std::string& reason) {
+  questions_.erase(&question);
+  Forming* const forming = loop_.server().forming();
+  std::string why = reason;
+  if (!answer.empty()) {
+    const auto decoded = cluster::DecodeJoin(answer, config_.join_key);
+    const auto* const reply = decoded ? std::get_if<cluster::JoinReply>(&*decoded) : nullptr;
+    if (reply != nullptr) return forming->Replied(question.to(), *reply, loop_.now());
+    why = decoded ? "it asks instead of answering" : decoded.error();
+  }
+  forming->NotAnswered(question.to(), loop_.now());
+  const std::string line =
+      fmt::format("the node at {} cannot be asked: {}", cluster::Text(question.to()), why);
+  if (!forming->formed() && told_.IsNews(line, loop_.now().monotonic_us)) LogWarning(line);
 }
 
 void UvPeers::Flush() {
@@ -78,6 +174,9 @@ void UvPeers::Flush() {
     }
     server.PeerBacklog(id, peer.link->unsent_bytes());
   }
+  if (server.forming() == nullptr) return;
+  if (server.forming()->TakeAdopted()) TakeTopology();
+  AskAround();
 }
 
 std::optional<std::string> UvPeers::OnOutgoing(UvPeerLink& link, const cluster::Hello& hello) {

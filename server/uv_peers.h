@@ -9,6 +9,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ class UvLoop;
 class UvPeerIncoming;
 class UvPeerLink;
 class UvPeerListener;
+class UvQuestion;
 
 class UvPeers {
  public:
@@ -34,9 +36,14 @@ class UvPeers {
   UvPeers(const UvPeers&) = delete;
   UvPeers& operator=(const UvPeers&) = delete;
 
+  // What this node says first on each connection, and who may say it to it, ascending.
+  const cluster::Hello& own() const { return own_; }
+  std::vector<cluster::NodeId> MemberIds() const;
+
   // Listens and begins to dial. The error says why it cannot listen.
   std::expected<void, std::string> Start();
-  // After the turn's commit: sends what the server has for the peers, one write each.
+  // After the turn's commit: sends what the server has for the peers, one write each, asks whom it
+  // wants to be asked, and takes over who its peers are, where they come and go.
   void Flush();
   void Stop();
 
@@ -52,6 +59,10 @@ class UvPeers {
   void OnIncomingLost(UvPeerIncoming& connection, cluster::NodeId peer, const std::string& reason);
   void OnOutgoingSent(UvPeerLink& link);
   void OnHeard(cluster::NodeId peer);
+  // Somebody who is no member asks; the answer to send, or why there is none.
+  std::expected<std::string, std::string> Answer(std::string_view question,
+                                                 const std::string& from_host);
+  void OnQuestionOver(UvQuestion& question, std::string_view answer, const std::string& reason);
   // A connection from that address that is nobody's.
   void LogRefused(std::string_view from, std::string_view reason);
 
@@ -64,15 +75,24 @@ class UvPeers {
     bool told_up = false;  // to the server
   };
 
+  void TakeTopology();
+  void Add(const ClusterMember& member);
+  void Retire(Peer& peer);
+  void AskAround();
   Peer& Find(cluster::NodeId id);
   // Tells the server when the peer has come up or gone down.
   void Update(Peer& peer, std::string_view reason);
   void LogAttempt(const Peer& peer, std::string_view reason);
 
   UvLoop& loop_;
-  const ClusterConfig config_;
+  ClusterConfig config_;
+  cluster::Hello own_;
+  uint64_t seed_;
   std::unique_ptr<UvPeerListener> listener_;
   std::vector<Peer> peers_;  // in the order of their ids
+  // Of those that are no members any more, or are elsewhere: stopped.
+  std::vector<std::unique_ptr<UvPeerLink>> retired_;
+  std::set<UvQuestion*> questions_;
   RepeatedLines told_;
 };
 

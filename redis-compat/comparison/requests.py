@@ -398,6 +398,7 @@ MAKERS = {
     "SLOWLOG HELP": _nothing, "SLOWLOG LEN": _nothing, "SLOWLOG RESET": _nothing,
     "ASKING": _nothing, "READONLY": _nothing, "READWRITE": _nothing,
     "CLUSTER HELP": _nothing, "CLUSTER INFO": _nothing, "CLUSTER MYID": _nothing,
+    "CLUSTER LINKS": _nothing, "CLUSTER MEET": lambda s: [b"127.0.0.1", s.one(b"1", b"x")],
     "CLUSTER NODES": _nothing, "CLUSTER RESET": _nothing, "CLUSTER SHARDS": _nothing,
     "CLUSTER SLOTS": _nothing,
     "CLUSTER KEYSLOT": lambda s: [s.key()],

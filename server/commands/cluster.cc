@@ -11,6 +11,7 @@
 
 #include "cluster/scan_place.h"
 #include "cluster/slot.h"
+#include "server/cluster_config.h"
 #include "server/cluster_map.h"
 #include "server/handlers.h"
 #include "server/server.h"
@@ -110,12 +111,16 @@ void ClusterInfo(CommandContext& context) {
   const ClusterMap map = context.server.MapOfCluster();
   const size_t lost = static_cast<size_t>(
       std::ranges::count_if(map.nodes, [](const Node& node) { return !node.healthy; }));
-  context.reply.Verbatim(fmt::format("cluster_state:ok\r\ncluster_slots_assigned:{0}\r\n"
+  const Forming* const forming = context.server.forming();
+  const uint64_t epoch = forming == nullptr ? 1 : forming->membership().epoch();
+  const bool formed = context.server.is_formed();
+  context.reply.Verbatim(fmt::format("cluster_state:{4}\r\ncluster_slots_assigned:{0}\r\n"
                                      "cluster_slots_ok:{0}\r\ncluster_slots_pfail:0\r\n"
                                      "cluster_slots_fail:0\r\ncluster_known_nodes:{1}\r\n"
-                                     "cluster_size:{1}\r\ncluster_current_epoch:1\r\n"
-                                     "cluster_my_epoch:1\r\ncluster_nodes_lost:{2}\r\n",
-                                     cluster::kSlotCount, map.nodes.size(), lost),
+                                     "cluster_size:{1}\r\ncluster_current_epoch:{3}\r\n"
+                                     "cluster_my_epoch:{3}\r\ncluster_nodes_lost:{2}\r\n",
+                                     formed ? cluster::kSlotCount : 0, map.nodes.size(), lost,
+                                     epoch, formed ? "ok" : "fail"),
                          "txt");
 }
 
@@ -167,6 +172,53 @@ void ClusterNodes(CommandContext& context) {
   context.reply.Verbatim(text, "txt");
 }
 
+// Both directions stand or fall together here.
+void ClusterLinks(CommandContext& context) {
+  if (!InCluster(context)) return;
+  const auto& links = context.server.links();
+  context.reply.Array(2 * links.size());
+  for (const auto& [node, since_ms] : links) {
+    const size_t waiting = context.server.gateway()->node().peers().Backlog(node);
+    for (const std::string_view direction : {"to", "from"}) {
+      constexpr size_t kFields = 6;
+      const auto buffered = static_cast<int64_t>(direction == "to" ? waiting : 0);
+      context.reply.Map(kFields);
+      ReplyText(context, "direction", direction);
+      ReplyText(context, "node", IdOf(context, node));
+      context.reply.Bulk("create-time");
+      context.reply.Integer(since_ms);
+      ReplyText(context, "events", buffered > 0 ? "rw" : "r");
+      context.reply.Bulk("send-buffer-allocated");
+      context.reply.Integer(buffered);
+      context.reply.Bulk("send-buffer-used");
+      context.reply.Integer(buffered);
+    }
+  }
+}
+
+void ClusterMeet(CommandContext& context) {
+  if (!InCluster(context)) return;
+  Forming* const forming = context.server.forming();
+  if (forming == nullptr) {
+    return context.reply.Error("ERR the members of this cluster are those of cluster-nodes");
+  }
+  constexpr int64_t kMaxPort = 65535;
+  constexpr int64_t kBusPortOffset = 10'000;
+  const std::string_view host = context.args[2];
+  const auto port = ParseInteger(context.args[3]);
+  const bool says_bus_port = context.args.size() > 4;
+  const auto bus_port = says_bus_port ? ParseInteger(context.args[4]) : port;
+  if (context.args.size() > 5) return context.reply.Error("ERR syntax error");
+  const bool good = port && bus_port && *port > 0 && *port <= kMaxPort && *bus_port > 0;
+  const int64_t asked = good && !says_bus_port ? *bus_port + kBusPortOffset : bus_port.value_or(0);
+  if (!good || asked > kMaxPort || !IsHost(host)) {
+    return context.reply.Error("ERR Invalid node address specified: " + std::string(host) + ":" +
+                               std::string(context.args[3]));
+  }
+  forming->Meet({.host = std::string(host), .port = static_cast<uint16_t>(asked)});
+  context.reply.Ok();
+}
+
 void ClusterMyId(CommandContext& context) {
   if (!InCluster(context)) return;
   context.reply.Bulk(IdOf(context, context.server.gateway()->options().self));
@@ -210,8 +262,7 @@ void ClusterCountFailureReports(CommandContext& context) {
 
 void ClusterReset(CommandContext& context) {
   if (!InCluster(context)) return;
-  context.reply.Error(
-      "ERR a node leaves its cluster when its cluster-nodes say so; nothing was changed");
+  context.reply.Error("ERR a node does not leave its cluster by itself; nothing was changed");
 }
 
 // READONLY, READWRITE, ASKING: any node reads and writes any key.

@@ -99,7 +99,7 @@ class FormingWorld {
   void CheckRecord(size_t node);
 
   Random random_;
-  int64_t now_us_ = 1'000'000;
+  int64_t now_us_ = 100'000'000;
   int64_t links_looked_at_us_ = 0;
   std::vector<Node> nodes_;
   std::map<std::pair<size_t, size_t>, Link> links_;

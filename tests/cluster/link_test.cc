@@ -172,7 +172,7 @@ TEST(Link, HelloIsSaidOnce) {
 
 TEST(Link, WhatIsNoFrameFailsWithOneLine) {
   EXPECT_THAT(OnIncoming("GET / HTTP/1.1\r\n\r\n"),
-              ElementsAre("failed: it sent a frame of 542393680 bytes, over the limit of 1024"));
+              ElementsAre("failed: it sent a frame of 542393680 bytes, over the limit of 65536"));
   std::string damaged = FrameOf(HelloOf(kPeer));
   damaged.back() ^= 1;
   EXPECT_THAT(OnIncoming(damaged),
@@ -184,9 +184,9 @@ TEST(Link, WhatIsNoFrameFailsWithOneLine) {
 }
 
 TEST(Link, WhoHasNotSaidHelloGetsLittleRoom) {
-  EXPECT_THAT(OnIncoming(FrameOfType(1, std::string(2000, 'x'))),
-              ElementsAre("failed: it sent a frame of 2009 bytes, over the limit of 1024"));
-  EXPECT_THAT(OnIncoming(FrameOf(HelloOf(kPeer)) + FrameOfType(200, std::string(2000, 'x'))),
+  EXPECT_THAT(OnIncoming(FrameOfType(1, std::string(70'000, 'x'))),
+              ElementsAre("failed: it sent a frame of 70009 bytes, over the limit of 65536"));
+  EXPECT_THAT(OnIncoming(FrameOf(HelloOf(kPeer)) + FrameOfType(200, std::string(70'000, 'x'))),
               ElementsAre("established with 2"));
   EXPECT_THAT(OnIncoming(FrameOf(HelloOf(kPeer)) + "\xff\xff\xff\x7f"),
               ElementsAre("established with 2", HasSubstr("over the limit of 67108864")));

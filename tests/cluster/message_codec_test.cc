@@ -103,6 +103,9 @@ std::vector<Message> OneOfEach() {
           .id = RequestId{5}, .complete = true, .database_keys = 9, .next = 8, .keys = {"", "k"}},
       Published{.shard = true, .channel = "news", .message = std::string_view("a\0b", 3)},
       Published{.shard = false, .channel = "", .message = ""},
+      MemberNews{.epoch = 7, .holds_keys = true},
+      RegisterTalk{.bytes = "of the register"},
+      JoinTalk{.bytes = std::string_view("a\0b", 3)},
       KeyList{
           .id = RequestId{6}, .complete = false, .database_keys = 0, .next = kEndPlace, .keys = {}},
   };
@@ -186,7 +189,7 @@ TEST(MessageCodec, AnIllFormedMessageIsOneLineForTheLog) {
 }
 
 TEST(MessageCodec, AnUnknownTypeIsToldFromAnIllFormedMessage) {
-  for (const uint8_t type : {0, 14, 255}) {
+  for (const uint8_t type : {0, 17, 255}) {
     const std::string bytes = FrameOf(type, "of a later version");
     const auto decoded = Decoded(bytes);
     ASSERT_TRUE(decoded.has_value());

@@ -128,7 +128,7 @@ TEST_F(ClusterCommands, OnlyOneOfEverythingElse) {
   EXPECT_EQ(cluster_.Run(0, "CLUSTER REPLICAS " + IdOf(1)), "(empty array)");
   EXPECT_EQ(cluster_.Run(0, "CLUSTER REPLICAS nobody"), "(error) ERR Unknown node nobody");
   EXPECT_EQ(cluster_.Run(0, "CLUSTER COUNT-FAILURE-REPORTS " + IdOf(2)), "(integer) 0");
-  EXPECT_THAT(cluster_.Run(0, "CLUSTER RESET"), StartsWith("(error) ERR a node leaves"));
+  EXPECT_THAT(cluster_.Run(0, "CLUSTER RESET"), StartsWith("(error) ERR a node does not leave"));
   for (const char* line : {"READONLY", "READWRITE", "ASKING"}) {
     EXPECT_EQ(cluster_.Run(0, line), "OK");
   }

@@ -112,7 +112,6 @@ TEST(ConfigReader, WhatWouldBeSilentlyBrokenIsRefusedWithTheReason) {
       {"loadmodule x.so", "modules"},
       {"include other.conf", "include"},
       {"daemonize yes", "foreground"},
-      {"cluster-enabled yes", "cluster"},
       {"notify-keyspace-events Ex", "notifications"},
       {"maxmemory-policy allkeys-lru", "eviction"},
   };

@@ -41,7 +41,8 @@ class ServerTester {
   }
 
   explicit ServerTester(Config config = InMemory(),
-                        std::optional<ClusterOptions> cluster = std::nullopt)
+                        std::optional<ClusterOptions> cluster = std::nullopt,
+                        std::optional<FormingOptions> forming = std::nullopt)
       : engine_(storage::NewMemoryEngine()),
         server_(
             {.config = std::move(config),
@@ -50,6 +51,7 @@ class ServerTester {
              .pid = 4711,
              .seed = 1,
              .cluster = cluster,  // the store takes from it too
+             .forming = std::move(forming),
              .stopwatch_us = ReadStopwatch},
             std::move(*cluster::LocalStore::Open(
                 engine_,

@@ -1,0 +1,128 @@
+#include "server/forming.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cluster/join.h"
+#include "cluster/membership_store.h"
+#include "cluster/register_codec.h"
+#include "server/log.h"
+
+namespace cartwheel::server {
+namespace {
+
+using cluster::Membership;
+
+// Over a link, whose ends know each other.
+constexpr std::array<uint8_t, 32> kBetweenMembers{};
+
+}  // namespace
+
+Membership::Options MembershipOptionsOf(const ClusterConfig& config, cluster::NodeId self,
+                                        uint64_t boot_nonce) {
+  Membership::Options options;
+  options.self = self;
+  options.boot_nonce = boot_nonce;
+  options.seeds = config.join;
+  options.address.port = static_cast<uint16_t>(config.port);
+  // Where it listens is where it is found, unless it listens everywhere.
+  const bool anywhere = config.bind == "*" || config.bind == "0.0.0.0" || config.bind == "::";
+  const bool listed = std::ranges::any_of(
+      config.join, [&config](const auto& address) { return address.port == config.port; });
+  if (!anywhere && !listed) options.address.host = config.bind;
+  options.zone = config.zone;
+  options.weight = config.weight;
+  options.n = config.levels.n;
+  return options;
+}
+
+Forming::Forming(const FormingOptions& options, uint64_t seed, cluster::LocalStore& store,
+                 Gateway& gateway)
+    : membership_(options.membership, options.stored, seed), store_(store), gateway_(gateway) {}
+
+bool Forming::HoldsKeys() const {
+  for (cluster::Database database = 0; database < cluster::kMaxDatabases; ++database) {
+    if (store_.counts(database).keys > 0) return true;
+  }
+  return false;
+}
+
+// ---- inputs
+
+void Forming::Meet(const cluster::NodeAddress& address) {
+  membership_.Meet(address);
+}
+
+// Each time with what the turn has changed so far: a node that holds keys gives up nothing.
+cluster::JoinReply Forming::OnRequest(const cluster::JoinRequest& request,
+                                      const std::string& from_host, Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.OnRequest(request, from_host, now.monotonic_us);
+}
+
+void Forming::Replied(const cluster::NodeAddress& to, const cluster::JoinReply& reply, Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  membership_.Replied(to, reply, now.monotonic_us);
+}
+
+void Forming::NotAnswered(const cluster::NodeAddress& to, Now now) {
+  membership_.NotAnswered(to, now.monotonic_us);
+}
+
+void Forming::OnMessage(cluster::NodeId from, const cluster::Message& message, Now now) {
+  if (const auto* news = std::get_if<cluster::MemberNews>(&message)) {
+    membership_.OnNews(from, *news);
+  } else if (const auto* talk = std::get_if<cluster::RegisterTalk>(&message)) {
+    const auto decoded = cluster::DecodeRegisterMessage(talk->bytes);
+    if (decoded) membership_.OnRegister(from, *decoded, now.monotonic_us);
+    if (!decoded) LogWarning("a member sent " + decoded.error());
+  } else if (const auto* passed = std::get_if<cluster::JoinTalk>(&message)) {
+    membership_.SetHoldsKeys(HoldsKeys());
+    const auto decoded = cluster::DecodeJoin(passed->bytes, kBetweenMembers);
+    const auto* const request = decoded ? std::get_if<cluster::JoinRequest>(&*decoded) : nullptr;
+    if (request != nullptr) membership_.OnPassedOn(*request, now.monotonic_us);
+  }
+}
+
+int64_t Forming::NextDeadline() const {
+  return wants_turn_ ? 0 : membership_.NextDeadline();
+}
+
+// ---- the end of a turn
+
+void Forming::Stage() {
+  wants_turn_ = false;
+  membership_.SetHoldsKeys(HoldsKeys());
+  if (!membership_.TakeChanged()) return;
+  cluster::StageMembership(membership_.TakeState(), store_.engine());
+  // What was promised has to outlive the machine.
+  store_.SyncNextCommit();
+}
+
+void Forming::Committed(bool committed, Now now) {
+  membership_.Committed(committed);
+  for (Membership::Output& output : membership_.TakeOutputs()) Carry(std::move(output), now);
+}
+
+void Forming::Carry(Membership::Output&& output, Now now) {
+  cluster::Peers& peers = gateway_.node().peers();
+  if (auto* const ask = std::get_if<Membership::Ask>(&output)) {
+    asks_.push_back(std::move(*ask));
+  } else if (const auto* const talk = std::get_if<Membership::Talk>(&output)) {
+    const std::string bytes = cluster::EncodeRegisterMessage(talk->message);
+    peers.Send(talk->to, cluster::RegisterTalk{bytes});
+  } else if (const auto* const tell = std::get_if<Membership::Tell>(&output)) {
+    peers.Send(tell->to, tell->news);
+  } else if (const auto* const passed = std::get_if<Membership::PassOn>(&output)) {
+    const std::string bytes = cluster::EncodeJoin(passed->request, kBetweenMembers);
+    peers.Send(passed->to, cluster::JoinTalk{bytes});
+  } else if (const auto* const adopt = std::get_if<Membership::Adopt>(&output)) {
+    gateway_.SetTopology(adopt->topology ? &*adopt->topology : nullptr, now);
+    adopted_ = wants_turn_ = true;
+  } else if (const auto* const notice = std::get_if<Membership::Notice>(&output)) {
+    notice->warning ? LogWarning(notice->text) : LogNotice(notice->text);
+  }
+}
+
+}  // namespace cartwheel::server
