@@ -3,7 +3,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/cluster/random.h"
 #include "tests/process/client.h"
 #include "tests/process/server_process.h"
 
@@ -78,12 +78,12 @@ class FormingNodes {
 TEST(Forming, AnyNumberInAnyOrderIsOneClusterWithinFiveSeconds) {
   const char* const asked = std::getenv("CARTWHEEL_FORMINGS");
   const int runs = asked == nullptr ? 3 : std::atoi(asked);
-  std::mt19937 random(7);
+  cluster::Random random(7);
   for (int run = 0; run < runs; ++run) {
-    FormingNodes nodes(3 + random() % 7);
+    FormingNodes nodes(3 + random.Below(7));
     std::vector<size_t> order(nodes.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::shuffle(order, random);
+    for (size_t i = order.size() - 1; i > 0; --i) std::swap(order[i], order[random.Below(i + 1)]);
     for (const size_t node : order) nodes.Start(node);
     const auto began = std::chrono::steady_clock::now();
     ASSERT_TRUE(Eventually([&] { return nodes.AreOne(nodes.size()); }))
