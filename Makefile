@@ -23,7 +23,7 @@ endef
 
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
-.PHONY: help packages run-packages test-packages clang-packages build server run test asan tsan crash sim sim-mutations \
+.PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash sim sim-mutations \
   tidy format format-check fuzz compat bench bench-cluster soak docs docs-check docker docker-test clean
 
 help: ## this list
@@ -48,6 +48,12 @@ server: packages ## build/cartwheel-server alone
 
 run: run-packages server ## installs what is missing, builds, starts a node on 127.0.0.1:6379
 	@exec build/cartwheel-server $(ARGS)
+
+N ?= 3
+cluster: run-packages server ## a cluster of N nodes (3) on this machine, ports 7001 and on
+	@.ci/local-cluster start $(N)
+cluster-stop: ## ends it; its data stay for the next time
+	@.ci/local-cluster stop
 
 test: test-packages ## installs what is missing, builds, runs every test
 	$(call preset,release)
@@ -98,6 +104,7 @@ fuzz: clang-packages ## every fuzzer for FUZZ_SECONDS (60), and the canaries the
 compat: server ## real Redis clients, then random requests compared with redis-server
 	@redis-compat/setup
 	@redis-compat/run
+	@redis-compat/run-cluster --death
 	@redis-compat/compare --commands 5000
 	@redis-compat/compare --commands 150 --canary | grep 'SETRANGE canary' > /dev/null
 

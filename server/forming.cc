@@ -100,9 +100,14 @@ void Forming::Stage() {
   store_.SyncNextCommit();
 }
 
-void Forming::Committed(bool committed, Now now) {
+bool Forming::Committed(bool committed, Now now) {
   membership_.Committed(committed);
-  for (Membership::Output& output : membership_.TakeOutputs()) Carry(std::move(output), now);
+  bool adopted = false;
+  for (Membership::Output& output : membership_.TakeOutputs()) {
+    adopted = adopted || std::holds_alternative<Membership::Adopt>(output);
+    Carry(std::move(output), now);
+  }
+  return adopted;
 }
 
 void Forming::Carry(Membership::Output&& output, Now now) {

@@ -54,8 +54,9 @@ class Forming {
 
   // What has changed goes into the turn's batch.
   void Stage();
-  // Another topology goes to the gateway; what follows from it is in the next turn's batch.
-  void Committed(bool committed, Now now);
+  // Another topology goes to the gateway; what follows from it is in the next turn's batch. True:
+  // there was one.
+  bool Committed(bool committed, Now now);
   // For the shell: whom to ask, ...
   std::vector<cluster::Membership::Ask> TakeAsks() { return std::exchange(asks_, {}); }
   // ... and whether the topology has changed.

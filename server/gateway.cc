@@ -142,6 +142,7 @@ void Gateway::BeginAt(cluster::NodeId coordinator, const Origin& origin, const C
   if (coordinator != options_.self) {
     return ForwardTo(coordinator, origin, command, args, terms, now);
   }
+  if (!std::holds_alternative<ForPeer>(origin)) ++hops_.coordinated_here;
   const CallId id = coordination_.Begin(command, args, terms, seen, TimeOf(now));
   origins_.emplace(id, origin);
 }
@@ -164,6 +165,7 @@ void Gateway::ForwardTo(cluster::NodeId coordinator, const Origin& origin, const
   if (!node_.peers().Send(coordinator, message)) {
     return Deliver(origin, ErrorReply(kCoordinatorLost, terms.protocol), false, now);
   }
+  ++hops_.passed_on;
   forwarded_.emplace(
       message.sequence,
       Forwarded{.origin = origin,

@@ -95,6 +95,13 @@ class Gateway {
   const ClusterOptions& options() const { return options_; }
   // The turn has changed something here, be it for clients or for other nodes.
   bool uncommitted() const { return node_.has_staged() || coordination_.uncommitted(); }
+  // Operations of this node's clients, or their parts: those whose keys it coordinates, and those
+  // that needed a second hop.
+  struct Hops {
+    uint64_t coordinated_here = 0;
+    uint64_t passed_on = 0;
+  };
+  const Hops& hops() const { return hops_; }
   size_t calls_under_way() const { return coordination_.calls_under_way() + forwarded_.size(); }
 
  private:
@@ -172,6 +179,7 @@ class Gateway {
   std::map<cluster::RequestId, uint64_t> listings_;  // the walk that waits for each
   uint64_t next_gatherer_ = 1;                       // or walk
   uint64_t next_sequence_;
+  Hops hops_;
   std::vector<Reply> replies_;
   std::vector<size_t> key_indexes_;  // scratch, reused
 };

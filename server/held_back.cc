@@ -35,6 +35,9 @@ void Server::Tick(Now now) {
     next_wake_us_ = now.monotonic_us;
   }
   if (pause_mode_ != PauseMode::kNone && now.monotonic_us >= pause_until_us_) Unpause(now);
+  if (peers_awaited_until_us_ != 0 && now.monotonic_us >= peers_awaited_until_us_) {
+    EndAwaitingPeers(now);
+  }
   if (stalled_until_us_ == 0 && now.monotonic_us >= next_wake_us_) WakeSessions(now);
   if (now.monotonic_us >= next_reclaim_us_) ReclaimExpired(now);
   if (now.monotonic_us >= next_inspection_us_) InspectSessions(now);
@@ -51,6 +54,7 @@ int64_t Server::NextDeadline() const {
   if (forming_ != nullptr) deadline = std::min(deadline, forming_->NextDeadline());
   if (stalled_until_us_ != 0) return std::min(deadline, stalled_until_us_);
   if (pause_mode_ != PauseMode::kNone) deadline = std::min(deadline, pause_until_us_);
+  if (peers_awaited_until_us_ != 0) deadline = std::min(deadline, peers_awaited_until_us_);
   return std::min(deadline, next_wake_us_);
 }
 
@@ -136,6 +140,7 @@ bool Server::MustPostpone(const Session& session, const Command& command) const 
     return (command.flags & flags) != 0 || (command.handler == Exec && session.HasQueued(flags));
   };
   if (store_.engine().WritesMustWait() && changes(kWrite)) return true;
+  if (peers_awaited_until_us_ != 0 && changes(kWrite | kReadOnly)) return true;
   if (session.monitoring) return false;  // Redis takes a monitor for a replica here
   switch (pause_mode_) {
     case PauseMode::kNone: return false;
@@ -143,6 +148,25 @@ bool Server::MustPostpone(const Session& session, const Command& command) const 
     case PauseMode::kWrite: break;
   }
   return changes(kWrite | kMayReplicate);
+}
+
+// Whoever has just started, or has just been let in, reaches nobody for some milliseconds. To a
+// client that came back to it as soon as it could, a refusal for that would be the only error that
+// it sees of a restart. Those who are away do not hold it up for longer than this.
+void Server::AwaitPeers(Now now) {
+  constexpr int64_t kAwaitedUs = 1'000'000;
+  if (!AllAreLinked()) peers_awaited_until_us_ = now.monotonic_us + kAwaitedUs;
+}
+
+void Server::EndAwaitingPeers(Now now) {
+  peers_awaited_until_us_ = 0;
+  next_wake_us_ = std::min(next_wake_us_, now.monotonic_us);
+}
+
+bool Server::AllAreLinked() const {
+  return std::ranges::all_of(gateway_->node().ring().members(), [this](const auto& member) {
+    return member.node == gateway_->options().self || links_.contains(member.node);
+  });
 }
 
 bool Server::OwesTooMuch(const Session& session) const {

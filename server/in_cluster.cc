@@ -181,7 +181,7 @@ void Server::FinishTurnInCluster(bool committed, Now now) {
       options_.config.appendfsync == storage::Durability::kAlways || store_.synced();
   const bool durable = !options_.config.memory_only() && waited;
   gateway_->Committed(committed, durable, now);
-  if (forming_ != nullptr) forming_->Committed(committed, now);
+  if (forming_ != nullptr && forming_->Committed(committed, now)) AwaitPeers(now);
   TakeLateReplies(now);
 }
 
@@ -217,6 +217,7 @@ void Server::PeerUp(cluster::NodeId peer, Now now) {
   links_[peer] = now.unix_ms();
   gateway_->PeerUp(peer, now);
   if (forming_ != nullptr) forming_->PeerUp(peer);
+  if (peers_awaited_until_us_ != 0 && AllAreLinked()) EndAwaitingPeers(now);
 }
 
 void Server::PeerDown(cluster::NodeId peer, Now now) {

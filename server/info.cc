@@ -316,6 +316,8 @@ void AddNode(InfoText& text, Gateway& gateway) {
   text.Add("hints_delivered", of_node.hints_delivered);
   text.Add("deletions_forgotten", of_node.deletions_forgotten);
   text.Add("unknown_messages", of_node.unknown_messages);
+  text.Add("coordinated_here", gateway.hops().coordinated_here);
+  text.Add("passed_on", gateway.hops().passed_on);
   text.Add("requests_under_way", gateway.calls_under_way());
   for (const cluster::Member& member : node.ring().members()) {
     if (member.node == node.self()) continue;

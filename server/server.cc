@@ -44,6 +44,7 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
   if (!options_.cluster) return;
   gateway_ = std::make_unique<Gateway>(store_, watches_, statistics_, conflicts_, options_.config,
                                        *options_.cluster, options_.identity.token_key());
+  AwaitPeers(now);
   if (!options_.forming) return;
   forming_ = std::make_unique<Forming>(*options_.forming, NextRandom(), store_, *gateway_);
 }

@@ -246,6 +246,9 @@ class Server {
   void WakeSessions(Now now);
   void ResumeInput(Session& session, Now now);
   bool MustPostpone(const Session& session, const Command& command) const;
+  void AwaitPeers(Now now);
+  void EndAwaitingPeers(Now now);
+  bool AllAreLinked() const;
   bool OwesTooMuch(const Session& session) const;
 
   // server.cc
@@ -285,6 +288,7 @@ class Server {
   PauseMode pause_mode_ = PauseMode::kNone;
   int64_t pause_until_us_ = 0;
   int64_t stalled_until_us_ = 0;
+  int64_t peers_awaited_until_us_ = 0;  // 0: they are not
   int64_t next_inspection_us_ = 0;
   int64_t next_reclaim_us_ = 0;
   int64_t next_wake_us_ = INT64_MAX;  // when one of held_back_ may be able to go on

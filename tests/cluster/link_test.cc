@@ -46,6 +46,7 @@ std::string Shown(const LinkEvent& event) {
   if (const auto* failed = std::get_if<Failed>(&event)) {
     return (failed->answer ? "answered: " : "failed: ") + failed->reason;
   }
+  if (const auto* asked = std::get_if<Asked>(&event)) return "asked " + std::string(asked->bytes);
   const Message& message = std::get<Received>(event).message;
   if (const auto* ping = std::get_if<Ping>(&message)) {
     return "ping " + std::to_string(ping->nonce);
@@ -168,6 +169,20 @@ TEST(Link, NothingIsSaidBeforeHello) {
 TEST(Link, HelloIsSaidOnce) {
   EXPECT_THAT(OnIncoming(FrameOf(HelloOf(kPeer)) + FrameOf(HelloOf(kPeer))),
               ElementsAre("established with 2", "failed: it said Hello twice"));
+}
+
+TEST(Link, WhoIsNoMemberMayAskOneThingInsteadOfAHello) {
+  const std::string question = FrameOf(JoinTalk{"let me in"});
+  EXPECT_THAT(OnIncoming(question), ElementsAre("asked let me in"));
+  EXPECT_THAT(OnIncoming(question + question), ElementsAre("asked let me in"));
+  EXPECT_THAT(OnOutgoing(question), ElementsAre("failed: it spoke before it said Hello"));
+}
+
+TEST(Link, ANodeWithoutAClusterTalksToNobody) {
+  Hello without = HelloOf(kPeer);
+  without.cluster_id = 0;
+  EXPECT_THAT(OnIncoming(FrameOf(without)),
+              ElementsAre("answered: node 2 is not yet in a cluster"));
 }
 
 TEST(Link, WhatIsNoFrameFailsWithOneLine) {

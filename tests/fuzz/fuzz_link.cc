@@ -69,6 +69,11 @@ class Told {
             "only what the node can use");
     text_ += Encoded(event.message) + "\n";
   }
+  void On(const Asked& event) {
+    Require(incoming_ && !established_, "a question is asked first, by who dialled");
+    failed_ = true;  // nothing follows it either
+    text_ += "asked " + std::string(event.bytes) + "\n";
+  }
   void On(const Failed& event) {
     Require(!event.reason.empty() &&
                 std::ranges::all_of(event.reason, [](char c) { return c >= ' ' && c < 0x7f; }),

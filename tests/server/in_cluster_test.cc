@@ -72,6 +72,19 @@ TEST(InCluster, KeysOfOtherNodesAreServedToo) {
   }
 }
 
+TEST(InCluster, SecondHopsAreCounted) {
+  ClusterTester cluster(5);
+  const std::vector<size_t> owner_first = cluster.NodesFor("k");
+  EXPECT_EQ(cluster.Run(owner_first[0], "SET k v"), "OK");
+  const auto hops = [&](size_t node) { return cluster.at(node).server().gateway()->hops(); };
+  EXPECT_EQ(hops(owner_first[0]).coordinated_here, 1U);
+  EXPECT_EQ(hops(owner_first[0]).passed_on, 0U);
+  EXPECT_EQ(cluster.Run(owner_first[4], "GET k"), "\"v\"");
+  EXPECT_EQ(hops(owner_first[4]).passed_on, 1U);
+  EXPECT_EQ(hops(owner_first[4]).coordinated_here, 0U);
+  EXPECT_EQ(hops(owner_first[0]).coordinated_here, 1U) << "of its own clients alone";
+}
+
 TEST(InCluster, ManyKeysAreTakenApartAndPutTogether) {
   ClusterTester cluster(5);
   EXPECT_EQ(cluster.Run(0, "MSET a 1 b 2 c 3 d 4 e 5"), "OK");
