@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/server/cluster_tester.h"
+#include "tests/server/server_tester.h"
 
 namespace cartwheel::server {
 namespace {
@@ -12,27 +12,38 @@ using testing::StartsWith;
 
 constexpr int64_t kMillisecond = 1'000;
 
+// Node 1 of three, which has just started.
 class AwaitedPeers : public testing::Test {
  protected:
-  // Node 2 has just started and is not linked.
-  AwaitedPeers() { nodes_.LoseData(2); }
-  std::string Said() {
-    nodes_.Settle();
-    return nodes_.at(2).Take("client");
+  static ClusterOptions OfThree() {
+    ClusterOptions options;
+    options.self = cluster::NodeId{1};
+    options.cluster_id = 1;
+    for (uint64_t id = 1; id <= 3; ++id) {
+      options.members.push_back({.node = cluster::NodeId{id}, .zone = ""});
+    }
+    return options;
   }
-  void Say(const std::string& line) { nodes_.at(2).Receive("client", line + "\r\n"); }
+  void PeerUp(uint64_t id) {
+    node_.server().PeerUp(cluster::NodeId{id}, node_.now());
+    node_.Advance(kMillisecond);
+  }
+  void Say(const std::string& line) {
+    node_.Receive("client", line + "\r\n");
+    node_.EndTurn();
+  }
+  std::string Said() { return node_.Take("client"); }
 
-  ClusterTester nodes_{3};
+  ServerTester node_{ServerTester::InMemory(), OfThree()};
 };
 
 TEST_F(AwaitedPeers, ClientsWaitUntilTheLinksAreUp) {
-  Say("SET k v");
-  nodes_.Advance(50 * kMillisecond);
+  Say("DYN.QUORUM W 1 SET k v");
+  node_.Advance(50 * kMillisecond);
   EXPECT_EQ(Said(), "");
-  nodes_.Heal(0, 2);
+  PeerUp(2);
   EXPECT_EQ(Said(), "") << "one is still missing";
-  nodes_.Heal(1, 2);
-  nodes_.Advance(10 * kMillisecond);
+  PeerUp(3);
   EXPECT_EQ(Said(), "+OK\r\n");
 }
 
@@ -45,15 +56,17 @@ TEST_F(AwaitedPeers, WhatNeedsNobodyIsAnsweredAtOnce) {
 
 TEST_F(AwaitedPeers, WhoStaysAwayIsNotWaitedForForLong) {
   Say("SET k v");
-  nodes_.Advance(990 * kMillisecond);
+  node_.Advance(990 * kMillisecond);
   EXPECT_EQ(Said(), "");
-  nodes_.Advance(20 * kMillisecond);
+  node_.Advance(20 * kMillisecond);
   EXPECT_THAT(Said(), StartsWith("-NOREPLICAS"));
 }
 
 TEST_F(AwaitedPeers, ALinkThatBreaksLaterHoldsNobodyUp) {
-  nodes_.HealAll();
-  nodes_.CutOff(2);
+  PeerUp(2);
+  PeerUp(3);
+  node_.server().PeerDown(cluster::NodeId{2}, node_.now());
+  node_.server().PeerDown(cluster::NodeId{3}, node_.now());
   Say("SET k v");
   EXPECT_THAT(Said(), StartsWith("-NOREPLICAS"));
 }
