@@ -13,6 +13,8 @@ namespace cartwheel::cluster {
 // Appends field by field; `Writer` is who derives from it.
 template <typename Writer>
 class FieldWriter {
+  friend Writer;
+
  public:
   template <size_t kBytes>
   Writer& Little(uint64_t number) {
@@ -38,9 +40,8 @@ class FieldWriter {
     return self();
   }
 
- protected:
+ private:
   explicit FieldWriter(std::string& out) : out_(out) {}
-  ~FieldWriter() = default;
   Writer& self() { return static_cast<Writer&>(*this); }
 
   std::string& out_;

@@ -237,6 +237,7 @@ void Membership::ProposeDue(int64_t now_us) {
       pending_, {}, [](const auto& entry) { return entry.second.first_us; });
   if (now_us - first->second.first_us < options_.gather_us) return;
   std::vector<TopologyMember> members;
+  members.reserve(pending_.size());
   for (const auto& [node, pending] : pending_) members.push_back(pending.member);
   const Topology next = With(known_->topology, members);
   const Record& before = register_->chosen();
