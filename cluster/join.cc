@@ -94,6 +94,7 @@ JoinReply TakeReply(ByteReader& in) {
   if (in.ok()) reply.verdict = JoinReply::Verdict{verdict};
   reply.seen_host = in.Bytes();
   reply.reason = in.Bytes();
+  in.Require(reply.reason.size() <= kMaxReasonBytes);
   reply.record = in.Bytes();
   in.Require(reply.node != kNoNode && IsPrintable(reply.seen_host, '!') &&
              IsPrintable(reply.reason, ' '));
