@@ -161,6 +161,7 @@ std::expected<std::vector<cluster::NodeAddress>, std::string> ParseAddresses(
         fmt::format("{} addresses, over the limit of {}", words.size(), kMaxMembers));
   }
   std::vector<cluster::NodeAddress> addresses;
+  addresses.reserve(words.size());
   for (const std::string& word : words) {
     if (!word.contains(':')) return Wrong(word, "not of the form HOST:PORT");
     auto address = ParseAddress(word, 0);
@@ -175,6 +176,7 @@ std::expected<std::vector<cluster::NodeAddress>, std::string> ParseAddresses(
 
 std::vector<ClusterMember> MembersOf(const cluster::Topology& topology) {
   std::vector<ClusterMember> members;
+  members.reserve(topology.members.size());
   for (const cluster::TopologyMember& member : topology.members) {
     members.push_back({.id = member.node,
                        .host = member.address.host,

@@ -49,6 +49,7 @@ UvPeers::UvPeers(UvLoop& loop, ClusterConfig config, uint64_t boot_nonce, uint64
 
 std::vector<cluster::NodeId> UvPeers::MemberIds() const {
   std::vector<cluster::NodeId> ids;
+  ids.reserve(config_.members.size());
   for (const ClusterMember& member : config_.members) ids.push_back(member.id);
   return ids;
 }
