@@ -198,6 +198,13 @@ struct JoinTalk {
   bool operator==(const JoinTalk&) const = default;
 };
 
+// What the members' failure detectors say to each other where a datagram would not do:
+// swim_codec.h.
+struct SwimTalk {
+  std::string_view bytes{};
+  bool operator==(const SwimTalk&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
@@ -206,6 +213,6 @@ struct UnknownMessage {
 
 using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
                              ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
-                             MemberNews, RegisterTalk, JoinTalk, UnknownMessage>;
+                             MemberNews, RegisterTalk, JoinTalk, SwimTalk, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -181,6 +181,7 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kMemberNews: out.emplace<MemberNews>(TakeMemberNews(in)); return;
     case MessageType::kRegisterTalk: out.emplace<RegisterTalk>(in.Bytes()); return;
     case MessageType::kJoinTalk: out.emplace<JoinTalk>(in.Bytes()); return;
+    case MessageType::kSwimTalk: out.emplace<SwimTalk>(in.Bytes()); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -217,6 +218,7 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kMemberNews: return "MemberNews";
     case MessageType::kRegisterTalk: return "RegisterTalk";
     case MessageType::kJoinTalk: return "JoinTalk";
+    case MessageType::kSwimTalk: return "SwimTalk";
   }
   return "unknown message";
 }
@@ -358,6 +360,10 @@ bool AppendFrame(const RegisterTalk& message, std::string& out) {
 
 bool AppendFrame(const JoinTalk& message, std::string& out) {
   return Writer(out).Bytes(message.bytes).End(MessageType::kJoinTalk);
+}
+
+bool AppendFrame(const SwimTalk& message, std::string& out) {
+  return Writer(out).Bytes(message.bytes).End(MessageType::kSwimTalk);
 }
 
 size_t LookAhead(std::string_view input, size_t count, std::vector<KeyRef>& keys) {

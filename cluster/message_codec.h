@@ -21,6 +21,7 @@
 //   MemberNews     14  u64 epoch, u8 holds keys
 //   RegisterTalk   15  bytes, as register_codec.h says
 //   JoinTalk       16  bytes, as join.h says
+//   SwimTalk       17  bytes, as swim_codec.h says
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -64,6 +65,7 @@ bool AppendFrame(const Published& message, std::string& out);
 bool AppendFrame(const MemberNews& message, std::string& out);
 bool AppendFrame(const RegisterTalk& message, std::string& out);
 bool AppendFrame(const JoinTalk& message, std::string& out);
+bool AppendFrame(const SwimTalk& message, std::string& out);
 
 // The keys that the next `count` frames of `input` ask for or bring, without decoding them: a hint,
 // for whoever wants to have the keys' memory in the processor's cache by then. Replaces `keys` with

@@ -31,6 +31,7 @@ enum class MessageType : uint8_t {
   kMemberNews = 14,
   kRegisterTalk = 15,
   kJoinTalk = 16,
+  kSwimTalk = 17,
 };
 
 // Appends a payload, field by field.

@@ -20,8 +20,11 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       ring_(std::move(ring)),
       options_(options),
       peers_(options.self, ring_.members(), options.peers),
+      gossip_(options.self, options.gossip, peers_),
       delivery_(store_, peers_, options.hints),
-      forgetting_(store_, ring_, peers_, options.self, options.forgetting) {}
+      forgetting_(store_, ring_, peers_, options.self, options.forgetting) {
+  gossip_.SetMembers(ring_.members());
+}
 
 // ---- who is asked
 
@@ -83,6 +86,7 @@ void Node::SetRing(Ring ring, const Ownership& ownership, Time now) {
   }
   const Ring before = std::exchange(ring_, std::move(ring));
   peers_.SetMembers(ring_.members());
+  gossip_.SetMembers(ring_.members());
   store_.SetOwnership(ownership);
   HandOver(before, now);
   forgetting_.RingChanged();
@@ -407,12 +411,14 @@ bool Node::SendCopy(const Request& request, const WriteQuorum& quorum,
 void Node::PeerUp(NodeId peer, Time now) {
   if (!peers_.LinkUp(peer, now.monotonic_us)) return;
   forgetting_.PeerUp(peer);
+  gossip_.PeerUp(peer);
   delivery_.Wake(now.monotonic_us);
 }
 
 void Node::PeerDown(NodeId peer, Time now) {
   if (!peers_.LinkDown(peer)) return;
   delivery_.PeerDown(peer);
+  gossip_.Doubt(peer, now.monotonic_us);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());
   for (const auto& [id, request] : by_id_) ids.push_back(id);
@@ -427,6 +433,8 @@ void Node::PeerDown(NodeId peer, Time now) {
 
 void Node::OnTime(Time now) {
   next_ping_us_ = peers_.OnTime(now.monotonic_us);
+  for (const NodeId silent : peers_.TakeSilenced()) gossip_.Doubt(silent, now.monotonic_us);
+  gossip_.OnTime(now.monotonic_us);
   if (now.monotonic_us >= delivery_.NextDeadline()) {
     staged_ = true;
     delivery_.OnTime(now.monotonic_us);
@@ -450,8 +458,8 @@ size_t Node::RebuildingPartitions() const {
 }
 
 int64_t Node::NextDeadline() const {
-  return std::min({next_ping_us_, delivery_.NextDeadline(), forgetting_.NextDeadline(),
-                   deadlines_.Next().value_or(INT64_MAX)});
+  return std::min({next_ping_us_, gossip_.NextDeadline(), delivery_.NextDeadline(),
+                   forgetting_.NextDeadline(), deadlines_.Next().value_or(INT64_MAX)});
 }
 
 // They were answered with what has not been kept. Those that are reported already are the caller's.

@@ -22,6 +22,7 @@
 
 #include "cluster/deadline_queue.h"
 #include "cluster/forgetting.h"
+#include "cluster/gossip.h"
 #include "cluster/hint_delivery.h"
 #include "cluster/hints.h"
 #include "cluster/levels.h"
@@ -51,6 +52,7 @@ class Node {
     WriteQuorum::Options write;
     ReadQuorum::Options read;
     Peers::Options peers;
+    Gossip::Options gossip;
     HintDelivery::Options hints;
     Forgetting::Options forgetting;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
@@ -82,6 +84,8 @@ class Node {
   const Ring& ring() const { return ring_; }
   Peers& peers() { return peers_; }
   const Peers& peers() const { return peers_; }
+  Gossip& gossip() { return gossip_; }
+  const Gossip& gossip() const { return gossip_; }
   Hints& hints() { return store_.hints(); }
 
   // The first healthy owner of the key, this node before others; this node, too, when no owner can
@@ -230,12 +234,14 @@ class Node {
   void On(NodeId, const MemberNews&, Time) {}
   void On(NodeId, const RegisterTalk&, Time) {}
   void On(NodeId, const JoinTalk&, Time) {}
+  void On(NodeId from, const SwimTalk& message, Time now);
   Refusal ApplyCopy(const Replicate& message, Time now);
 
   LocalStore& store_;
   Ring ring_;
   Options options_;
   Peers peers_;
+  Gossip gossip_;
   HintDelivery delivery_;
   Forgetting forgetting_;
   boost::unordered_flat_map<RequestId, std::unique_ptr<Request>> by_id_;

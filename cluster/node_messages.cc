@@ -112,6 +112,10 @@ void Node::On(NodeId from, const Ping& message, Time) {
   peers_.Send(from, Pong{.nonce = message.nonce});
 }
 
+void Node::On(NodeId from, const SwimTalk& message, Time now) {
+  gossip_.OnTalk(from, message.bytes, now.monotonic_us);
+}
+
 void Node::On(NodeId from, const TellReceived& message, Time) {
   forgetting_.Heard(from, message);
 }

@@ -41,7 +41,7 @@ bool Peers::LinkUp(NodeId node, int64_t now_us) {
   Peer* const peer = Find(node);
   if (peer == nullptr) return false;
   peer->linked = true;
-  peer->suspect = false;
+  peer->silent = false;
   peer->heard_us = now_us;
   peer->backlog = 0;
   return true;
@@ -70,15 +70,25 @@ bool Peers::HasRoom(NodeId node) const {
 
 bool Peers::IsHealthy(NodeId node) const {
   const Peer* const peer = Find(node);
-  return peer != nullptr && !peer->suspect && HasRoom(node);
+  return peer != nullptr && !peer->silent && peer->health == Health::kAlive && HasRoom(node);
+}
+
+void Peers::SetHealth(NodeId node, Health health) {
+  Peer* const peer = Find(node);
+  if (peer != nullptr) peer->health = health;
 }
 
 int64_t Peers::OnTime(int64_t now_us) {
   if (now_us < next_ping_us_) return next_ping_us_;
-  next_ping_us_ = now_us + options_.ping_every_us;
+  constexpr int64_t kSecondUs = 1'000'000;
+  const int64_t every_us =
+      std::max(options_.ping_every_us,
+               static_cast<int64_t>(peers_.size()) * kSecondUs / options_.max_pings_a_second);
+  next_ping_us_ = now_us + every_us;
   for (auto& [node, peer] : peers_) {
     if (!peer.linked) continue;
-    if (now_us - peer.heard_us >= options_.suspect_after_us) peer.suspect = true;
+    const bool silent = now_us - peer.heard_us >= options_.silent_intervals * every_us;
+    if (silent && !std::exchange(peer.silent, true)) silenced_.push_back(node);
     Send(node, Ping{.nonce = next_nonce_++});
   }
   return next_ping_us_;
@@ -88,7 +98,23 @@ void Peers::Heard(NodeId node, int64_t now_us) {
   Peer* const peer = Find(node);
   if (peer == nullptr) return;
   peer->heard_us = now_us;
-  peer->suspect = false;
+  peer->silent = false;
+}
+
+int64_t Peers::HeardAt(NodeId node) const {
+  const Peer* const peer = Find(node);
+  return peer == nullptr ? 0 : peer->heard_us;
+}
+
+void Peers::Missed(NodeId node) {
+  Peer* const peer = Find(node);
+  if (peer != nullptr && !std::exchange(peer->silent, true)) silenced_.push_back(node);
+}
+
+void Peers::Nudge(NodeId node, int64_t now_us) {
+  const Peer* const peer = Find(node);
+  if (peer == nullptr || now_us - peer->heard_us < options_.nudge_after_us) return;
+  Send(node, Ping{.nonce = next_nonce_++});
 }
 
 void Peers::NoteAnswer(NodeId node, int64_t took_us) {

@@ -1,9 +1,9 @@
 // The other members as this node sees them: who can be reached, how fast they answer, which
 // incarnations their replicas have, and what is to be sent to them.
 //
-// A peer is healthy while the link to it stands and it answers pings. A link that stands says
-// little by itself: a process that is stopped, or a network that drops packets, keeps it for
-// minutes.
+// A peer is healthy while the link to it stands, it answers pings, and the gossip has nothing
+// against it (gossip.h). A link that stands says little by itself: a process that is stopped, or a
+// network that drops packets, keeps it for minutes.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/dot.h"
@@ -18,6 +19,7 @@
 #include "cluster/message_codec.h"
 #include "cluster/node_id.h"
 #include "cluster/ring.h"
+#include "cluster/swim_packet.h"
 #include "cluster/vnode.h"
 
 namespace cartwheel::cluster {
@@ -26,8 +28,12 @@ class Peers {
  public:
   struct Options {
     int64_t ping_every_us = 500'000;
-    // Without an answer for so long, requests go to others first.
-    int64_t suspect_after_us = 1'500'000;
+    // Of all peers together; of more peers each is pinged less often.
+    int64_t max_pings_a_second = 32;
+    // Without an answer for so many intervals, requests go to others first.
+    int64_t silent_intervals = 3;
+    // One that was heard more recently is not nudged.
+    int64_t nudge_after_us = 50'000;
     // Of output that the link has not taken. Past it new requests go to others.
     size_t max_backlog_bytes = 64UL << 20;
   };
@@ -42,6 +48,10 @@ class Peers {
   bool LinkDown(NodeId node);
   bool IsLinked(NodeId node) const;
   bool IsHealthy(NodeId node) const;
+  // What the gossip says of it.
+  void SetHealth(NodeId node, Health health);
+  // Who has fallen silent since the last call.
+  std::vector<NodeId> TakeSilenced() { return std::exchange(silenced_, {}); }
   // Linked, and what waits for it is not too much already.
   bool HasRoom(NodeId node) const;
   bool IsMember(NodeId node) const { return peers_.contains(node); }
@@ -50,6 +60,13 @@ class Peers {
   int64_t OnTime(int64_t now_us);
   // A message of the peer, whatever it is, shows that it is alive.
   void Heard(NodeId node, int64_t now_us);
+  // When that was last.
+  int64_t HeardAt(NodeId node) const;
+  // It has let a request go unanswered and said nothing else meanwhile: it is silent until it is
+  // heard again.
+  void Missed(NodeId node);
+  // Should it not have said anything of late, it is asked to; so its silence will mean something.
+  void Nudge(NodeId node, int64_t now_us);
   // How long it took to answer a request.
   void NoteAnswer(NodeId node, int64_t took_us);
   // Smoothed; 0: no answer yet.
@@ -91,7 +108,8 @@ class Peers {
   struct Peer {
     bool linked = false;
     bool touched = false;
-    bool suspect = false;
+    bool silent = false;
+    Health health = Health::kAlive;
     int64_t heard_us = 0;
     int64_t answer_us = 0;
     size_t backlog = 0;
@@ -108,6 +126,7 @@ class Peers {
   Options options_;
   std::map<NodeId, Peer> peers_;
   std::vector<NodeId> touched_;
+  std::vector<NodeId> silenced_;
   int64_t next_ping_us_ = 0;
   uint64_t next_nonce_ = 1;
 };

@@ -101,6 +101,12 @@ void Swim::Doubt(NodeId node, int64_t now_us) {
   next_probe_us_ = now_us;
 }
 
+void Swim::Remind(NodeId node) {
+  if (!peers_.contains(node) || HealthOf(node) == Health::kAlive) return;
+  // Its answer will say so at once; a rumor would wait for its turn.
+  Emit(node, SwimPing{.sequence = next_sequence_++, .target = node}, true);
+}
+
 void Swim::BeginProbe(int64_t now_us) {
   const int64_t every_us = Slowed(options_.probe_every_us);
   next_probe_us_ = now_us + every_us;

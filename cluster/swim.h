@@ -65,6 +65,8 @@ class Swim {
 
   // A connection to it broke, or it did not answer a request: it is probed next, at once.
   void Doubt(NodeId node, int64_t now_us);
+  // A connection to it stands: it is told, reliably, if it is taken for anything but alive.
+  void Remind(NodeId node);
 
   // From a member; packets of others are ignored. `reliably`: over a connection, on which it is
   // answered.

@@ -107,12 +107,16 @@ std::expected<void, std::string> TakeForming(const Config& config, ClusterConfig
     cluster.bind = first == "::*" ? "::" : first;
   }
   if (cluster.bind.empty()) cluster.bind = "*";
+  return {};
+}
+
+// As HKDF extracts (RFC 5869): one secret gives a key for each purpose. Without a secret it is one
+// that everybody can guess: proof against mistakes, not against malice.
+std::array<uint8_t, 32> KeyFor(std::string_view purpose, const Config& config) {
   const std::string secret = config.cluster_secret.empty() ? "name " + config.cluster_name
                                                            : "secret " + config.cluster_secret;
-  // As HKDF extracts (RFC 5869): one secret gives a key for each purpose.
-  constexpr std::array<uint8_t, 4> kPurpose{'j', 'o', 'i', 'n'};
-  cluster.join_key = cluster::HmacSha256(kPurpose, secret);
-  return {};
+  return cluster::HmacSha256({reinterpret_cast<const uint8_t*>(purpose.data()), purpose.size()},
+                             secret);
 }
 
 }  // namespace
@@ -208,6 +212,8 @@ std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) 
       .rpc_timeout_us = config.dyn_rpc_timeout * kMicrosPerMilli,
       .deadline_us = config.dyn_deadline * kMicrosPerMilli,
       .link_sendbuf_limit = config.cluster_link_sendbuf_limit};
+  cluster.join_key = KeyFor("join", config);
+  cluster.gossip_key = KeyFor("gossip", config);
   if (!cluster.members.empty()) {
     if (cluster.bind.empty()) cluster.bind = cluster.member(*self).host;
     cluster.port = cluster.member(*self).port;

@@ -46,6 +46,8 @@ struct ClusterConfig {
   uint32_t weight = 1;
   std::array<uint8_t, 32> join_key{};  // of what is asked and answered
 
+  std::array<uint8_t, 32> gossip_key{};  // of all packets about who is alive
+
   std::string bind;  // where it listens for the others: a name or an address, or *
   int port = 0;
   // Where clients reach this node, as the others tell them. Empty: the host of its own entry.

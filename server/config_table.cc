@@ -127,7 +127,8 @@ constexpr Option kOptions[] = {
      "cluster, the node that stands first makes one, and the others join. Implies cluster-enabled "
      "yes."},
     {"cluster-port", kCluster, kAtStart, Int{&Config::cluster_port, 0, 65535},
-     "The port on which this node listens for the others, with cluster-enabled; 0: 10000 more than "
+     "The port, TCP and UDP, on which this node listens for the others, with cluster-enabled; 0: "
+     "10000 more than "
      "`port`. Who reaches it can read and write everything: keep it in a private network."},
     {"cluster-zone", kCluster, kAtStart, TextField{&Config::cluster_zone, kAddress},
      "What this node fails together with, as a rack or a data centre: the copies of a key are put "

@@ -102,6 +102,7 @@ void Forming::Stage() {
 
 bool Forming::Committed(bool committed, Now now) {
   membership_.Committed(committed);
+  gateway_.node().gossip().SetEpoch(membership_.epoch());
   bool adopted = false;
   for (Membership::Output& output : membership_.TakeOutputs()) {
     adopted = adopted || std::holds_alternative<Membership::Adopt>(output);

@@ -16,6 +16,10 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options) {
   node.self = options.self;
   node.write.rpc_timeout_us = node.read.rpc_timeout_us = options.rpc_timeout_us;
   node.write.deadline_us = node.read.deadline_us = options.deadline_us;
+  node.gossip.key = options.gossip_key;
+  node.gossip.boot_nonce = options.boot_nonce;
+  node.gossip.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
+  node.gossip.incarnation = options.incarnation;
   return node;
 }
 
@@ -62,6 +66,7 @@ ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce) {
   options.levels = config.levels;
   options.rpc_timeout_us = config.rpc_timeout_us;
   options.deadline_us = config.deadline_us;
+  options.gossip_key = config.gossip_key;
   options.client_address = {.host = config.client_host, .port = config.client_port};
   if (config.forms) TakeTopology(nullptr, options);
   for (const ClusterMember& member : config.members) {
@@ -82,10 +87,13 @@ Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& st
       watches_(watches),
       node_(store, RingOf(options), NodeOptions(options)),
       coordination_(node_, store, watches, statistics, conflicts, config, token_key),
-      next_sequence_(RememberedReplies::FirstSequence(options.boot_nonce)) {}
+      next_sequence_(RememberedReplies::FirstSequence(options.boot_nonce)) {
+  node_.gossip().SetCluster(options_.cluster_id);
+}
 
 void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
   TakeTopology(topology, options_);
+  node_.gossip().SetCluster(options_.cluster_id);
   node_.SetRing(RingOf(options_), OwnershipOf(options_), TimeOf(now));
 }
 
@@ -117,7 +125,7 @@ bool Gateway::Begin(Place place, const Command& command, Args args,
 void Gateway::Forget(const cluster::SessionContext& session) {
   coordination_.Forget(session);
   for (auto& [sequence, call] : forwarded_) {
-    if (call.session == &session) call.session = nullptr;
+    if (call.terms.session == &session) call.terms.session = nullptr;
   }
 }
 
@@ -162,21 +170,22 @@ void Gateway::ForwardTo(cluster::NodeId coordinator, const Origin& origin, const
       terms.session == nullptr || keys.size() != 1 ? nullptr : terms.session->Find(ref);
   if (seen != nullptr) message.session = *seen;
   message.arguments.assign(args.begin(), args.end());
+  node_.peers().Nudge(coordinator, now.monotonic_us);
   if (!node_.peers().Send(coordinator, message)) {
     return Deliver(origin, ErrorReply(kCoordinatorLost, terms.protocol), false, now);
   }
   ++hops_.passed_on;
-  forwarded_.emplace(
-      message.sequence,
-      Forwarded{.origin = origin,
-                .to = coordinator,
-                .writes = (command.flags & kWrite) != 0,
-                // The coordinator has an answer by its deadline; its way back.
-                .deadline_us = now.monotonic_us + options_.deadline_us + options_.rpc_timeout_us,
-                .protocol = terms.protocol,
-                .session = keys.size() == 1 ? terms.session : nullptr,
-                .database = terms.database,
-                .key = std::string(ref.key)});
+  Forwarded call{.origin = origin,
+                 .to = coordinator,
+                 .command = &command,
+                 .terms = terms,
+                 .sent_us = now.monotonic_us,
+                 .key = std::string(ref.key),
+                 .arguments = {}};
+  if (keys.size() != 1) call.terms.session = nullptr;
+  if ((command.flags & kReadOnly) != 0) call.arguments.assign(args.begin(), args.end());
+  forwarded_.emplace(message.sequence, std::move(call));
+  unanswered_.push_back(message.sequence);
 }
 
 void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now now) {
@@ -184,17 +193,36 @@ void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& 
   if (found == forwarded_.end() || found->second.to != from) return;
   const Forwarded call = std::move(found->second);
   forwarded_.erase(found);
-  if (call.session != nullptr) call.session->Learn({call.database, call.key}, message.seen);
+  while (!unanswered_.empty() && !forwarded_.contains(unanswered_.front())) unanswered_.pop_front();
+  if (call.terms.session != nullptr) {
+    call.terms.session->Learn({call.terms.database, call.key}, message.seen);
+  }
   Deliver(call.origin, std::string(message.reply), false, now);
 }
 
 void Gateway::LoseForwarded(uint64_t sequence, Now now) {
   const auto found = forwarded_.find(sequence);
-  const Forwarded call = std::move(found->second);
+  Forwarded call = std::move(found->second);
   forwarded_.erase(found);
-  Deliver(call.origin,
-          ErrorReply(call.writes ? kWriteOfLostCoordinator : kCoordinatorLost, call.protocol),
-          false, now);
+  if (call.reads()) return SendElsewhere(std::move(call), now);
+  Deliver(call.origin, ErrorReply(kWriteOfLostCoordinator, call.terms.protocol), false, now);
+}
+
+void Gateway::OnSilence(uint64_t sequence, Now now) {
+  const auto found = forwarded_.find(sequence);
+  if (found == forwarded_.end()) return;
+  // One that is alive has said at least that.
+  if (node_.peers().HeardAt(found->second.to) > found->second.sent_us) return;
+  node_.peers().Missed(found->second.to);
+  if (found->second.reads()) LoseForwarded(sequence, now);
+}
+
+// Whoever has been lost or silent is chosen by nobody any more; in the end this node is left.
+void Gateway::SendElsewhere(Forwarded call, Now now) {
+  const std::vector<std::string_view> args(call.arguments.begin(), call.arguments.end());
+  const cluster::NodeId next = node_.CoordinatorOf({call.terms.database, call.key});
+  BeginAt(next == call.to ? options_.self : next, call.origin, *call.command, args, call.terms,
+          now);
 }
 
 void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, Now now) {
@@ -248,15 +276,29 @@ void Gateway::OnMessage(cluster::NodeId from, const cluster::Message& message, N
 
 void Gateway::OnTime(Now now) {
   node_.OnTime(TimeOf(now));
-  while (!forwarded_.empty() && forwarded_.begin()->second.deadline_us <= now.monotonic_us) {
-    LoseForwarded(forwarded_.begin()->first, now);
+  while (UntilSilence() <= now.monotonic_us) {
+    const uint64_t sequence = unanswered_.front();
+    unanswered_.pop_front();
+    OnSilence(sequence, now);
   }
+  while (UntilLost() <= now.monotonic_us) LoseForwarded(forwarded_.begin()->first, now);
 }
 
 int64_t Gateway::NextDeadline() const {
   if (node_.has_staged()) return 0;
-  const int64_t next = node_.NextDeadline();
-  return forwarded_.empty() ? next : std::min(next, forwarded_.begin()->second.deadline_us);
+  return std::min({node_.NextDeadline(), UntilSilence(), UntilLost()});
+}
+
+int64_t Gateway::UntilSilence() const {
+  if (unanswered_.empty()) return INT64_MAX;
+  const auto call = forwarded_.find(unanswered_.front());
+  return call == forwarded_.end() ? 0 : call->second.sent_us + options_.rpc_timeout_us;
+}
+
+// The coordinator has an answer by its deadline; its way back.
+int64_t Gateway::UntilLost() const {
+  if (forwarded_.empty()) return INT64_MAX;
+  return forwarded_.begin()->second.sent_us + options_.deadline_us + options_.rpc_timeout_us;
 }
 
 void Gateway::Committed(bool committed, bool durable, Now now) {

@@ -1,13 +1,17 @@
 // What a node of a cluster does with the operations that its clients send it: it runs those whose
 // keys it coordinates, and passes the others on to who does ("Dynamo", section 4.5: any node
-// takes any request). And it runs what other gateways pass on to it.
+// takes any request). And it runs what other gateways pass on to it. A read goes on to the next
+// node should the one that it was passed on to be lost or silent; a write does not, as that one may
+// yet do it, much later than the client was answered.
 //
 // An operation whose keys have several coordinators is taken apart where its parts are independent
 // (MGET, MSET, DEL ...) and put together again; any other (RENAME, BITOP ...) is run here.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,7 +34,9 @@ namespace cartwheel::server {
 struct ClusterOptions {
   cluster::NodeId self = cluster::kNoNode;
   uint64_t cluster_id = 0;
-  uint64_t boot_nonce = 0;  // new for every start
+  uint64_t boot_nonce = 0;   // new for every start
+  uint64_t incarnation = 0;  // larger than those of earlier starts
+  std::array<uint8_t, 32> gossip_key{};
   std::vector<cluster::Member> members;
   cluster::OwnerTable owners;  // empty: as RotatedTable says
   // Where they listen for each other, and where clients reach this node.
@@ -139,12 +145,12 @@ class Gateway {
   struct Forwarded {
     Origin origin;
     cluster::NodeId to;
-    bool writes;
-    int64_t deadline_us;
-    resp::Protocol protocol;
-    cluster::SessionContext* session;
-    cluster::Database database;
+    const Command* command;
+    Coordination::Terms terms;  // its session: of an operation on one key
+    int64_t sent_us;
     std::string key;
+    std::vector<std::string> arguments;  // of a read
+    bool reads() const { return !arguments.empty(); }
   };
 
   void Scatter(const Origin& origin, const Command& command, Args args,
@@ -163,9 +169,15 @@ class Gateway {
   void Go(uint64_t walk, KeyspaceWalk::Step step, Now now);
   void Ask(uint64_t walk, const KeyspaceWalk::Ask& ask, Now now);
   void EndWalk(uint64_t walk, std::string reply);
-  // Nobody knows what became of it.
+  // The coordinator has not said anything since it was sent.
+  void OnSilence(uint64_t sequence, Now now);
+  void SendElsewhere(Forwarded call, Now now);
+  // The coordinator is lost, or has not answered in time.
   void LoseForwarded(uint64_t sequence, Now now);
   bool TakeEvents(Now now);
+  // Monotonic times of what is due next about those that were passed on.
+  int64_t UntilSilence() const;
+  int64_t UntilLost() const;
 
   ClusterOptions options_;
   WatchTable& watches_;
@@ -173,6 +185,7 @@ class Gateway {
   Coordination coordination_;
   boost::unordered_flat_map<CallId, Origin> origins_;
   std::map<uint64_t, Forwarded> forwarded_;
+  std::deque<uint64_t> unanswered_;  // of those, sent less than an rpc timeout ago
   std::map<cluster::NodeId, RememberedReplies> remembered_;
   std::map<uint64_t, Gatherer> gatherers_;
   std::map<uint64_t, Walk> walks_;

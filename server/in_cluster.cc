@@ -256,6 +256,15 @@ std::span<const cluster::NodeId> Server::touched_peers() const {
                              : gateway_->node().peers().touched();
 }
 
+void Server::ReceiveDatagram(std::string_view bytes, Now now) {
+  if (gateway_ != nullptr) gateway_->node().gossip().OnDatagram(bytes, now.monotonic_us);
+}
+
+std::vector<cluster::Gossip::Datagram> Server::TakeDatagrams() {
+  if (gateway_ == nullptr) return {};
+  return gateway_->node().gossip().TakeDatagrams();
+}
+
 std::string Server::TakePeerOutput(cluster::NodeId peer) {
   return gateway_ == nullptr ? std::string() : gateway_->node().peers().TakeOutput(peer);
 }

@@ -316,6 +316,13 @@ void AddNode(InfoText& text, Gateway& gateway) {
   text.Add("hints_delivered", of_node.hints_delivered);
   text.Add("deletions_forgotten", of_node.deletions_forgotten);
   text.Add("unknown_messages", of_node.unknown_messages);
+  const cluster::Gossip::Statistics& gossip = node.gossip().statistics();
+  text.Add("gossip_datagrams_sent", gossip.datagrams_sent);
+  text.Add("gossip_bytes_sent", gossip.bytes_sent);
+  text.Add("gossip_datagrams_received", gossip.datagrams_received);
+  text.Add("gossip_bytes_received", gossip.bytes_received);
+  text.Add("gossip_refused", gossip.refused);
+  text.Add("gossip_awareness", node.gossip().swim().awareness());
   text.Add("coordinated_here", gateway.hops().coordinated_here);
   text.Add("passed_on", gateway.hops().passed_on);
   text.Add("requests_under_way", gateway.calls_under_way());

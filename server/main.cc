@@ -166,7 +166,10 @@ int Serve(CommandLine command_line) {
   if (!identity) return Fail(identity.error().message);
   const uint64_t boot_nonce = NewSeed();
   std::optional<ClusterOptions> cluster_options;
-  if (!cluster_config->alone()) cluster_options = OptionsOf(*cluster_config, boot_nonce);
+  if (!cluster_config->alone()) {
+    cluster_options = OptionsOf(*cluster_config, boot_nonce);
+    cluster_options->incarnation = static_cast<uint64_t>(ReadClocks().unix_ms());
+  }
   std::optional<FormingOptions> forming;
   if (cluster_config->forms) {
     auto prepared = PrepareForming(*cluster_config, boot_nonce, **engine, *cluster_options);

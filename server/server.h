@@ -94,6 +94,8 @@ class Server {
   const Forming* forming() const { return forming_.get(); }
   // False: it waits to be let into a cluster, and serves no keys.
   bool is_formed() const { return forming_ == nullptr || forming_->formed(); }
+  // A datagram came to the port of the cluster, from wherever.
+  void ReceiveDatagram(std::string_view bytes, Now now);
   // What the link to it has not taken yet.
   void PeerBacklog(cluster::NodeId peer, size_t unsent_bytes);
   // SIGTERM and SIGINT.
@@ -109,6 +111,8 @@ class Server {
   // Members with output, each once, and their output, which the shell takes: whole frames.
   std::span<const cluster::NodeId> touched_peers() const;
   std::string TakePeerOutput(cluster::NodeId peer);
+  // For members, each once; they may be lost.
+  std::vector<cluster::Gossip::Datagram> TakeDatagrams();
   // Whether the shell should go on reading from the session: false while it is owed more than it
   // takes.
   bool WantsInput(const Session& session) const;

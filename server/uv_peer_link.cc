@@ -86,6 +86,7 @@ void UvPeerLink::OnBytes(std::string_view bytes) {
       Fail(*refused);
       return;
     }
+    reached_ = addresses_[(attempts_ - 1) % addresses_.size()];
   }
 }
 

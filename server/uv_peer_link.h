@@ -39,6 +39,10 @@ class UvPeerLink final : UvPeerSocket::Owner {
   // Only while established.
   void Send(std::string bytes);
   size_t unsent_bytes();
+  // Where the member was reached last; nullptr: it has not been yet.
+  const sockaddr* reached() const {
+    return reached_ ? reinterpret_cast<const sockaddr*>(&*reached_) : nullptr;
+  }
   // Breaks it, in a later turn: UvPeers hears of it as of any other end.
   void BreakSoon(std::string reason);
   void Stop();
@@ -69,7 +73,8 @@ class UvPeerLink final : UvPeerSocket::Owner {
   uv_getaddrinfo_t resolve_request_{};
   std::vector<sockaddr_storage> addresses_;  // of the last look-up
   size_t attempts_ = 0;                      // to connect; they take turns among the addresses
-  int64_t attempt_until_us_ = 0;             // to connect and to say Hello
+  std::optional<sockaddr_storage> reached_;
+  int64_t attempt_until_us_ = 0;  // to connect and to say Hello
   UvPeerSocket* socket_ = nullptr;
   std::optional<cluster::OutgoingLink> link_;  // once connected
   std::string broken_;                         // why it is to break; "": it is not

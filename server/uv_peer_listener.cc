@@ -181,6 +181,13 @@ std::expected<void, std::string> UvPeerListener::Listen(const std::string& host,
                          "cluster-bind");
 }
 
+sockaddr_storage UvPeerListener::address() const {
+  sockaddr_storage storage{};
+  int length = sizeof(storage);
+  uv_tcp_getsockname(&tcp_, reinterpret_cast<sockaddr*>(&storage), &length);
+  return storage;
+}
+
 void UvPeerListener::Accept() {
   UvPeerSocket* const socket = UvPeerSocket::Accept(loop_, reinterpret_cast<uv_stream_t*>(&tcp_));
   if (socket == nullptr) return;

@@ -69,6 +69,8 @@ class UvPeerListener {
 
   // `host`: a name, an address, or * for all. The error names it and what to do.
   std::expected<void, std::string> Listen(const std::string& host, int port, int backlog);
+  // Where it listens.
+  sockaddr_storage address() const;
   void Stop();
 
   UvLoop& loop() { return loop_; }

@@ -9,6 +9,7 @@
 #include "cluster/message_codec.h"
 #include "cluster/node_name.h"
 #include "server/log.h"
+#include "server/uv_datagrams.h"
 #include "server/uv_loop.h"
 #include "server/uv_peer_link.h"
 #include "server/uv_peer_listener.h"
@@ -45,6 +46,7 @@ UvPeers::UvPeers(UvLoop& loop, ClusterConfig config, uint64_t boot_nonce, uint64
     config_.self = own_.node;
   }
   listener_ = std::make_unique<UvPeerListener>(loop, *this);
+  datagrams_ = std::make_unique<UvDatagrams>(loop);
 }
 
 std::vector<cluster::NodeId> UvPeers::MemberIds() const {
@@ -59,6 +61,12 @@ UvPeers::~UvPeers() = default;
 std::expected<void, std::string> UvPeers::Start() {
   const int backlog = loop_.server().config().tcp_backlog;
   if (auto done = listener_->Listen(config_.bind, config_.port, backlog); !done) return done;
+  const sockaddr_storage address = listener_->address();
+  if (auto done = datagrams_->Listen(reinterpret_cast<const sockaddr&>(address)); !done) {
+    return std::unexpected(
+        fmt::format("cannot listen for the cluster's datagrams (UDP) on {}:{}: {}", config_.bind,
+                    config_.port, done.error()));
+  }
   if (config_.forms) {
     TakeTopology();
     LogNotice(fmt::format("listens for other nodes on {}:{}", config_.bind, config_.port));
@@ -74,6 +82,7 @@ std::expected<void, std::string> UvPeers::Start() {
 
 void UvPeers::Stop() {
   listener_->Stop();
+  datagrams_->Stop();
   for (Peer& peer : peers_) peer.link->Stop();
   for (UvQuestion* question : std::exchange(questions_, {})) question->Stop();
 }
@@ -160,8 +169,18 @@ void UvPeers::OnQuestionOver(UvQuestion& question, std::string_view answer,
   if (!forming->formed() && told_.IsNews(line, loop_.now().monotonic_us)) LogWarning(line);
 }
 
+void UvPeers::SendDatagrams() {
+  for (const cluster::Gossip::Datagram& datagram : loop_.server().TakeDatagrams()) {
+    const auto peer =
+        std::ranges::find(peers_, datagram.to, [](const Peer& each) { return each.member.id; });
+    const sockaddr* const to = peer == peers_.end() ? nullptr : peer->link->reached();
+    if (to != nullptr) datagrams_->Send(*to, datagram.bytes);
+  }
+}
+
 void UvPeers::Flush() {
   Server& server = loop_.server();
+  SendDatagrams();
   const std::span<const cluster::NodeId> touched = server.touched_peers();
   for (const cluster::NodeId id : std::vector<cluster::NodeId>(touched.begin(), touched.end())) {
     std::string bytes = server.TakePeerOutput(id);

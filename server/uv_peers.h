@@ -21,6 +21,7 @@
 
 namespace cartwheel::server {
 
+class UvDatagrams;
 class UvLoop;
 class UvPeerIncoming;
 class UvPeerLink;
@@ -79,6 +80,7 @@ class UvPeers {
   void Add(const ClusterMember& member);
   void Retire(Peer& peer);
   void AskAround();
+  void SendDatagrams();
   Peer& Find(cluster::NodeId id);
   // Tells the server when the peer has come up or gone down.
   void Update(Peer& peer, std::string_view reason);
@@ -89,6 +91,7 @@ class UvPeers {
   cluster::Hello own_;
   uint64_t seed_;
   std::unique_ptr<UvPeerListener> listener_;
+  std::unique_ptr<UvDatagrams> datagrams_;
   std::vector<Peer> peers_;  // in the order of their ids
   // Of those that are no members any more, or are elsewhere: stopped.
   std::vector<std::unique_ptr<UvPeerLink>> retired_;

@@ -106,6 +106,7 @@ std::vector<Message> OneOfEach() {
       MemberNews{.epoch = 7, .holds_keys = true},
       RegisterTalk{.bytes = "of the register"},
       JoinTalk{.bytes = std::string_view("a\0b", 3)},
+      SwimTalk{.bytes = std::string_view("s\0t", 3)},
       KeyList{
           .id = RequestId{6}, .complete = false, .database_keys = 0, .next = kEndPlace, .keys = {}},
   };
@@ -189,7 +190,7 @@ TEST(MessageCodec, AnIllFormedMessageIsOneLineForTheLog) {
 }
 
 TEST(MessageCodec, AnUnknownTypeIsToldFromAnIllFormedMessage) {
-  for (const uint8_t type : {0, 17, 255}) {
+  for (const uint8_t type : {0, 100, 255}) {
     const std::string bytes = FrameOf(type, "of a later version");
     const auto decoded = Decoded(bytes);
     ASSERT_TRUE(decoded.has_value());

@@ -308,6 +308,24 @@ TEST_F(SwimTest, WhoIsDoubtedIsProbedAtOnce) {
   EXPECT_EQ(swim_.HealthOf(NodeId{4}), Health::kAlive);
 }
 
+TEST_F(SwimTest, WhoComesBackIsRemindedOfWhatIsSaidOfItAndNobodyElse) {
+  Begin(3);
+  GoTo(now_us_);
+  Outputs();
+  swim_.Remind(kB);
+  EXPECT_THAT(Outputs(), IsEmpty()) << "it is taken for alive";
+  Hear(NodeId{3}, {kB, 8, Health::kDead});
+  Outputs();
+  swim_.Remind(kB);
+  EXPECT_THAT(Outputs(), ElementsAre("B connection ping B"));
+  EXPECT_EQ(RumorsOf(sent_.front()).front(), "B8 dead");
+  swim_.On(kB, {.body = SwimAck{SequenceOf(sent_.front())}, .rumors = {{kB, 9, Health::kAlive}}},
+           true, now_us_);
+  EXPECT_EQ(swim_.HealthOf(kB), Health::kAlive);
+  swim_.Remind(NodeId{9});
+  EXPECT_THAT(Outputs(), ElementsAre("B is alive"));
+}
+
 TEST_F(SwimTest, WhoIsNoMemberAnyMoreIsForgotten) {
   Begin(2);
   Hear(kB, {NodeId{3}, 9, Health::kDead});

@@ -101,6 +101,9 @@ class ClusterTester {
       for (size_t from = 0; from < servers_.size(); ++from) {
         if (frozen_.contains(from)) continue;
         at(from).EndTurn();
+        for (const auto& [to, bytes] : at(from).server().TakeDatagrams()) {
+          busy = DeliverDatagram(from, static_cast<size_t>(to) - 1, bytes) || busy;
+        }
         for (auto& [to, bytes] : at(from).TakePeerOutput()) {
           busy = Deliver(from, static_cast<size_t>(to) - 1, bytes) || busy;
           if (says_twice_.contains(from)) Deliver(from, static_cast<size_t>(to) - 1, bytes);
@@ -141,6 +144,11 @@ class ClusterTester {
   std::string Run(size_t node, std::string_view line) { return Run(node, "client", line); }
 
  private:
+  bool DeliverDatagram(size_t from, size_t to, std::string_view bytes) {
+    if (!links_.contains(std::minmax(from, to)) || frozen_.contains(to)) return false;
+    at(to).server().ReceiveDatagram(bytes, at(to).now());
+    return true;
+  }
   bool Deliver(size_t from, size_t to, std::string_view bytes) {
     if (!links_.contains(std::minmax(from, to))) return false;
     if (frozen_.contains(to)) return false;

@@ -85,6 +85,12 @@ class FormingTester {
         if (!runs_[i]) continue;
         at(i).EndTurn();
         busy = Ask(i) || busy;
+        for (const auto& [to, bytes] : at(i).server().TakeDatagrams()) {
+          const size_t at_node = static_cast<size_t>(to) - 100;
+          if (links_.contains(std::minmax(i, at_node))) {
+            at(at_node).server().ReceiveDatagram(bytes, at(at_node).now());
+          }
+        }
         for (auto& [to, bytes] : at(i).TakePeerOutput()) {
           busy = Deliver(i, static_cast<size_t>(to) - 100, bytes) || busy;
         }

@@ -85,6 +85,61 @@ TEST(InCluster, SecondHopsAreCounted) {
   EXPECT_EQ(hops(owner_first[0]).coordinated_here, 1U) << "of its own clients alone";
 }
 
+// What a client of the fifth node, which does not own the key, waits for its reply.
+struct Waited {
+  std::string reply;
+  int64_t ms;
+};
+Waited RunTimed(ClusterTester& cluster, size_t node, const std::string& line) {
+  const int64_t began_us = cluster.at(node).now().monotonic_us;
+  std::string reply = cluster.Run(node, line);
+  return {std::move(reply), (cluster.at(node).now().monotonic_us - began_us) / 1000};
+}
+
+TEST(InCluster, AReadGoesOnToTheNextWhenTheOneItWasPassedOnToIsSilent) {
+  ClusterTester cluster(5);
+  const std::vector<size_t> nodes = cluster.NodesFor("k");
+  EXPECT_EQ(cluster.Run(nodes[4], "SET k v"), "OK");
+  cluster.Freeze(nodes[0]);
+  const Waited first = RunTimed(cluster, nodes[4], "GET k");
+  EXPECT_EQ(first.reply, "\"v\"");
+  EXPECT_GE(first.ms, 250);
+  EXPECT_LE(first.ms, 300) << "the rpc timeout and little more";
+  const Waited next = RunTimed(cluster, nodes[4], "GET k");
+  EXPECT_EQ(next.reply, "\"v\"");
+  EXPECT_LE(next.ms, 5) << "nobody waits for it again";
+  cluster.Thaw(nodes[0]);
+  cluster.Advance(1'000'000);
+  EXPECT_EQ(cluster.Run(nodes[4], "INFO dynamo").find(":down"), std::string::npos);
+}
+
+TEST(InCluster, AReadGoesOnToTheNextWhenTheOneItWasPassedOnToIsLost) {
+  ClusterTester cluster(5);
+  const std::vector<size_t> nodes = cluster.NodesFor("k");
+  EXPECT_EQ(cluster.Run(nodes[4], "MSET k v"), "OK");
+  cluster.Freeze(nodes[0]);
+  cluster.at(nodes[4]).Receive("client", "GET k\r\n");
+  cluster.Settle();
+  EXPECT_EQ(cluster.at(nodes[4]).Take("client"), "");
+  cluster.CutOff(nodes[0]);
+  EXPECT_EQ(cluster.at(nodes[4]).Take("client"), "$1\r\nv\r\n");
+}
+
+TEST(InCluster, AWriteIsNotDoneAgainElsewhereButTheNextOneGoesThereAtOnce) {
+  ClusterTester cluster(5);
+  const std::vector<size_t> nodes = cluster.NodesFor("k");
+  cluster.Freeze(nodes[0]);
+  cluster.at(nodes[4]).Receive("patient", "SET k late\r\n");
+  cluster.Settle();
+  cluster.Advance(300'000);
+  const Waited next = RunTimed(cluster, nodes[4], "SET k soon");
+  EXPECT_EQ(next.reply, "OK");
+  EXPECT_LE(next.ms, 5);
+  EXPECT_EQ(cluster.at(nodes[4]).Take("patient"), "");
+  cluster.Advance(1'000'000);
+  EXPECT_THAT(cluster.at(nodes[4]).Take("patient"), StartsWith("-UNCERTAIN"));
+}
+
 TEST(InCluster, ManyKeysAreTakenApartAndPutTogether) {
   ClusterTester cluster(5);
   EXPECT_EQ(cluster.Run(0, "MSET a 1 b 2 c 3 d 4 e 5"), "OK");

@@ -198,9 +198,17 @@ void Cluster::Perform(Host node, Node::Output output) {
     if (connection == nullptr || to.bytes.empty()) continue;
     network_.Send(*connection, true, std::move(to.bytes));
   }
+  for (const Node::ToPeer& to : output.datagrams) network_.SendDatagram(node, to.peer, to.bytes);
 }
 
 // ---- between nodes
+
+void Cluster::Handle(const DatagramArrives& event) {
+  if (network_.Reaches(event.from, event.to) && MayRun(event.to, event)) {
+    trace_.Add(event.bytes);
+    GiveToNode(event.to, Node::Datagram{event.bytes});
+  }
+}
 
 void Cluster::InformNodes() {
   for (auto& [node, input] : wires_.TakeInputs()) GiveToNode(node, std::move(input));

@@ -78,6 +78,7 @@ class Cluster {
   void Handle(const Replay& event);
   void Handle(const GiveUp& event);
   void Handle(const Hangup& event);
+  void Handle(const DatagramArrives& event);
   void Handle(const DialPeer& event);
   void Handle(const Established& event);
   void Handle(const Answered& event);

@@ -34,6 +34,12 @@ struct Hangup {
   ConnectionId connection = 0;
   Host at = 0;
 };
+// Between nodes, outside of connections.
+struct DatagramArrives {
+  Host from = 0;
+  Host to = 0;
+  std::string bytes;
+};
 struct DialPeer {
   Host from = 0;
   Host to = 0;
@@ -73,8 +79,8 @@ struct FaultEnds {
   size_t fault = 0;
 };
 
-using Event =
-    std::variant<Arrival, Replay, GiveUp, Hangup, DialPeer, Established, Answered, HandshakeEnds,
-                 NodeTurn, NodeTimer, HelperDone, ClientWakes, FaultBegins, FaultEnds>;
+using Event = std::variant<Arrival, Replay, GiveUp, Hangup, DatagramArrives, DialPeer, Established,
+                           Answered, HandshakeEnds, NodeTurn, NodeTimer, HelperDone, ClientWakes,
+                           FaultBegins, FaultEnds>;
 
 }  // namespace cartwheel::sim

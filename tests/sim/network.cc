@@ -16,6 +16,9 @@ constexpr int64_t kLongestDelayUs = 5'000'000;
 constexpr int64_t kPatienceUs = 500'000;
 constexpr uint64_t kMorePatienceUs = 8'000'000;
 constexpr uint64_t kSplitPercent = 10;
+// Of datagrams.
+constexpr uint64_t kLostPercent = 3;
+constexpr uint64_t kRepeatedPercent = 1;
 
 }  // namespace
 
@@ -65,6 +68,14 @@ void Network::Schedule(Connection& connection, bool forward, std::string bytes, 
   stream.under_way.push_back(std::move(bytes));
   stream.last_arrival_us = std::max(stream.last_arrival_us, scheduler_.now_us() + delay_us);
   scheduler_.At(stream.last_arrival_us, Arrival{connection.id, forward});
+}
+
+void Network::SendDatagram(Host from, Host to, const std::string& bytes) {
+  if (!Reaches(from, to) || random_.Percent(kLostPercent)) return;
+  const int copies = random_.Percent(kRepeatedPercent) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    scheduler_.After(Delay(from, to), DatagramArrives{from, to, bytes});
+  }
 }
 
 // An arrival is of whatever is first under way, so that nothing overtakes what was stuck.

@@ -53,6 +53,8 @@ class Network {
   std::vector<ConnectionId> ConnectionsOf(Host host) const;
 
   void Send(Connection& connection, bool forward, std::string bytes);
+  // A datagram, which may be lost, or come again.
+  void SendDatagram(Host from, Host to, const std::string& bytes);
   // What arrives if it gets through; otherwise it waits for the network to heal.
   std::optional<std::string> Receive(const Arrival& arrival);
   // Whether the stream is still stuck where it was.

@@ -38,6 +38,7 @@ std::optional<std::string> Node::Boot(int64_t now_us) {
     members->self = NodeIdOf(options_.host);
     members->cluster_id = 1;
     members->boot_nonce = random_.Next();
+    members->incarnation = static_cast<uint64_t>(machine_.clock().At(now_us).unix_ms());
     members->members = options_.members;
     members->levels = options_.levels;
   }
@@ -116,6 +117,10 @@ void Node::Handle(const FromPeer& input, server::Now now) {
   server_->ReceiveFromPeer(NodeIdOf(input.peer), *message, now);
 }
 
+void Node::Handle(const Datagram& input, server::Now now) {
+  server_->ReceiveDatagram(input.bytes, now);
+}
+
 Node::Output Node::TakeOutput(server::Now now) {
   Output output;
   const std::vector<server::Session*> touched(server_->touched().begin(), server_->touched().end());
@@ -133,6 +138,9 @@ Node::Output Node::TakeOutput(server::Now now) {
   }
   for (const cluster::NodeId peer : server_->touched_peers()) {
     output.to_peers.push_back({HostOf(peer), {}});
+  }
+  for (auto& [peer, bytes] : server_->TakeDatagrams()) {
+    output.datagrams.push_back({HostOf(peer), std::move(bytes)});
   }
   for (ToPeer& to : output.to_peers) to.bytes = server_->TakePeerOutput(NodeIdOf(to.peer));
   return output;

@@ -55,7 +55,10 @@ class Node {
     Host peer = 0;
     std::string frame;
   };
-  using Input = std::variant<Accepted, Received, Closed, PeerIsUp, PeerIsDown, FromPeer>;
+  struct Datagram {
+    std::string bytes;
+  };
+  using Input = std::variant<Accepted, Received, Closed, PeerIsUp, PeerIsDown, FromPeer, Datagram>;
 
   struct ToClient {
     ConnectionId connection = 0;
@@ -69,6 +72,7 @@ class Node {
   struct Output {
     std::vector<ToClient> to_clients;
     std::vector<ToPeer> to_peers;
+    std::vector<ToPeer> datagrams;
   };
 
   explicit Node(NodeOptions options);
@@ -114,6 +118,7 @@ class Node {
   void Handle(const PeerIsUp& input, server::Now now);
   void Handle(const PeerIsDown& input, server::Now now);
   void Handle(const FromPeer& input, server::Now now);
+  void Handle(const Datagram& input, server::Now now);
   Output TakeOutput(server::Now now);
   void EndProcess();
 
