@@ -1,6 +1,7 @@
 #include "cluster/frame_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/check.h"
 
@@ -39,6 +40,11 @@ void FrameStream::DropLast() {
     if (begun_.capacity() > kKeptBytes) begun_.shrink_to_fit();
   }
   last_ = 0;
+}
+
+std::string_view FrameStream::TakeUnread() {
+  DropLast();
+  return std::exchange(input_, {});
 }
 
 bool FrameStream::Extend() {

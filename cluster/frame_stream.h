@@ -25,6 +25,8 @@ class FrameStream {
   // Of the bytes fed, those behind the frames that were given; the beginning of one may be kept
   // apart from them.
   std::string_view unread() const { return begun_.empty() ? input_.substr(last_) : input_; }
+  // The same, given up: only to be fed again, later. After kComplete, whose frame ends with it.
+  std::string_view TakeUnread();
   // One line for the log.
   const std::string& error() const { return reader_.error(); }
 

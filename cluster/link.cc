@@ -22,14 +22,14 @@ std::string Range(const Hello& hello) {
 
 // What both ends say alike: whoever hears it from the other knows as much.
 std::optional<std::string> WhyNotTalk(const Hello& own, const Hello& peer) {
+  if (!CommonProtocol(own, peer)) {
+    return Name(peer.node) + " speaks protocol " + Range(peer) + ", this node " + Range(own);
+  }
   if (peer.cluster_id == 0 || own.cluster_id == 0) {
     return Name(peer.cluster_id == 0 ? peer.node : own.node) + " is not yet in a cluster";
   }
   if (peer.cluster_id != own.cluster_id) {
     return Name(peer.node) + " is of another cluster, its cluster-name differs from ours";
-  }
-  if (!CommonProtocol(own, peer)) {
-    return Name(peer.node) + " speaks protocol " + Range(peer) + ", this node " + Range(own);
   }
   if (peer.node == own.node && peer.boot_nonce == own.boot_nonce) {
     return "this node itself is at the other end";
@@ -41,16 +41,24 @@ std::optional<std::string> WhyNotTalk(const Hello& own, const Hello& peer) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::string HelloFrame(const Hello& hello) {
+std::string FrameOf(const Hello& hello) {
   std::string frame;
   AppendFrame(hello, frame);
   return frame;
 }
 
-Link::Link(const Hello& own, NodeId expected, std::vector<NodeId> members, int64_t deadline_us)
-    : own_(own), expected_(expected), members_(std::move(members)), deadline_us_(deadline_us) {}
+}  // namespace
+
+Link::Link(Hello own, const Mac& key, NodeId expected, std::vector<NodeId> members,
+           int64_t deadline_us)
+    : own_(std::move(own)),
+      own_frame_(FrameOf(own_)),
+      key_(key),
+      expected_(expected),
+      members_(std::move(members)),
+      deadline_us_(deadline_us) {
+  if (!incoming()) output_ = own_frame_;
+}
 
 void Link::Feed(std::string_view bytes) {
   if (state_ != State::kFailed) frames_.Feed(bytes);
@@ -73,36 +81,62 @@ std::optional<LinkEvent> Link::Next() {
 }
 
 std::optional<LinkEvent> Link::OnMessage() {
-  const auto* hello = std::get_if<Hello>(&message_);
-  const auto* question = std::get_if<JoinTalk>(&message_);
-  if (!established() && question != nullptr && expected_ == kNoNode) {
-    state_ = State::kFailed;
-    return Asked{question->bytes};
-  }
-  if (!established()) {
-    return hello != nullptr ? OnHello(*hello) : Fail("it spoke before it said Hello");
-  }
-  if (hello != nullptr) return Fail("it said Hello twice");
+  if (state_ == State::kHello) return OnFirst();
+  if (state_ == State::kProof) return OnSecond();
+  if (std::holds_alternative<Hello>(message_)) return Fail("it said Hello twice");
+  if (std::holds_alternative<Proof>(message_)) return Fail("it proved twice who it is");
   if (std::holds_alternative<UnknownMessage>(message_)) {
     ++unknown_messages_;
     return std::nullopt;
   }
-  if (expected_ != kNoNode) return Fail("it spoke on a connection that is ours to speak on");
+  if (!incoming()) return Fail("it spoke on a connection that is ours to speak on");
   return Received{message_};
 }
 
-LinkEvent Link::OnHello(const Hello& peer) {
-  const bool incoming = expected_ == kNoNode;
+std::optional<LinkEvent> Link::OnFirst() {
+  if (const auto* hello = std::get_if<Hello>(&message_)) return OnHello(*hello);
+  const auto* question = std::get_if<JoinTalk>(&message_);
+  if (question == nullptr || !incoming()) return Fail("it spoke before it said Hello");
+  state_ = State::kFailed;
+  return Asked{question->bytes};
+}
+
+std::optional<LinkEvent> Link::OnHello(const Hello& peer) {
   if (auto reason = WhyNotTalk(own_, peer)) {
-    state_ = State::kFailed;
-    return Failed{.reason = std::move(*reason), .peer = peer.node, .answer = incoming};
+    // The other end is to see the reason as well.
+    if (incoming()) output_ = own_frame_;
+    return Fail(std::move(*reason));
   }
-  if (auto reason = WhyNotMember(peer.node)) {
-    state_ = State::kFailed;
-    return Failed{.reason = std::move(*reason), .peer = peer.node, .answer = false};
+  if (auto reason = WhyNotMember(peer.node)) return Fail(std::move(*reason));
+  peer_ = peer;
+  peer_bytes_ = frames_.frame().payload;
+  state_ = State::kProof;
+  if (incoming()) {
+    output_ = own_frame_;
+    AppendFrame(Proof{ProofOf(LinkEnd::kAcceptor)}, output_);
   }
+  return std::nullopt;
+}
+
+LinkEvent Link::OnSecond() {
+  const auto* proof = std::get_if<Proof>(&message_);
+  if (proof == nullptr) {
+    return Fail(Name(peer_.node) + " spoke before it proved that its cluster-secret is ours");
+  }
+  const Mac good = ProofOf(incoming() ? LinkEnd::kDialler : LinkEnd::kAcceptor);
+  if (!Same(good, proof->mac)) {
+    return Fail("the cluster-secret of " + Name(peer_.node) + " differs from ours");
+  }
+  // Not before: to a stranger whom it dials a node proves nothing.
+  if (!incoming()) AppendFrame(Proof{ProofOf(LinkEnd::kDialler)}, output_);
   state_ = State::kEstablished;
-  return Established{peer};
+  return Established{peer_};
+}
+
+Mac Link::ProofOf(LinkEnd prover) const {
+  const std::string_view own_bytes = std::string_view(own_frame_).substr(kFrameHead);
+  return incoming() ? LinkProof(key_, prover, peer_bytes_, own_bytes)
+                    : LinkProof(key_, prover, own_bytes, peer_bytes_);
 }
 
 std::optional<std::string> Link::WhyNotMember(NodeId peer) const {
@@ -116,16 +150,19 @@ std::optional<std::string> Link::WhyNotMember(NodeId peer) const {
 
 LinkEvent Link::Fail(std::string reason) {
   state_ = State::kFailed;
-  return Failed{.reason = std::move(reason)};
+  return Failed{std::move(reason)};
 }
 
 std::optional<LinkEvent> Link::OnTime(int64_t now_us) {
-  if (state_ != State::kHandshake || now_us < deadline_us_) return std::nullopt;
-  return Fail("it did not say Hello in time");
+  const int64_t deadline_us = NextDeadline();
+  if (deadline_us == INT64_MAX || now_us < deadline_us) return std::nullopt;
+  if (state_ == State::kHello) return Fail("it did not say Hello in time");
+  return Fail(Name(peer_.node) + " did not prove in time that its cluster-secret is ours");
 }
 
 int64_t Link::NextDeadline() const {
-  return state_ == State::kHandshake ? deadline_us_ : INT64_MAX;
+  const bool shaking_hands = state_ == State::kHello || state_ == State::kProof;
+  return shaking_hands ? deadline_us_ : INT64_MAX;
 }
 
 }  // namespace cartwheel::cluster

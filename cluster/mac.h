@@ -14,6 +14,10 @@ using Mac = std::array<uint8_t, 32>;
 // does not tell how many of them are.
 bool BeginsWith(const Mac& mac, std::string_view bytes);
 
+inline bool Same(const Mac& mac, const Mac& other) {
+  return BeginsWith(mac, {reinterpret_cast<const char*>(other.data()), other.size()});
+}
+
 Mac HmacSha256(std::span<const uint8_t> key, std::string_view bytes);
 
 }  // namespace cartwheel::cluster

@@ -4,6 +4,7 @@
 // bytes are views into it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "cluster/container_digest.h"
 #include "cluster/dot_list.h"
 #include "cluster/levels.h"
+#include "cluster/mac.h"
 #include "cluster/node_id.h"
 #include "cluster/refusal.h"
 #include "cluster/scan_place.h"
@@ -27,12 +29,17 @@ namespace cartwheel::cluster {
 // Chosen by who asks, and given back with the answer; unique among those of one connection.
 enum class RequestId : uint64_t {};
 
-// The versions of the protocol that this program speaks.
-inline constexpr uint16_t kOldestProtocol = 1;
-inline constexpr uint16_t kNewestProtocol = 1;
+// The versions of the protocol that this program speaks. In the first one nobody proved anything:
+// were it still spoken, nobody would have to.
+inline constexpr uint16_t kOldestProtocol = 2;
+inline constexpr uint16_t kNewestProtocol = 2;
+
+// What a node makes the other end of a connection prove its knowledge on. Random, so that no two
+// connections have the same: what was heard on one is of no use on another.
+using Challenge = std::array<uint8_t, 16>;
 
 // The first message in each direction, and the only one whose form never changes but by additions
-// at its end, which older versions pass over.
+// at its end, which older versions pass over. Nothing that it says is proven before the Proof.
 struct Hello {
   uint16_t oldest_protocol = kOldestProtocol;
   uint16_t newest_protocol = kNewestProtocol;
@@ -45,8 +52,16 @@ struct Hello {
   // Where clients reach the node. An empty host: where the other nodes do; port 0: nowhere.
   uint16_t client_port = 0;
   std::string client_host{};
+  Challenge challenge{};
 
   bool operator==(const Hello&) const = default;
+};
+
+// The second message in each direction: what both Hellos said is true, says somebody who knows the
+// secret of the cluster (link_proof.h).
+struct Proof {
+  Mac mac{};
+  bool operator==(const Proof&) const = default;
 };
 
 // The newest version that both speak; nullopt: none.
@@ -213,6 +228,6 @@ struct UnknownMessage {
 
 using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
                              ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
-                             MemberNews, RegisterTalk, JoinTalk, SwimTalk, UnknownMessage>;
+                             MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -39,6 +39,9 @@ Hello TakeHello(Reader& in) {
     hello.client_host = in.Bytes();
     in.Require(std::ranges::all_of(hello.client_host, IsOfHost));
   }
+  if (in.ok() && !in.empty()) {  // not of those that prove nothing
+    hello.challenge = in.Fixed<std::tuple_size_v<Challenge>>();
+  }
   in.Require(hello.oldest_protocol <= hello.newest_protocol && hello.node != kNoNode);
   return hello;
 }
@@ -181,6 +184,7 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kMemberNews: out.emplace<MemberNews>(TakeMemberNews(in)); return;
     case MessageType::kRegisterTalk: out.emplace<RegisterTalk>(in.Bytes()); return;
     case MessageType::kJoinTalk: out.emplace<JoinTalk>(in.Bytes()); return;
+    case MessageType::kProof: out.emplace<Proof>(in.Fixed<std::tuple_size_v<Mac>>()); return;
     case MessageType::kSwimTalk: out.emplace<SwimTalk>(in.Bytes()); return;
   }
   out.emplace<UnknownMessage>(raw_type);
@@ -218,6 +222,7 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kMemberNews: return "MemberNews";
     case MessageType::kRegisterTalk: return "RegisterTalk";
     case MessageType::kJoinTalk: return "JoinTalk";
+    case MessageType::kProof: return "Proof";
     case MessageType::kSwimTalk: return "SwimTalk";
   }
   return "unknown message";
@@ -236,6 +241,7 @@ bool AppendFrame(const Hello& message, std::string& out) {
       .U64(message.capabilities)
       .Little<2>(message.client_port)
       .Bytes(message.client_host)
+      .Value(message.challenge)
       .End(MessageType::kHello);
 }
 
@@ -360,6 +366,10 @@ bool AppendFrame(const RegisterTalk& message, std::string& out) {
 
 bool AppendFrame(const JoinTalk& message, std::string& out) {
   return Writer(out).Bytes(message.bytes).End(MessageType::kJoinTalk);
+}
+
+bool AppendFrame(const Proof& message, std::string& out) {
+  return Writer(out).Value(message.mac).End(MessageType::kProof);
 }
 
 bool AppendFrame(const SwimTalk& message, std::string& out) {

@@ -2,7 +2,8 @@
 // exactly that is refused; only a Hello may end with what a later version added.
 //
 //   Hello           1  u16 oldest, u16 newest, u64 cluster, u64 node, u64 nonce, u64 epoch,
-//                      u64 capabilities, u16 client port, bytes client host, ...
+//                      u64 capabilities, u16 client port, bytes client host,
+//                      16 bytes challenge, ...
 //   Replicate       2  u64 id, key, u64 actor, u64 hint_for, u8 wants_durable, dots, container
 //   ReplicateReply  3  u64 id, u8 refusal, u8 durable, u64 actor
 //   Read            4  u64 id, key, dots, u8 known, [u64 low, u64 high]
@@ -21,7 +22,8 @@
 //   MemberNews     14  u64 epoch, u8 holds keys
 //   RegisterTalk   15  bytes, as register_codec.h says
 //   JoinTalk       16  bytes, as join.h says
-//   SwimTalk       17  bytes, as swim_codec.h says
+//   Proof          17  32 bytes, as link_proof.h says
+//   SwimTalk       18  bytes, as swim_codec.h says
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -65,6 +67,7 @@ bool AppendFrame(const Published& message, std::string& out);
 bool AppendFrame(const MemberNews& message, std::string& out);
 bool AppendFrame(const RegisterTalk& message, std::string& out);
 bool AppendFrame(const JoinTalk& message, std::string& out);
+bool AppendFrame(const Proof& message, std::string& out);
 bool AppendFrame(const SwimTalk& message, std::string& out);
 
 // The keys that the next `count` frames of `input` ask for or bring, without decoding them: a hint,

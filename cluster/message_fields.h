@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,7 +32,8 @@ enum class MessageType : uint8_t {
   kMemberNews = 14,
   kRegisterTalk = 15,
   kJoinTalk = 16,
-  kSwimTalk = 17,
+  kProof = 17,
+  kSwimTalk = 18,
 };
 
 // Appends a payload, field by field.
@@ -48,6 +50,11 @@ class MessageWriter : public FieldWriter<MessageWriter> {
   MessageWriter& Known(const std::optional<ContainerDigest>& digest) {
     U8(digest ? 1 : 0);
     return digest ? U64(digest->low).U64(digest->high) : *this;
+  }
+  template <size_t kBytes>
+  MessageWriter& Value(const std::array<uint8_t, kBytes>& bytes) {
+    out_.append(bytes.begin(), bytes.end());
+    return *this;
   }
   MessageWriter& Value(const Container& container) {
     EncodeToMessage(container, out_);
@@ -96,6 +103,12 @@ class MessageReader : public ByteReader {
       if (ok()) dots.push_back(dot);
     }
     return dots;
+  }
+  template <size_t kBytes>
+  std::array<uint8_t, kBytes> Fixed() {
+    std::array<uint8_t, kBytes> bytes{};
+    std::ranges::copy(Take(kBytes), bytes.begin());
+    return bytes;
   }
   ReceivedDots Received() {
     ReceivedDots received;

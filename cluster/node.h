@@ -234,6 +234,7 @@ class Node {
   void On(NodeId, const MemberNews&, Time) {}
   void On(NodeId, const RegisterTalk&, Time) {}
   void On(NodeId, const JoinTalk&, Time) {}
+  void On(NodeId, const Proof&, Time) {}
   void On(NodeId from, const SwimTalk& message, Time now);
   Refusal ApplyCopy(const Replicate& message, Time now);
 

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "cluster/mac.h"
 #include "server/config.h"
 #include "server/config_text.h"
 #include "server/text.h"
@@ -80,6 +79,18 @@ std::expected<cluster::NodeId, std::string> SelfOf(const Config& config,
       fmt::format("cluster-self: {} is not among the cluster-nodes", config.cluster_self));
 }
 
+// As HKDF extracts (RFC 5869): one secret gives a key for each purpose.
+cluster::Mac KeyFor(std::string_view purpose, std::string_view secret) {
+  const std::vector<uint8_t> salt(purpose.begin(), purpose.end());
+  return cluster::HmacSha256(salt, secret);
+}
+
+// What a cluster's nodes share besides its id, if only its name.
+std::string SharedBy(const Config& config) {
+  return config.cluster_secret.empty() ? "name " + config.cluster_name
+                                       : "secret " + config.cluster_secret;
+}
+
 // What a node needs whose cluster's members come and go.
 std::expected<void, std::string> TakeForming(const Config& config, ClusterConfig& cluster) {
   auto join = ParseAddresses(config.cluster_join);
@@ -108,15 +119,6 @@ std::expected<void, std::string> TakeForming(const Config& config, ClusterConfig
   }
   if (cluster.bind.empty()) cluster.bind = "*";
   return {};
-}
-
-// As HKDF extracts (RFC 5869): one secret gives a key for each purpose. Without a secret it is one
-// that everybody can guess: proof against mistakes, not against malice.
-std::array<uint8_t, 32> KeyFor(std::string_view purpose, const Config& config) {
-  const std::string secret = config.cluster_secret.empty() ? "name " + config.cluster_name
-                                                           : "secret " + config.cluster_secret;
-  return cluster::HmacSha256({reinterpret_cast<const uint8_t*>(purpose.data()), purpose.size()},
-                             secret);
 }
 
 }  // namespace
@@ -205,6 +207,7 @@ std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) 
       .self = *self,
       .cluster_id = ClusterIdOf(config.cluster_name),
       .members = std::move(*members),
+      .link_key = LinkKeyOf(config.cluster_secret),
       .bind = config.cluster_bind,
       .client_host = config.cluster_announce_ip,
       .client_port = config.cluster_announce_port != 0 ? config.cluster_announce_port : config.port,
@@ -212,14 +215,19 @@ std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) 
       .rpc_timeout_us = config.dyn_rpc_timeout * kMicrosPerMilli,
       .deadline_us = config.dyn_deadline * kMicrosPerMilli,
       .link_sendbuf_limit = config.cluster_link_sendbuf_limit};
-  cluster.join_key = KeyFor("join", config);
-  cluster.gossip_key = KeyFor("gossip", config);
+  cluster.join_key = KeyFor("join", SharedBy(config));
+  cluster.gossip_key = KeyFor("gossip", SharedBy(config));
   if (!cluster.members.empty()) {
     if (cluster.bind.empty()) cluster.bind = cluster.member(*self).host;
     cluster.port = cluster.member(*self).port;
   }
   if (auto formed = TakeForming(config, cluster); !formed) return std::unexpected(formed.error());
   return cluster;
+}
+
+// Without the name, which the cluster's id stands for on a link: so what differs is the secret.
+cluster::Mac LinkKeyOf(std::string_view secret) {
+  return KeyFor("link", "secret " + std::string(secret));
 }
 
 uint64_t ClusterIdOf(std::string_view name) {

@@ -4,7 +4,6 @@
 // Members are in the order of their ids, each id and each address once.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "cluster/levels.h"
+#include "cluster/mac.h"
 #include "cluster/node_id.h"
 #include "cluster/topology.h"
 
@@ -39,14 +39,15 @@ struct ClusterConfig {
   cluster::NodeId self = cluster::kNoNode;
   uint64_t cluster_id = 0;
   std::vector<ClusterMember> members;  // this node among them
+  cluster::Mac link_key{};             // that links are proven with
 
   bool forms = false;                        // members come and go
   std::vector<cluster::NodeAddress> join{};  // if so: whom to ask for a cluster
   std::string zone{};
   uint32_t weight = 1;
-  std::array<uint8_t, 32> join_key{};  // of what is asked and answered
+  cluster::Mac join_key{};  // of what is asked and answered
 
-  std::array<uint8_t, 32> gossip_key{};  // of all packets about who is alive
+  cluster::Mac gossip_key{};  // of all packets about who is alive
 
   std::string bind;  // where it listens for the others: a name or an address, or *
   int port = 0;
@@ -81,5 +82,8 @@ std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config);
 
 // What tells one cluster's nodes from another's.
 uint64_t ClusterIdOf(std::string_view name);
+// What they prove to each other that they know. Without a secret it is what everybody knows, and
+// only mistakes are found out.
+cluster::Mac LinkKeyOf(std::string_view secret);
 
 }  // namespace cartwheel::server

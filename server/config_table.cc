@@ -170,11 +170,11 @@ constexpr Option kOptions[] = {
     {"dyn-deadline", kCluster, kAtStart, Int64{&Config::dyn_deadline, 1, kMaxMs},
      "Milliseconds after which a request is answered, be it with an error."},
     {"cluster-secret", kCluster, kAtStart, TextField{&Config::cluster_secret, kAny},
-     "Text that all members of a cluster share, long and random: the context tokens of each are "
-     "then "
-     "honoured by the others. Empty: the node draws a secret of its own at its first start and "
-     "keeps "
-     "it with its data."},
+     "Text that all members of a cluster share, long and random: nodes that do not know it are "
+     "neither let in nor linked with, and the context tokens of each member are honoured by the "
+     "others. It proves who is at the other end when a link begins; what is said on it is neither "
+     "encrypted nor signed. Empty: any node can be a member, and one without a cluster draws a "
+     "secret of its own at its first start and keeps it with its data."},
     {"dyn-conflicts-max-len", kCluster, kAnyTime,
      UInt64{&Config::dyn_conflicts_max_len, 0, kMaxInt64}, "Entries that DYN.CONFLICTS keeps."},
 

@@ -48,6 +48,10 @@ std::array<uint8_t, cluster::kIdentityRandomBytes> NewIdentityBytes() {
   return RandomBytes<cluster::kIdentityRandomBytes>();
 }
 
+cluster::Challenge NewChallenge() {
+  return RandomBytes<std::tuple_size_v<cluster::Challenge>>();
+}
+
 uint64_t NewSeed() {
   uint64_t seed = 0;
   for (unsigned char byte : RandomBytes<8>()) seed = seed << 8 | byte;

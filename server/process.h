@@ -1,5 +1,5 @@
-// What a server process asks of its operating system at start: random identity, file descriptors, a
-// pid file, to be left alone by some signals.
+// What a server process asks of its operating system: random bytes, file descriptors, a pid file,
+// to be left alone by some signals.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cluster/identity.h"
+#include "cluster/message.h"
 
 namespace cartwheel::server {
 
@@ -15,6 +16,7 @@ namespace cartwheel::server {
 std::string NewRunId();  // 40 hex digits
 uint64_t NewSeed();
 std::array<uint8_t, cluster::kIdentityRandomBytes> NewIdentityBytes();
+cluster::Challenge NewChallenge();
 // Of the kernel's present boot; where it does not tell, a new one each time.
 std::string BootId();
 

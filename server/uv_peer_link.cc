@@ -9,7 +9,7 @@
 namespace cartwheel::server {
 namespace {
 
-// To connect and to say Hello. Longer than a SYN that was lost once takes to be sent again.
+// To connect and to shake hands. Longer than a SYN that was lost once takes to be sent again.
 constexpr int64_t kAttemptUs = 3'000'000;
 // Of one name; a cluster's node has one or two.
 constexpr size_t kMaxAddresses = 16;
@@ -66,8 +66,9 @@ void UvPeerLink::Connect() {
 }
 
 void UvPeerLink::OnConnected() {
-  link_.emplace(peers_.own(), member_.id, attempt_until_us_);
-  socket_->Send(cluster::HelloFrame(peers_.own()));
+  was_up_ = false;
+  link_.emplace(peers_.NewHello(), peers_.link_key(), member_.id, attempt_until_us_);
+  socket_->Send(link_->TakeOutput());
   socket_->SetReading(true);
 }
 
@@ -87,6 +88,8 @@ void UvPeerLink::OnBytes(std::string_view bytes) {
       return;
     }
     reached_ = addresses_[(attempts_ - 1) % addresses_.size()];
+    // Only now: for whom we refuse, this is no link either.
+    socket_->Send(link_->TakeOutput());
   }
 }
 
@@ -104,8 +107,8 @@ void UvPeerLink::OnSent() {
 
 void UvPeerLink::OnEnd(const std::string& reason) {
   socket_ = nullptr;
-  const bool said_nothing = link_ && state_ == State::kConnecting;
-  Fail(said_nothing ? reason + " instead of saying Hello; its log may say why" : reason);
+  const bool refused = link_ && !was_up_;
+  Fail(refused ? reason + " before it was linked; its log may say why" : reason);
 }
 
 void UvPeerLink::BreakSoon(std::string reason) {

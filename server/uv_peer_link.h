@@ -2,7 +2,7 @@
 // breaks.
 //
 // A host's name is looked up at each attempt, so one that is missing yet is waited for. Nothing but
-// a Hello is sent before the other end has said a good one.
+// a Hello is sent before the other end has said a good one and proven it.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,10 @@ class UvPeerLink final : UvPeerSocket::Owner {
   // there. Otherwise nothing.
   void DialNow();
   // It is of use: should it break, the first wait is short again.
-  void ResetBackoff() { backoff_.Reset(); }
+  void OnPeerUp() {
+    backoff_.Reset();
+    was_up_ = true;
+  }
   // Only while established.
   void Send(std::string bytes);
   size_t unsent_bytes();
@@ -74,9 +77,10 @@ class UvPeerLink final : UvPeerSocket::Owner {
   std::vector<sockaddr_storage> addresses_;  // of the last look-up
   size_t attempts_ = 0;                      // to connect; they take turns among the addresses
   std::optional<sockaddr_storage> reached_;
-  int64_t attempt_until_us_ = 0;  // to connect and to say Hello
+  int64_t attempt_until_us_ = 0;  // to connect and to shake hands
   UvPeerSocket* socket_ = nullptr;
   std::optional<cluster::OutgoingLink> link_;  // once connected
+  bool was_up_ = false;                        // the peer, while connected
   std::string broken_;                         // why it is to break; "": it is not
 };
 

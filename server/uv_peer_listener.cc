@@ -10,7 +10,7 @@ namespace cartwheel::server {
 namespace {
 
 constexpr int64_t kHandshakeUs = 3'000'000;
-// Connections whose other end has not said who it is. One more is closed at once; a member dials
+// Connections whose other end has not proven who it is. One more is closed at once; a member dials
 // again.
 constexpr ptrdiff_t kMaxStrangers = 64;
 // Then it is not read from until its peer is up.
@@ -37,7 +37,7 @@ UvPeerIncoming::UvPeerIncoming(UvPeerListener& listener, UvPeerSocket& socket)
     : listener_(listener),
       socket_(&socket),
       from_(socket.RemoteAddress()),
-      link_(listener.peers().own(), listener.peers().MemberIds(),
+      link_(listener.peers().NewHello(), listener.peers().link_key(), listener.peers().MemberIds(),
             listener.loop().now().monotonic_us + kHandshakeUs) {
   socket.set_owner(*this);
   uv_timer_init(listener.loop().loop(), &timer_);
@@ -50,8 +50,12 @@ void UvPeerIncoming::OnBytes(std::string_view bytes) {
   if (established()) listener_.peers().OnHeard(peer_);
   if (!established() || peer_up_) {
     Read(bytes);
-    return;
+  } else {
+    Hold(bytes);
   }
+}
+
+void UvPeerIncoming::Hold(std::string_view bytes) {
   held_ += bytes;
   if (held_.size() > kMaxHeldBytes) socket_->SetReading(false);
 }
@@ -61,11 +65,15 @@ void UvPeerIncoming::Read(std::string_view bytes) {
   const Now now = listener_.loop().now();
   size_t prefetched = 0;  // messages
   while (true) {
-    if (prefetched == 0) prefetched = listener_.loop().server().PrefetchForPeers(link_.unread());
-    --prefetched;
+    if (established()) {
+      if (prefetched == 0) prefetched = listener_.loop().server().PrefetchForPeers(link_.unread());
+      --prefetched;
+    }
     const auto event = link_.Next();
-    if (!event || !std::visit([&](const auto& each) { return On(each, now); }, *event)) return;
+    if (!event) break;
+    if (!std::visit([&](const auto& each) { return On(each, now); }, *event)) return;
   }
+  if (std::string answer = link_.TakeOutput(); !answer.empty()) socket_->Send(std::move(answer));
 }
 
 bool UvPeerIncoming::On(const cluster::Established& event, Now /*now*/) {
@@ -77,17 +85,14 @@ bool UvPeerIncoming::On(const cluster::Established& event, Now /*now*/) {
     return false;
   }
   peer_ = event.peer.node;
-  socket_->Send(cluster::HelloFrame(peers.own()));
   peers.OnIncomingReady(peer_);
-  return socket_ != nullptr;
+  if (socket_ == nullptr) return false;
+  // It may have spoken behind its proof already, when our own link to it is just lost.
+  if (!peer_up_) Hold(link_.TakeUnread());
+  return peer_up_;
 }
 
 bool UvPeerIncoming::On(const cluster::Received& event, Now now) {
-  if (!peer_up_) {
-    // Nobody speaks before it has our Hello, which was sent in this very turn.
-    Lose("it spoke before it was answered");
-    return false;
-  }
   listener_.loop().server().ReceiveFromPeer(peer_, event.message, now);
   return true;
 }
@@ -106,8 +111,8 @@ bool UvPeerIncoming::On(const cluster::Asked& event, Now /*now*/) {
 }
 
 bool UvPeerIncoming::On(const cluster::Failed& event, Now /*now*/) {
-  if (event.answer) {
-    socket_->Send(cluster::HelloFrame(listener_.peers().own()));
+  if (std::string answer = link_.TakeOutput(); !answer.empty()) {
+    socket_->Send(std::move(answer));
     std::exchange(socket_, nullptr)->CloseOnceSent();
   }
   Lose(event.reason);
@@ -125,7 +130,10 @@ void UvPeerIncoming::SetPeerUp(bool up) {
 
 void UvPeerIncoming::OnEnd(const std::string& reason) {
   socket_ = nullptr;
-  Lose(reason);
+  // What a node does to whom it finds out.
+  Lose(link_.awaits_proof()
+           ? reason + " before it proved that its cluster-secret is ours, which may differ"
+           : reason);
 }
 
 void UvPeerIncoming::OnTimer() {

@@ -44,6 +44,7 @@ class UvPeerIncoming final : UvPeerSocket::Owner {
   void OnTimer();
 
   void Read(std::string_view bytes);
+  void Hold(std::string_view bytes);
   // False: it is closed.
   bool On(const cluster::Established& event, Now now);
   bool On(const cluster::Received& event, Now now);

@@ -9,6 +9,7 @@
 #include "cluster/message_codec.h"
 #include "cluster/node_name.h"
 #include "server/log.h"
+#include "server/process.h"
 #include "server/uv_datagrams.h"
 #include "server/uv_loop.h"
 #include "server/uv_peer_link.h"
@@ -47,6 +48,12 @@ UvPeers::UvPeers(UvLoop& loop, ClusterConfig config, uint64_t boot_nonce, uint64
   }
   listener_ = std::make_unique<UvPeerListener>(loop, *this);
   datagrams_ = std::make_unique<UvDatagrams>(loop);
+}
+
+cluster::Hello UvPeers::NewHello() const {
+  cluster::Hello hello = own_;
+  hello.challenge = NewChallenge();
+  return hello;
 }
 
 std::vector<cluster::NodeId> UvPeers::MemberIds() const {
@@ -266,7 +273,7 @@ void UvPeers::Update(Peer& peer, std::string_view reason) {
   Server& server = loop_.server();
   if (up) {
     LogNotice(NameOf(peer.member) + " is linked");
-    peer.link->ResetBackoff();
+    peer.link->OnPeerUp();
     server.PeerUp(peer.member.id, loop_.now());
   } else {
     LogWarning(fmt::format("{} is not linked any more: {}", NameOf(peer.member), reason));

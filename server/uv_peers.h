@@ -37,9 +37,11 @@ class UvPeers {
   UvPeers(const UvPeers&) = delete;
   UvPeers& operator=(const UvPeers&) = delete;
 
-  // What this node says first on each connection, and who may say it to it, ascending.
-  const cluster::Hello& own() const { return own_; }
+  // What this node says first on a new connection, who may say it to it, ascending, and what both
+  // are to prove that they know.
+  cluster::Hello NewHello() const;
   std::vector<cluster::NodeId> MemberIds() const;
+  const cluster::Mac& link_key() const { return config_.link_key; }
 
   // Listens and begins to dial. The error says why it cannot listen.
   std::expected<void, std::string> Start();
@@ -51,10 +53,10 @@ class UvPeers {
   // --- For links and connections
   // ------------------------------------------------------------------------------------------
 
-  // A Hello was good. The answer: why the connection is to be closed nevertheless.
+  // A Hello was good, and proven. The answer: why the connection is to be closed nevertheless.
   std::optional<std::string> OnOutgoing(UvPeerLink& link, const cluster::Hello& hello);
   std::optional<std::string> OnIncoming(UvPeerIncoming& connection, const cluster::Hello& hello);
-  // The peer's connection has been answered.
+  // The peer's connection may be spoken on.
   void OnIncomingReady(cluster::NodeId peer);
   void OnOutgoingLost(UvPeerLink& link, bool was_established, const std::string& reason);
   void OnIncomingLost(UvPeerIncoming& connection, cluster::NodeId peer, const std::string& reason);
@@ -88,7 +90,7 @@ class UvPeers {
 
   UvLoop& loop_;
   ClusterConfig config_;
-  cluster::Hello own_;
+  cluster::Hello own_;  // without a challenge
   uint64_t seed_;
   std::unique_ptr<UvPeerListener> listener_;
   std::unique_ptr<UvDatagrams> datagrams_;

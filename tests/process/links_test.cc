@@ -9,12 +9,15 @@
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cluster/link.h"
+#include "cluster/frame.h"
+#include "cluster/link_proof.h"
+#include "cluster/message.h"
 #include "cluster/message_codec.h"
 #include "server/cluster_config.h"
 #include "tests/process/client.h"
@@ -173,14 +176,105 @@ TEST(Links, ANameIsWaitedForAndABadListIsRefused) {
               HasSubstr("cluster-self: say which"));
 }
 
-// Node 2, played by the test: it listens, dials and speaks as a node does.
-class FakeNode {
+TEST(Links, WhoHasAnotherSecretIsRefusedByBoth) {
+  const TestCluster cluster(2);
+  const auto with = [&cluster](int id, const std::string& secret) {
+    std::vector<std::string> options = cluster.Options(id);
+    options.insert(options.end(), {"--cluster-secret", secret});
+    return options;
+  };
+  ServerProcess first(with(1, "of this test alone"));
+  ServerProcess second(with(2, "of this test alone."));
+  const auto differs = [&cluster](int id) {
+    const std::string name = "node " + std::to_string(id);
+    return name + " (" + Address(cluster.port(id)) +
+           ") cannot be linked yet: the cluster-secret of " + name + " differs from ours";
+  };
+  ASSERT_TRUE(Says(first, differs(2))) << first.log();
+  ASSERT_TRUE(Says(second, differs(1))) << second.log();
+  const std::string refused =
+      "cluster connection from 127.0.0.1 refused: the other end closed the connection before it "
+      "proved that its cluster-secret is ours, which may differ";
+  for (ServerProcess* server : {&first, &second}) ASSERT_TRUE(Says(*server, refused));
+  // They try again all the time, and never count each other as linked.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  for (ServerProcess* server : {&first, &second}) {
+    EXPECT_EQ(Count(server->log(), "cannot be linked yet: the cluster-secret"), 1);
+    EXPECT_EQ(Count(server->log(), refused), 1);
+    EXPECT_EQ(Count(server->log(), "is linked"), 0) << server->log();
+    EXPECT_EQ(Count(server->log(), "is not linked any more"), 0) << server->log();
+  }
+  EXPECT_THAT(Client(first.port()).Call({"DYN.QUORUM", "W", "2", "SET", "k", "v"}),
+              testing::StartsWith("-"));
+
+  // With the right one it is let in.
+  second.Stop(SIGTERM);
+  ServerProcess corrected(with(2, "of this test alone"));
+  EXPECT_TRUE(Eventually([&] { return Linked(first, 2) == 1 && Linked(corrected, 1) == 1; }))
+      << corrected.log();
+}
+
+template <typename T>
+std::string FrameOf(const T& message) {
+  std::string frame;
+  cluster::AppendFrame(message, frame);
+  return frame;
+}
+
+// Node 2, played by the test: it dials and speaks as a node does.
+class FakeCaller {
  public:
-  FakeNode(const TestCluster& cluster, uint64_t boot_nonce)
+  FakeCaller(const TestCluster& cluster, uint64_t boot_nonce, const std::string& secret = "")
       : port_(cluster.port(1)),
-        hello_{.cluster_id = server::ClusterIdOf("cartwheel"),
-               .node = NodeId{2},
-               .boot_nonce = boot_nonce} {
+        key_(server::LinkKeyOf(secret)),
+        hello_(FrameOf(cluster::Hello{.cluster_id = server::ClusterIdOf("cartwheel"),
+                                      .node = NodeId{2},
+                                      .boot_nonce = boot_nonce})) {}
+
+  // Our connection to the server, and its answer to our Hello.
+  std::pair<std::unique_ptr<BareSocket>, std::string> SayHello() const {
+    auto dialled = std::make_unique<BareSocket>(port_);
+    EXPECT_TRUE(dialled->Send(hello_));
+    std::string answer = dialled->Read(hello_.size() + kProofBytes);
+    EXPECT_EQ(answer.size(), hello_.size() + kProofBytes);
+    return {std::move(dialled), std::move(answer)};
+  }
+  // What we prove to the server, which has answered so.
+  std::string ProofTo(const std::string& answer) const {
+    return Prove(cluster::LinkEnd::kDialler, hello_, answer);
+  }
+  // Our connection to the server, to be spoken on.
+  std::unique_ptr<BareSocket> Dial() const {
+    auto [dialled, answer] = SayHello();
+    EXPECT_TRUE(dialled->Send(ProofTo(answer)));
+    return std::move(dialled);
+  }
+
+ protected:
+  static constexpr size_t kProofBytes = cluster::kFrameHead + sizeof(cluster::Mac);
+
+  const std::string& hello() const { return hello_; }
+  // Hellos: frames, the first ones of what is given.
+  std::string Prove(cluster::LinkEnd prover, const std::string& diallers,
+                    const std::string& acceptors) const {
+    const auto payload = [](std::string_view frames) {
+      const auto first = cluster::PeekFrame(frames);
+      return first ? first->payload : std::string_view();
+    };
+    return FrameOf(
+        cluster::Proof{cluster::LinkProof(key_, prover, payload(diallers), payload(acceptors))});
+  }
+
+ private:
+  int port_;
+  cluster::Mac key_;
+  std::string hello_;
+};
+
+// It listens as well.
+class FakeNode : public FakeCaller {
+ public:
+  FakeNode(const TestCluster& cluster, uint64_t boot_nonce) : FakeCaller(cluster, boot_nonce) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int yes = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -200,23 +294,18 @@ class FakeNode {
   FakeNode(const FakeNode&) = delete;
   FakeNode& operator=(const FakeNode&) = delete;
 
-  // The server's connection to us; says Hello on it.
+  // The server's connection to us; shakes hands on it.
   void Accept() {
     accepted_ = accept(listener_, nullptr, nullptr);
     ASSERT_GE(accepted_, 0);
     const timeval timeout{.tv_sec = kPatience.count(), .tv_usec = 0};
     setsockopt(accepted_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    ReadAccepted(hello_bytes());
-    const std::string hello = cluster::HelloFrame(hello_);
-    EXPECT_EQ(send(accepted_, hello.data(), hello.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(hello.size()));
-  }
-  // Our connection to the server, with the Hellos said.
-  std::unique_ptr<BareSocket> Dial() const {
-    auto dialled = std::make_unique<BareSocket>(port_);
-    EXPECT_TRUE(dialled->Send(cluster::HelloFrame(hello_)));
-    EXPECT_EQ(dialled->Read(hello_bytes()).size(), hello_bytes());
-    return dialled;
+    const std::string dialled = ReadAccepted(hello().size());
+    const std::string answer = hello() + Prove(cluster::LinkEnd::kAcceptor, dialled, hello());
+    EXPECT_EQ(send(accepted_, answer.data(), answer.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(answer.size()));
+    const std::string proof = ReadAccepted(kProofBytes);
+    EXPECT_TRUE(proof == Prove(cluster::LinkEnd::kDialler, dialled, hello()));
   }
   std::string ReadAccepted(size_t bytes) const {
     std::string all(bytes, '\0');
@@ -228,12 +317,8 @@ class FakeNode {
     }
     return all.substr(0, got);
   }
-  const cluster::Hello& hello() const { return hello_; }
-  size_t hello_bytes() const { return cluster::HelloFrame(hello_).size(); }
 
  private:
-  int port_;
-  cluster::Hello hello_;
   int listener_ = -1;
   int accepted_ = -1;
 };
@@ -249,14 +334,46 @@ std::string Pongs(uint64_t from, uint64_t count) {
   return frames;
 }
 
+TEST(Links, WhoDoesNotKnowTheSecretIsNotListenedTo) {
+  const TestCluster cluster(2);
+  std::vector<std::string> options = cluster.Options(1);
+  options.insert(options.end(), {"--cluster-secret", "of this test alone"});
+  ServerProcess server(options);
+  const std::string refused =
+      "cluster connection from 127.0.0.1 refused: the cluster-secret of node 2 differs from ours";
+  const FakeCaller stranger(cluster, 7, "a guess");
+  const FakeCaller member(cluster, 7, "of this test alone");
+  const auto [ours, answer] = stranger.SayHello();
+  ASSERT_TRUE(ours->Send(stranger.ProofTo(answer) + Pings(0, 10)));
+  EXPECT_EQ(ours->ReadAll(), "");
+  ASSERT_TRUE(Says(server, refused));
+  // Nor is who says again what a member has said.
+  const auto [heard, answer_to_member] = member.SayHello();
+  ASSERT_TRUE(heard->Send(member.ProofTo(answer_to_member)));
+  const auto [replay, other_answer] = member.SayHello();
+  EXPECT_TRUE(other_answer != answer_to_member);
+  ASSERT_TRUE(replay->Send(member.ProofTo(answer_to_member)));
+  EXPECT_EQ(replay->ReadAll(), "");
+  // It is told once only, and nothing is learnt of it: a start of its own would be a clone.
+  const auto [as_clone, answer_to_clone] = FakeCaller(cluster, 8, "a guess").SayHello();
+  ASSERT_TRUE(as_clone->Send(stranger.ProofTo(answer_to_clone)));
+  EXPECT_EQ(as_clone->ReadAll(), "");
+  EXPECT_EQ(Count(server.log(), "cluster connection from"), 1) << server.log();
+  EXPECT_EQ(Linked(server, 2), 0);
+
+  const auto [silent, answer_to_silent] = member.SayHello();
+  EXPECT_EQ(silent->ReadAll(), "");
+  EXPECT_TRUE(Says(server, "node 2 did not prove in time that its cluster-secret is ours"));
+}
+
 TEST(Links, WhatIsSaidBeforeThePeerCanBeAnsweredWaits) {
   const TestCluster cluster(2);
   const auto server = cluster.Start(1);
   FakeNode node(cluster, 7);
-  const auto ours = node.Dial();
+  const auto [ours, answer] = node.SayHello();
   // More than is held for it, so that the rest waits in the network.
   constexpr uint64_t kPings = 200'000;
-  ASSERT_TRUE(ours->Send(Pings(0, kPings / 2)));
+  ASSERT_TRUE(ours->Send(node.ProofTo(answer) + Pings(0, kPings / 2)));
   ASSERT_NO_FATAL_FAILURE(node.Accept());
   ASSERT_TRUE(ours->Send(Pings(kPings / 2, kPings / 2)));
   const std::string expected = Pongs(0, kPings);
@@ -305,11 +422,8 @@ TEST(Links, ASecondConnectionReplacesTheFirstAndAnotherStartDoesNot) {
   ASSERT_TRUE(second->Send(Pings(5, 1)));
   EXPECT_TRUE(node.ReadAccepted(Pongs(5, 1).size()) == Pongs(5, 1));
 
-  cluster::Hello copy = node.hello();
-  copy.boot_nonce = 8;
-  BareSocket clone(cluster.port(1));
-  ASSERT_TRUE(clone.Send(cluster::HelloFrame(copy)));
-  EXPECT_EQ(clone.ReadAll(), "");
+  const FakeCaller clone(cluster, 8);
+  EXPECT_EQ(clone.Dial()->ReadAll(), "");
   EXPECT_TRUE(Says(*server, "refused: node 2 runs twice"));
   ASSERT_TRUE(second->Send(Pings(6, 1)));
   EXPECT_TRUE(node.ReadAccepted(Pongs(6, 1).size()) == Pongs(6, 1));
