@@ -219,7 +219,7 @@ void Cluster::Handle(const DialPeer& event) {
 }
 
 void Cluster::Handle(const Answered& event) {
-  const Connection* connection = network_.Find(event.connection);
+  Connection* connection = network_.Find(event.connection);
   if (connection != nullptr && MayRun(connection->dialler, event)) wires_.OnAnswered(*connection);
 }
 
@@ -246,6 +246,11 @@ void Cluster::TakeFrames(Connection& connection, std::string_view bytes) {
           "from node " + std::to_string(from) + " to node " + std::to_string(connection.acceptor));
     }
     taken += reader.consumed();
+    if (!std::exchange(connection.proven, true)) {
+      wires_.OnProven(connection);
+      if (network_.Find(id) == nullptr) return;
+      continue;
+    }
     std::string frame(rest.substr(0, reader.consumed()));
     Observe(connection, frame);
     if (replays_ && random_.Percent(kDuplicatePercent)) {

@@ -45,6 +45,7 @@ struct DialPeer {
   Host to = 0;
   uint64_t life = 0;
 };
+// The connection is there; between nodes: and the dialler's Hello has come.
 struct Established {
   ConnectionId connection = 0;
 };

@@ -27,6 +27,7 @@ struct Connection {
   bool between_nodes = false;
   std::optional<Host> closed_by = {};  // the other end has not heard of it yet
   std::string received = {};           // between nodes: the begin of a frame not yet whole
+  bool proven = false;                 // between nodes: the dialler's Proof has come
 
   struct Stream {
     std::deque<std::string> under_way;

@@ -1,5 +1,7 @@
 #include "tests/sim/peer_wires.h"
 
+#include "cluster/message_codec.h"
+
 namespace cartwheel::sim {
 namespace {
 
@@ -45,13 +47,24 @@ void PeerWires::OnDial(const DialPeer& event) {
   scheduler_.After(kHandshakeUs, HandshakeEnds{side.outgoing});
 }
 
-// The dialler's Hello has come.
+// Who dialled that connection is still there and wants it.
+bool PeerWires::IsWanted(const Connection& connection) const {
+  const Host node = connection.acceptor;
+  const Host peer = connection.dialler;
+  return Runs(node) && Runs(peer) && sides_.at({peer, node}).outgoing == connection.id;
+}
+
 void PeerWires::OnEstablished(const Connection& connection) {
+  // Otherwise the Hello is lost; the dialler gives up after a while.
+  if (!IsWanted(connection) || !network_.Reaches(connection.dialler, connection.acceptor)) return;
+  scheduler_.After(network_.Delay(connection.acceptor, connection.dialler),
+                   Answered{connection.id});
+}
+
+void PeerWires::OnProven(const Connection& connection) {
+  if (!IsWanted(connection)) return;
   const Host peer = connection.dialler;
   const Host node = connection.acceptor;
-  if (!Runs(node) || !Runs(peer) || sides_.at({peer, node}).outgoing != connection.id) return;
-  // The Hello is lost; the dialler gives up after a while.
-  if (!network_.Reaches(peer, node)) return;
   Side& side = sides_.at({node, peer});
   cluster::LinkPair pair = side.pair;
   const Verdict verdict = pair.OnIncoming(BootNonce(peer), scheduler_.now_us());
@@ -62,13 +75,11 @@ void PeerWires::OnEstablished(const Connection& connection) {
   side.incoming = connection.id;
   side.pair = pair;
   if (verdict == Verdict::kReplacesOther) DropOutgoing(node, peer);
-  scheduler_.After(network_.Delay(node, peer), Answered{connection.id});
   DialSoon(node, peer, 0);
   Update(node, peer);
 }
 
-// The acceptor's Hello has come.
-void PeerWires::OnAnswered(const Connection& connection) {
+void PeerWires::OnAnswered(Connection& connection) {
   const Host node = connection.dialler;
   const Host peer = connection.acceptor;
   if (!Runs(node) || !Runs(peer) || connection.closed_by) return;
@@ -78,6 +89,10 @@ void PeerWires::OnAnswered(const Connection& connection) {
   if (verdict == Verdict::kCloned) return DropOutgoing(node, peer);
   if (verdict == Verdict::kReplacesOther) DropIncoming(node, peer);
   side.answered = true;
+  // What it proves is of no matter here, but that it comes before the messages.
+  std::string proof;
+  cluster::AppendFrame(cluster::Proof{}, proof);
+  network_.Send(connection, true, std::move(proof));
   Update(node, peer);
 }
 

@@ -30,8 +30,10 @@ class PeerWires {
   void End(Host node);
 
   void OnDial(const DialPeer& event);
+  // The handshake: the Hello has come, the Hello and Proof in answer, the Proof in answer to that.
   void OnEstablished(const Connection& connection);
-  void OnAnswered(const Connection& connection);
+  void OnAnswered(Connection& connection);
+  void OnProven(const Connection& connection);
   void OnTooLate(const Connection& connection);
   // The connection is gone in the eyes of this end.
   void OnLost(const Connection& connection, Host at);
@@ -58,6 +60,7 @@ class PeerWires {
   };
 
   bool Runs(Host node) const { return lives_.contains(node); }
+  bool IsWanted(const Connection& connection) const;
   // Never the same for two starts.
   uint64_t BootNonce(Host node) const;
   void DialSoon(Host from, Host to, int64_t at_least_us);
