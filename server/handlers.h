@@ -34,6 +34,7 @@ void ClusterInfo(CommandContext& context);
 void ClusterSlots(CommandContext& context);
 void ClusterShards(CommandContext& context);
 void ClusterNodes(CommandContext& context);
+void ClusterRing(CommandContext& context);
 void ClusterMyId(CommandContext& context);
 void ClusterKeySlot(CommandContext& context);
 void ClusterLinks(CommandContext& context);

@@ -95,9 +95,9 @@ def names_of_commands(a, b, _):
 
 
 def _only_one_has(name):
-    """DYN.* are commands of our own, which nothing is compared with."""
+    """DYN.* and CLUSTER RING are commands of our own, which nothing is compared with."""
     return bool({name, name.split()[0]} &
-                (SUPPORT.missing | SUPPORT.later)) or name.startswith("DYN.")
+                (SUPPORT.missing | SUPPORT.later)) or name.startswith(("DYN.", "CLUSTER RING"))
 
 
 def command_info(a, b, _):
@@ -205,6 +205,7 @@ for _container in ("OBJECT PUBSUB CLIENT COMMAND CONFIG LATENCY MEMORY SLOWLOG F
 NOT_SENT = {
     "CLIENT SETINFO": "of Redis 7.2, unknown to the reference",
     "CLIENT NO-TOUCH": "of Redis 7.2, unknown to the reference",
+    "CLUSTER RING": "our own",
     "values out of the bounds of maxclients and proto-max-bulk-len": "our own bounds",
     "sizes without digits": "0 in Redis's configuration, refused here",
     "times after the year 10889": "refused here; docs/commands.md",

@@ -12,8 +12,10 @@
 #include "cluster/scan_place.h"
 #include "cluster/slot.h"
 #include "server/cluster_config.h"
+#include "server/cluster_errors.h"
 #include "server/cluster_map.h"
 #include "server/handlers.h"
+#include "server/ring_picture.h"
 #include "server/server.h"
 #include "server/text.h"
 
@@ -170,6 +172,13 @@ void ClusterNodes(CommandContext& context) {
   std::string text;
   for (const Node& node : context.server.MapOfCluster().nodes) text += LineOf(context, node);
   context.reply.Verbatim(text, "txt");
+}
+
+void ClusterRing(CommandContext& context) {
+  if (!InCluster(context)) return;
+  if (!context.server.is_formed()) return context.reply.Error(kUnformed);
+  const cluster::Ring& ring = context.server.gateway()->node().ring();
+  context.reply.Verbatim(RingPicture(ring, context.server.MapOfCluster()), "txt");
 }
 
 // Both directions stand or fall together here.

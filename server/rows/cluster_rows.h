@@ -136,6 +136,17 @@ inline constexpr Command kClusterRows[] = {
      .summary = "Makes a node forget its cluster.",
      .support = Command::Support::kDifferent,
      .note = "Always refused."},
+    {.name = "cluster|ring",
+     .arity = 2,
+     .flags = kStale,
+     .handler = ClusterRing,
+     .group = "cluster",
+     .complexity = "O(N), N being the number of nodes and partitions",
+     .summary = "Who holds how much, as a table to be read.",
+     .tips = "nondeterministic_output",
+     .note = "For people: its form may change. By zone, of every node: its weight, the partitions "
+             "whose keys it holds, how many of all copies that is, and of how many it is the first "
+             "owner; and how many partitions have copies on nodes that this one takes for lost."},
     {.name = "cluster|shards",
      .arity = 2,
      .flags = kStale,

@@ -102,6 +102,25 @@ TEST_F(ClusterCommands, ShardsAreTheNodes) {
   EXPECT_EQ(slots, static_cast<int64_t>(kSlots));
 }
 
+TEST_F(ClusterCommands, TheRingSaysWhoHoldsHowMuch) {
+  EXPECT_EQ(cluster_.Ask(0, "client", "CLUSTER RING").text,
+            R"(node                address           weight  partitions    share   first  state
+no zone             3 nodes                3        3072  100.0 %    1024
+  0000000000000001  10.0.0.1:7000@0        1        1024   33.3 %     342  this node
+  0000000000000002  10.0.0.2:7001@0        1        1024   33.3 %     341  ok
+  0000000000000003  10.0.0.3:7002@0        1        1024   33.3 %     341  ok
+total               3 nodes                3        3072  100.0 %    1024  all ok
+
+1024 partitions, 3 copies of each, 3072 in all
+on lost nodes: all copies of 0 partitions, some copies of 0 partitions
+)");
+  cluster_.CutOff(2);
+  const std::string text = cluster_.Ask(0, "client", "CLUSTER RING").text;
+  EXPECT_THAT(text, HasSubstr("1024   33.3 %     341  lost\n"));
+  EXPECT_THAT(text, HasSubstr("1 lost\n"));
+  EXPECT_THAT(text, HasSubstr("all copies of 0 partitions, some copies of 1024 partitions\n"));
+}
+
 TEST_F(ClusterCommands, WhoHasNotToldItsAddressIsNotListed) {
   cluster_.at(0).server().LearnClientAddress(ClusterTester::IdOf(1), {});
   EXPECT_EQ(Listed(0), (std::set<std::string>{IdOf(0), IdOf(2)}));

@@ -161,6 +161,7 @@ TEST(Forming, ThreeServersFormAClusterAndServe) {
     EXPECT_THAT(cluster.Run(i, "CLUSTER INFO"), HasSubstr("cluster_known_nodes:3\\r")) << i;
     EXPECT_THAT(cluster.Run(i, "CLUSTER INFO"), HasSubstr("cluster_current_epoch:2\\r")) << i;
     EXPECT_EQ(cluster.at(i).server().gateway()->node().RebuildingPartitions(), 0U) << i;
+    EXPECT_THAT(cluster.Run(i, "CLUSTER RING"), HasSubstr("\\n  0000000000000066  node-2:"));
   }
 }
 
@@ -168,7 +169,8 @@ TEST(Forming, ANodeThatIsInNoClusterServesNoKeys) {
   FormingTester cluster(3);
   cluster.Begin(1);
   cluster.Advance(5 * kSecond);
-  for (const char* line : {"GET k", "SET k v", "DBSIZE", "FLUSHALL", "DYN.GET k", "SCAN 0"}) {
+  for (const char* line :
+       {"GET k", "SET k v", "DBSIZE", "FLUSHALL", "DYN.GET k", "SCAN 0", "CLUSTER RING"}) {
     EXPECT_THAT(cluster.Run(1, line), StartsWith("(error) CLUSTERDOWN this node is not yet"))
         << line;
   }
