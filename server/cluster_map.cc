@@ -23,6 +23,11 @@ void Add(ClusterMap::Node& node, cluster::Slot first, cluster::Slot last) {
   }
 }
 
+// `kind` tells apart what has the same two numbers.
+std::string RedisId(uint64_t cluster_id, uint32_t kind, cluster::NodeId node) {
+  return fmt::format("{:016x}{:08x}{:016x}", cluster_id, kind, static_cast<uint64_t>(node));
+}
+
 }  // namespace
 
 void AssignSlots(const cluster::Ring& ring, ClusterMap& map) {
@@ -38,7 +43,11 @@ void AssignSlots(const cluster::Ring& ring, ClusterMap& map) {
 }
 
 std::string RedisNodeId(uint64_t cluster_id, cluster::NodeId node) {
-  return fmt::format("{:016x}{:08x}{:016x}", cluster_id, 0, static_cast<uint64_t>(node));
+  return RedisId(cluster_id, 0, node);
+}
+
+std::string RedisShardId(uint64_t cluster_id, cluster::NodeId node) {
+  return RedisId(cluster_id, 1, node);
 }
 
 }  // namespace cartwheel::server

@@ -51,5 +51,7 @@ void AssignSlots(const cluster::Ring& ring, ClusterMap& map);
 
 // 40 hex digits, as Redis's node ids, the same wherever it is asked.
 std::string RedisNodeId(uint64_t cluster_id, cluster::NodeId node);
+// Of the same form, but never a node's: every node is a shard of its own.
+std::string RedisShardId(uint64_t cluster_id, cluster::NodeId node);
 
 }  // namespace cartwheel::server

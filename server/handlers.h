@@ -36,6 +36,7 @@ void ClusterShards(CommandContext& context);
 void ClusterNodes(CommandContext& context);
 void ClusterRing(CommandContext& context);
 void ClusterMyId(CommandContext& context);
+void ClusterMyShardId(CommandContext& context);
 void ClusterKeySlot(CommandContext& context);
 void ClusterLinks(CommandContext& context);
 void ClusterMeet(CommandContext& context);

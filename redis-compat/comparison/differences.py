@@ -205,6 +205,7 @@ for _container in ("OBJECT PUBSUB CLIENT COMMAND CONFIG LATENCY MEMORY SLOWLOG F
 NOT_SENT = {
     "CLIENT SETINFO": "of Redis 7.2, unknown to the reference",
     "CLIENT NO-TOUCH": "of Redis 7.2, unknown to the reference",
+    "CLUSTER MYSHARDID": "of Redis 7.2, unknown to the reference",
     "CLUSTER RING": "our own",
     "values out of the bounds of maxclients and proto-max-bulk-len": "our own bounds",
     "sizes without digits": "0 in Redis's configuration, refused here",

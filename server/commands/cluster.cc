@@ -233,6 +233,12 @@ void ClusterMyId(CommandContext& context) {
   context.reply.Bulk(IdOf(context, context.server.gateway()->options().self));
 }
 
+void ClusterMyShardId(CommandContext& context) {
+  if (!InCluster(context)) return;
+  const ClusterOptions& options = context.server.gateway()->options();
+  context.reply.Bulk(RedisShardId(options.cluster_id, options.self));
+}
+
 void ClusterKeySlot(CommandContext& context) {
   if (!InCluster(context)) return;
   context.reply.Integer(cluster::SlotOf(context.args[2]));

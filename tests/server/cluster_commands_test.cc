@@ -102,6 +102,21 @@ TEST_F(ClusterCommands, ShardsAreTheNodes) {
   EXPECT_EQ(slots, static_cast<int64_t>(kSlots));
 }
 
+TEST_F(ClusterCommands, EveryNodeIsAShardOfItsOwn) {
+  std::set<std::string> ids;
+  for (size_t node = 0; node < 3; ++node) {
+    ids.insert(cluster_.Ask(node, "client", "CLUSTER MYSHARDID").text);
+    ids.insert(IdOf(node));
+  }
+  EXPECT_EQ(ids.size(), 6U) << "and no shard is called as a node is";
+  EXPECT_EQ(cluster_.Run(1, "CLUSTER MYSHARDID"),
+            "\"" + RedisShardId(1, ClusterTester::IdOf(1)) + "\"");
+  for (const std::string& id : ids) {
+    EXPECT_EQ(id.size(), 40U);
+    EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+  }
+}
+
 TEST_F(ClusterCommands, TheRingSaysWhoHoldsHowMuch) {
   EXPECT_EQ(cluster_.Ask(0, "client", "CLUSTER RING").text,
             R"(node                address           weight  partitions    share   first  state

@@ -16,7 +16,8 @@ namespace cartwheel::server {
 namespace {
 
 // Commands of later versions that clients of today send: redis_7_commands.txt cannot know them.
-const std::set<std::string_view> kNewerThanRedis70 = {"client|no-touch", "client|setinfo"};
+const std::set<std::string_view> kNewerThanRedis70 = {"client|no-touch", "client|setinfo",
+                                                      "cluster|myshardid"};
 
 // Redis has none of them.
 bool IsOurOwn(const Command& row) {

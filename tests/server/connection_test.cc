@@ -163,7 +163,8 @@ TEST(Connection, SelectTakesDatabasesThatExist) {
 
 TEST(Connection, ThereIsNoRedisCluster) {
   ServerTester redis;
-  for (std::string_view line : {"CLUSTER INFO", "CLUSTER RING", "READONLY", "READWRITE", "ASKING"}) {
+  for (std::string_view line :
+       {"CLUSTER INFO", "CLUSTER RING", "CLUSTER MYSHARDID", "READONLY", "READWRITE", "ASKING"}) {
     EXPECT_EQ(redis.Run("a", line), "(error) ERR This instance has cluster support disabled");
   }
 }
