@@ -15,6 +15,7 @@ std::string FlagsOf(const Session& session) {
   if (session.close_after_reply) flags += 'c';
   if (session.close_now) flags += 'A';
   if (session.peer.unix_socket) flags += 'U';
+  if (session.reads_anywhere) flags += 'r';
   if (session.no_evict) flags += 'e';
   if (session.no_touch) flags += 'T';
   return flags.empty() ? "N" : flags;

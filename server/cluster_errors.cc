@@ -10,6 +10,14 @@ std::string Reached(cluster::Level level, int reached, int needed) {
 
 }  // namespace
 
+std::string Moved(cluster::Slot slot, const ClientAddress& to) {
+  return "MOVED " + std::to_string(slot) + " " + to.host + ":" + std::to_string(to.port);
+}
+
+bool IsRedirection(std::string_view error) {
+  return error == kCrossSlot || error.starts_with("MOVED ");
+}
+
 std::string DescribeFailedRead(const cluster::ReadOutcome& outcome) {
   return "CLUSTERDOWN " + Reached(outcome.level, outcome.reached, outcome.needed) + "answered";
 }

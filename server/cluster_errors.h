@@ -1,6 +1,7 @@
 // The error replies of a cluster. Their first words say what a client may do: NOREPLICAS, nothing
 // was done, try again; UNCERTAIN, it may have been done; CLUSTERDOWN, nothing was changed, and
-// clients that know clusters try again by themselves.
+// clients that know clusters try again by themselves. Under cluster-redirect, in Redis Cluster's
+// words: MOVED, ask there; CROSSSLOT, take the keys apart.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,9 @@
 #include <string_view>
 
 #include "cluster/read_quorum.h"
+#include "cluster/slot.h"
 #include "cluster/write_quorum.h"
+#include "server/cluster_map.h"
 
 namespace cartwheel::server {
 
@@ -31,6 +34,13 @@ inline constexpr std::string_view kNothingWritten =
     "ERR the context names what was never written here; get a new one with DYN.GET";
 inline constexpr std::string_view kNotForwardable =
     "ERR another node passed on what this one cannot run; are all of the same version?";
+
+inline constexpr std::string_view kCrossSlot =
+    "CROSSSLOT Keys in request don't hash to the same slot";
+
+std::string Moved(cluster::Slot slot, const ClientAddress& to);
+// MOVED or CROSSSLOT.
+bool IsRedirection(std::string_view error);
 
 std::string DescribeFailedRead(const cluster::ReadOutcome& outcome);
 std::string DescribeFailedWrite(const cluster::WriteOutcome& outcome);

@@ -83,6 +83,7 @@ struct Config {
   std::string cluster_bind;         // "": the host of the own entry
   std::string cluster_announce_ip;  // "": the host of the own entry
   int cluster_announce_port = 0;    // 0: `port`
+  bool cluster_redirect = false;    // keys of other nodes are answered with MOVED
   uint64_t cluster_link_sendbuf_limit = 256UL << 20;
   int dyn_n = 3;
   int dyn_r = 2;

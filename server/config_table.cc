@@ -154,6 +154,13 @@ constexpr Option kOptions[] = {
     {"cluster-announce-port", kCluster, kAtStart, Int{&Config::cluster_announce_port, 0, 65535},
      "The port at which clients reach this node, where that is another than `port`, as behind a "
      "published port of a container; 0: `port`."},
+    {"cluster-redirect", kCluster, kAnyTime, BoolField{&Config::cluster_redirect},
+     "Answer a command on keys that this node does not hold with MOVED and where CLUSTER SLOTS has "
+     "them, and one on keys of several slots with CROSSSLOT, as a Redis Cluster does, rather than "
+     "ask the nodes that hold them. It teaches cluster-aware clients a better route, also those "
+     "that never look at CLUSTER SLOTS again by themselves, and spares the nodes the second hop; "
+     "plain clients need no. A key whose owners are all lost is served in any case. A node alone "
+     "ignores it."},
     {"cluster-link-sendbuf-limit", kCluster, kAtStart,
      MemoryField{&Config::cluster_link_sendbuf_limit, cluster::kMaxFrameBytes, kMaxSize},
      "Bytes that wait to be sent to one member. Over it they are dropped with the connection, "

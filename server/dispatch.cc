@@ -71,6 +71,12 @@ bool IsHttp(std::string_view word) {
   return EqualsIgnoreCase(word, "post") || EqualsIgnoreCase(word, "host:");
 }
 
+// ASKING is about the command behind it; about a whole transaction if that is MULTI.
+void EndAsking(Session& session) {
+  const bool said_now = session.last_command != nullptr && session.last_command->handler == Asking;
+  if (!session.in_transaction && !said_now) session.asking = false;
+}
+
 bool DependsOnCommit(const Command& command) {
   return command.parse != nullptr || (command.flags & (kWrite | kReadOnly)) != 0 ||
          command.handler == Exec || command.handler == BgSave;
@@ -132,6 +138,7 @@ Server::Outcome Server::Dispatch(Session& session, Args args, Now now) {
   if (session.reply_mode == Mode::kSkip) {
     session.reply_mode = outcome == Outcome::kPostponed ? Mode::kSkipNext : Mode::kOn;
   }
+  if (outcome == Outcome::kDone) EndAsking(session);
   return outcome;
 }
 
@@ -193,6 +200,9 @@ std::string Server::WhyNot(const Session& session, const Command& command, Args 
   if (session.in_transaction && (command.flags & kNoMulti) != 0) {
     return "ERR Command not allowed inside a transaction";
   }
+  if (std::string redirection = WhyElsewhere(session, command, args); !redirection.empty()) {
+    return redirection;
+  }
   if (OutOfMemoryFor(session, command)) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
@@ -246,8 +256,10 @@ void Server::Reject(Session& session, const Command* command, std::string_view e
   std::string text(error);
   if (command != nullptr && command->handler == Exec) {
     ResetTransaction(session);
-    if (text.starts_with("ERR ")) text.erase(0, 4);
-    text.insert(0, "EXECABORT Transaction discarded because of: ");
+    if (!IsRedirection(text)) {
+      if (text.starts_with("ERR ")) text.erase(0, 4);
+      text.insert(0, "EXECABORT Transaction discarded because of: ");
+    }
   } else if (session.in_transaction) {
     session.transaction_failed = true;
   }

@@ -45,7 +45,9 @@ void ClusterGetKeysInSlot(CommandContext& context);
 void ClusterReplicas(CommandContext& context);
 void ClusterCountFailureReports(CommandContext& context);
 void ClusterReset(CommandContext& context);
-void ClusterRole(CommandContext& context);
+void Asking(CommandContext& context);
+void ReadOnly(CommandContext& context);
+void ReadWrite(CommandContext& context);
 
 // commands/client.cc
 void ClientId(CommandContext& context);

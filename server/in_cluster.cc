@@ -190,26 +190,31 @@ void Server::LearnClientAddress(cluster::NodeId peer, ClientAddress address) {
 }
 
 ClusterMap Server::MapOfCluster() const {
-  const ClusterOptions& options = gateway_->options();
   ClusterMap map;
   for (const cluster::Member& member : gateway_->node().ring().members()) {
-    const bool is_self = member.node == options.self;
-    ClusterMap::Node node{.id = member.node,
-                          .address = {},
-                          .is_self = is_self,
-                          .healthy = is_self || gateway_->node().peers().IsHealthy(member.node),
-                          .slots = {}};
-    const auto told = client_addresses_.find(member.node);
-    if (is_self) node.address = options.client_address;
-    if (!is_self && told != client_addresses_.end()) node.address = told->second;
-    if (const auto listed = options.listed.find(member.node); listed != options.listed.end()) {
-      node.cluster_port = listed->second.port;
-      if (node.address.host.empty()) node.address.host = listed->second.host;
-    }
-    map.nodes.push_back(std::move(node));
+    map.nodes.push_back(MapNode(member.node));
   }
   if (is_formed()) AssignSlots(gateway_->node().ring(), map);
   return map;
+}
+
+// Without its slots.
+ClusterMap::Node Server::MapNode(cluster::NodeId id) const {
+  const ClusterOptions& options = gateway_->options();
+  const bool is_self = id == options.self;
+  ClusterMap::Node node{.id = id,
+                        .address = {},
+                        .is_self = is_self,
+                        .healthy = is_self || gateway_->node().peers().IsHealthy(id),
+                        .slots = {}};
+  const auto told = client_addresses_.find(id);
+  if (is_self) node.address = options.client_address;
+  if (!is_self && told != client_addresses_.end()) node.address = told->second;
+  if (const auto listed = options.listed.find(id); listed != options.listed.end()) {
+    node.cluster_port = listed->second.port;
+    if (node.address.host.empty()) node.address.host = listed->second.host;
+  }
+  return node;
 }
 
 void Server::PeerUp(cluster::NodeId peer, Now now) {

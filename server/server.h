@@ -207,6 +207,10 @@ class Server {
   void KeepOwnPushesOnly(Session& session, size_t begin);
   void NoteDataReply(Session& session, size_t begin);
 
+  // redirect.cc
+  std::string WhyElsewhere(const Session& session, const Command& command, Args args);
+  std::string RedirectionOf(cluster::Slot slot) const;
+
   // call.cc
   bool WantsDurable(const Session& session, const Command& command) const;
   void CallOperation(Session& session, const Command& command, Args args, Now now);
@@ -220,6 +224,7 @@ class Server {
   void CallInCluster(Session& session, const Command& command, Args args, Now now);
   void WalkInCluster(Session& session, const Command& command, Args args, Now now);
   size_t PublishHere(PubSub::Kind kind, std::string_view channel, std::string_view message);
+  ClusterMap::Node MapNode(cluster::NodeId id) const;
   static bool MustFollowLate(const Session& session, const Command& command);
   void PlaceBehindLate(Session& session, size_t begin);
   void TakeLateReplies(Now now);

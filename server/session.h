@@ -65,6 +65,8 @@ class Session {
   bool no_evict = false;
   bool no_touch = false;
   bool monitoring = false;
+  bool reads_anywhere = false;  // READONLY: what it reads is not redirected
+  bool asking = false;          // nor anything in its next command or transaction: ASKING
   // CLIENT REPLY SKIP makes kSkipNext, which becomes kSkip for the one command after it.
   enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
   ReplyMode reply_mode = ReplyMode::kOn;

@@ -280,9 +280,23 @@ void ClusterReset(CommandContext& context) {
   context.reply.Error("ERR a node does not leave its cluster by itself; nothing was changed");
 }
 
-// READONLY, READWRITE, ASKING: any node reads and writes any key.
-void ClusterRole(CommandContext& context) {
-  if (InCluster(context)) context.reply.Ok();
+// Any node reads and writes any key: these three matter under cluster-redirect alone.
+void Asking(CommandContext& context) {
+  if (!InCluster(context)) return;
+  context.session.asking = true;
+  context.reply.Ok();
+}
+
+void ReadOnly(CommandContext& context) {
+  if (!InCluster(context)) return;
+  context.session.reads_anywhere = true;
+  context.reply.Ok();
+}
+
+void ReadWrite(CommandContext& context) {
+  if (!InCluster(context)) return;
+  context.session.reads_anywhere = false;
+  context.reply.Ok();
 }
 
 }  // namespace cartwheel::server

@@ -166,6 +166,8 @@ void Reset(CommandContext& context) {
   session.levels = context.server.default_levels();
   session.authenticated = context.server.config().requirepass.empty();
   session.no_touch = false;
+  session.reads_anywhere = false;
+  session.asking = false;
   // A RESET behind CLIENT REPLY SKIP is the one that is skipped.
   if (session.reply_mode == Session::ReplyMode::kOff) {
     session.reply_mode = Session::ReplyMode::kOn;

@@ -6,21 +6,25 @@
 
 namespace cartwheel::server {
 
-inline constexpr std::string_view kAnyNodeNote =
-    "Any node of a cluster reads and writes any key: OK there. A node alone answers as a Redis "
-    "whose cluster mode is off.";
+inline constexpr std::string_view kAskingNote =
+    "Any node of a cluster reads and writes any key. Under cluster-redirect the next command, or "
+    "the transaction that it begins, is not answered with MOVED. A node alone answers as "
+    "a Redis whose cluster mode is off.";
+inline constexpr std::string_view kReadOnlyNote =
+    "Any node of a cluster reads and writes any key. Under cluster-redirect what only reads is "
+    "then not answered with MOVED. A node alone answers as a Redis whose cluster mode is off.";
 
 inline constexpr Command kClusterRows[] = {
     {.name = "asking",
      .arity = 1,
      .flags = kFast,
      .acl = kAclConnection,
-     .handler = ClusterRole,
+     .handler = Asking,
      .group = "cluster",
      .since = "3.0.0",
      .summary = "Sent by cluster clients after a redirection.",
      .support = Command::Support::kDifferent,
-     .note = kAnyNodeNote},
+     .note = kAskingNote},
     ContainerRow("cluster", "cluster", "3.0.0", "The cluster and its slots."),
     {.name = "cluster|count-failure-reports",
      .arity = 3,
@@ -195,22 +199,22 @@ inline constexpr Command kClusterRows[] = {
      .arity = 1,
      .flags = kLoading | kStale | kFast,
      .acl = kAclConnection,
-     .handler = ClusterRole,
+     .handler = ReadOnly,
      .group = "cluster",
      .since = "3.0.0",
      .summary = "Allows reads at a replica of a cluster.",
      .support = Command::Support::kDifferent,
-     .note = kAnyNodeNote},
+     .note = kReadOnlyNote},
     {.name = "readwrite",
      .arity = 1,
      .flags = kLoading | kStale | kFast,
      .acl = kAclConnection,
-     .handler = ClusterRole,
+     .handler = ReadWrite,
      .group = "cluster",
      .since = "3.0.0",
      .summary = "Ends READONLY.",
      .support = Command::Support::kDifferent,
-     .note = kAnyNodeNote},
+     .note = kReadOnlyNote},
 };
 
 }  // namespace cartwheel::server

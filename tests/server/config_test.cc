@@ -90,6 +90,7 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"cluster-bind", {"*", "10.0.0.1"}},
     {"cluster-announce-ip", {"db1.example", "10.0.0.1"}},
     {"cluster-announce-port", {"1", "65535"}},
+    {"cluster-redirect", {"yes"}},
     {"cluster-link-sendbuf-limit", {"67108864", "9223372036854775807"}},
     {"dyn-n", {"1", "7"}},
     {"dyn-r", {"1", "7"}},

@@ -1,0 +1,66 @@
+// cluster-redirect: keys that this node does not hold are another's to serve, as in a Redis
+// Cluster. The checks and their order are those of getNodeByQuery in Redis's cluster.c.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/cluster_errors.h"
+#include "server/handlers.h"
+#include "server/server.h"
+
+namespace cartwheel::server {
+namespace {
+
+// What a request needs, of which there should be one.
+struct SlotsOfKeys {
+  std::optional<cluster::Slot> slot;
+  bool several = false;
+
+  void Add(std::string_view key) {
+    const cluster::Slot another = cluster::SlotOf(key);
+    several = several || slot.value_or(another) != another;
+    slot = another;
+  }
+};
+
+bool OnlyReads(const Session& session, const Command& command) {
+  if (command.handler == Exec) return !session.HasQueued(kWrite);
+  return (command.flags & kReadOnly) != 0;
+}
+
+}  // namespace
+
+// The error that sends its client elsewhere, or empty. EXEC is about all that was queued.
+std::string Server::WhyElsewhere(const Session& session, const Command& command, Args args) {
+  if (!options_.config.cluster_redirect || gateway_ == nullptr) return "";
+  SlotsOfKeys slots;
+  const auto add = [&](const Command& of, const auto& arguments) {
+    KeyIndexesOf(of, arguments.size(), key_indexes_);
+    for (const size_t index : key_indexes_) slots.Add(arguments[index]);
+  };
+  add(command, args);
+  if (command.handler == Exec) {
+    for (const Session::QueuedCommand& queued : session.queue) add(*queued.command, queued.args);
+  }
+  if (slots.several) return std::string(kCrossSlot);
+  if (!slots.slot || session.asking) return "";
+  if (session.reads_anywhere && OnlyReads(session, command)) return "";
+  return RedirectionOf(*slots.slot);
+}
+
+// To the owner with which CLUSTER SLOTS lists it. Whoever stands in for lost owners may as well be
+// this node.
+std::string Server::RedirectionOf(cluster::Slot slot) const {
+  const auto owners = gateway_->node().ring().OwnersOf(cluster::PartitionOf(slot));
+  const cluster::NodeId self = gateway_->options().self;
+  if (std::ranges::find(owners, self) != owners.end()) return "";
+  for (const cluster::NodeId owner : owners) {
+    const ClusterMap::Node node = MapNode(owner);
+    if (node.listed()) return Moved(slot, node.address);
+  }
+  return "";
+}
+
+}  // namespace cartwheel::server
