@@ -1,4 +1,4 @@
-# redis-rb 4.8's cluster mode.
+# redis-rb 4.8's cluster mode, with its own driver ("ruby") or hiredis's ("hiredis").
 
 require "#{ENV.fetch('COMPAT_LIB')}/steps"
 require 'redis'
@@ -6,7 +6,7 @@ require 'redis'
 NODES = ENV.fetch('COMPAT_NODES').split.map { |address| "redis://#{address}" }
 
 def connect
-  Redis.new(cluster: NODES, timeout: 2)
+  Redis.new(cluster: NODES, timeout: 2, driver: ARGV.fetch(1).to_sym)
 end
 
 def now
@@ -45,18 +45,18 @@ end
 r = connect
 
 step('cluster/set-get') do
-  300.times { |i| equal r.set("rb:#{i}", "v#{i}"), 'OK' }
-  300.times { |i| equal r.get("rb:#{i}"), "v#{i}" }
+  300.times { |i| equal r.set("#{CLIENT}:#{i}", "v#{i}"), 'OK' }
+  300.times { |i| equal r.get("#{CLIENT}:#{i}"), "v#{i}" }
 end
 step('cluster/hash-tag') do
   equal r.mset('{t}:a', '1', '{t}:b', '2'), 'OK'
   equal r.mget('{t}:a', '{t}:b', '{t}:c'), ['1', '2', nil]
 end
 step('cluster/pipeline') do
-  equal r.pipelined { |p| 10.times { p.incr('{p}:rb') } }, (1..10).to_a
+  equal r.pipelined { |p| 10.times { p.incr("{p}:#{CLIENT}") } }, (1..10).to_a
 end
 step('cluster/delete') do
-  equal (0...300).sum { |i| r.del("rb:#{i}") }, 300
+  equal (0...300).sum { |i| r.del("#{CLIENT}:#{i}") }, 300
 end
 
 done
