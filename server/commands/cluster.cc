@@ -57,12 +57,19 @@ std::optional<Node> TakeNode(CommandContext& context, std::string_view id) {
   return std::nullopt;
 }
 
+// As in Redis: out of this node's reach, or lost as members agree.
+std::string_view FailureOf(const CommandContext& context, const Node& node) {
+  if (node.healthy) return "";
+  const cluster::Swim& swim = context.server.gateway()->node().gossip().swim();
+  return swim.HealthOf(node.id) == cluster::Health::kDead ? ",fail" : ",fail?";
+}
+
 // As "id host:port@cport flags master ping pong epoch link slots".
 std::string LineOf(const CommandContext& context, const Node& node) {
   std::string line =
       fmt::format("{} {}:{}@{} {}master{} - 0 0 1 {}", IdOf(context, node.id), node.address.host,
                   node.address.port, node.cluster_port, node.is_self ? "myself," : "",
-                  node.healthy ? "" : ",fail", node.healthy ? "connected" : "disconnected");
+                  FailureOf(context, node), node.healthy ? "connected" : "disconnected");
   for (const auto& [first, last] : node.slots) {
     line += first == last ? fmt::format(" {}", first) : fmt::format(" {}-{}", first, last);
   }
@@ -267,11 +274,12 @@ void ClusterReplicas(CommandContext& context) {
   if (InCluster(context) && TakeNode(context, context.args[2])) context.reply.Array(0);
 }
 
-// Of this node's own judgement: others are not asked.
+// As far as this node has heard: others are not asked.
 void ClusterCountFailureReports(CommandContext& context) {
   if (!InCluster(context)) return;
   if (const auto node = TakeNode(context, context.args[2])) {
-    context.reply.Integer(node->healthy ? 0 : 1);
+    const size_t others = context.server.gateway()->node().gossip().swim().SuspectedBy(node->id);
+    context.reply.Integer(node->healthy ? 0 : std::max<int64_t>(1, static_cast<int64_t>(others)));
   }
 }
 

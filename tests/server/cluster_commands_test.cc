@@ -71,8 +71,13 @@ TEST_F(ClusterCommands, ALostNodeLeavesTheListAndComesBack) {
   cluster_.CutOff(2);
   EXPECT_EQ(Listed(0), (std::set<std::string>{IdOf(0), IdOf(1)}));
   EXPECT_THAT(cluster_.Ask(0, "client", "CLUSTER NODES").text,
-              HasSubstr(" master,fail - 0 0 1 disconnected\n"));
+              HasSubstr(" master,fail? - 0 0 1 disconnected\n"));
   EXPECT_THAT(cluster_.Run(0, "CLUSTER INFO"), HasSubstr("cluster_nodes_lost:1"));
+  EXPECT_EQ(cluster_.Run(0, "CLUSTER COUNT-FAILURE-REPORTS " + IdOf(2)), "(integer) 1");
+  cluster_.Advance(6'000'000);
+  EXPECT_THAT(cluster_.Ask(0, "client", "CLUSTER NODES").text,
+              HasSubstr(" master,fail - 0 0 1 disconnected\n"))
+      << "members agree on it";
   cluster_.HealAll();
   EXPECT_EQ(Listed(0), (std::set<std::string>{IdOf(0), IdOf(1), IdOf(2)}));
 }
