@@ -27,6 +27,7 @@ void Gossip::PeerUp(NodeId peer) {
 
 void Gossip::Doubt(NodeId peer, int64_t now_us) {
   swim_.Doubt(peer, now_us);
+  NoteDeadline();
 }
 
 void Gossip::OnDatagram(std::string_view bytes, int64_t now_us) {
@@ -52,14 +53,16 @@ void Gossip::Take(std::optional<NodeId> over_link_of, std::string_view bytes, in
 }
 
 int64_t Gossip::NextDeadline() const {
-  return new_others_ ? 0 : swim_.NextDeadline();
+  return new_others_ ? 0 : next_us_;
 }
 
 void Gossip::OnTime(int64_t now_us) {
   if (const auto others = std::exchange(new_others_, std::nullopt)) {
     swim_.SetMembers(*others, now_us);
+    NoteDeadline();
   }
-  if (now_us >= swim_.NextDeadline()) swim_.OnTime(now_us);
+  if (now_us < next_us_) return;
+  swim_.OnTime(now_us);
   Carry();
 }
 
@@ -85,6 +88,7 @@ void Gossip::Carry() {
     statistics_.bytes_sent += bytes.size();
     datagrams_.push_back({send.to, std::move(bytes)});
   }
+  NoteDeadline();
 }
 
 }  // namespace cartwheel::cluster

@@ -81,6 +81,8 @@ class Gossip {
  private:
   // What Swim wants is done.
   void Carry();
+  // After whatever Swim was told, as its answer looks at every member.
+  void NoteDeadline() { next_us_ = swim_.NextDeadline(); }
   void Take(std::optional<NodeId> over_link_of, std::string_view bytes, int64_t now_us);
 
   const NodeId self_;
@@ -89,6 +91,7 @@ class Gossip {
   Swim swim_;
   uint64_t cluster_id_ = 0;
   uint64_t epoch_ = 0;
+  int64_t next_us_ = INT64_MAX;
   std::optional<std::vector<NodeId>> new_others_;  // until time is known
   std::vector<Datagram> datagrams_;
   Statistics statistics_;

@@ -112,8 +112,8 @@ void Peers::Missed(NodeId node) {
 }
 
 void Peers::Nudge(NodeId node, int64_t now_us) {
-  const Peer* const peer = Find(node);
-  if (peer == nullptr || now_us - peer->heard_us < options_.nudge_after_us) return;
+  Peer* const peer = Find(node);
+  if (peer == nullptr || std::exchange(peer->nudged_us, now_us) == now_us) return;
   Send(node, Ping{.nonce = next_nonce_++});
 }
 

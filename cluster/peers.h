@@ -32,8 +32,6 @@ class Peers {
     int64_t max_pings_a_second = 32;
     // Without an answer for so many intervals, requests go to others first.
     int64_t silent_intervals = 3;
-    // One that was heard more recently is not nudged.
-    int64_t nudge_after_us = 50'000;
     // Of output that the link has not taken. Past it new requests go to others.
     size_t max_backlog_bytes = 64UL << 20;
   };
@@ -65,7 +63,7 @@ class Peers {
   // It has let a request go unanswered and said nothing else meanwhile: it is silent until it is
   // heard again.
   void Missed(NodeId node);
-  // Should it not have said anything of late, it is asked to; so its silence will mean something.
+  // It is asked to say something now, once a turn; so its silence will mean something.
   void Nudge(NodeId node, int64_t now_us);
   // How long it took to answer a request.
   void NoteAnswer(NodeId node, int64_t took_us);
@@ -111,6 +109,7 @@ class Peers {
     bool silent = false;
     Health health = Health::kAlive;
     int64_t heard_us = 0;
+    int64_t nudged_us = 0;
     int64_t answer_us = 0;
     size_t backlog = 0;
     size_t mark = 0;

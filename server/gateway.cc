@@ -170,7 +170,6 @@ void Gateway::ForwardTo(cluster::NodeId coordinator, const Origin& origin, const
       terms.session == nullptr || keys.size() != 1 ? nullptr : terms.session->Find(ref);
   if (seen != nullptr) message.session = *seen;
   message.arguments.assign(args.begin(), args.end());
-  node_.peers().Nudge(coordinator, now.monotonic_us);
   if (!node_.peers().Send(coordinator, message)) {
     return Deliver(origin, ErrorReply(kCoordinatorLost, terms.protocol), false, now);
   }
@@ -193,7 +192,7 @@ void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& 
   if (found == forwarded_.end() || found->second.to != from) return;
   const Forwarded call = std::move(found->second);
   forwarded_.erase(found);
-  while (!unanswered_.empty() && !forwarded_.contains(unanswered_.front())) unanswered_.pop_front();
+  ForgetAnswered();
   if (call.terms.session != nullptr) {
     call.terms.session->Learn({call.terms.database, call.key}, message.seen);
   }
@@ -208,11 +207,25 @@ void Gateway::LoseForwarded(uint64_t sequence, Now now) {
   Deliver(call.origin, ErrorReply(kWriteOfLostCoordinator, call.terms.protocol), false, now);
 }
 
+void Gateway::ForgetAnswered() {
+  for (std::deque<uint64_t>* each : {&unanswered_, &nudged_}) {
+    while (!each->empty() && !forwarded_.contains(each->front())) each->pop_front();
+  }
+}
+
+void Gateway::Nudge(uint64_t sequence, Now now) {
+  const auto found = forwarded_.find(sequence);
+  if (found == forwarded_.end()) return;
+  found->second.nudged_us = now.monotonic_us;
+  node_.peers().Nudge(found->second.to, now.monotonic_us);
+  nudged_.push_back(sequence);
+}
+
 void Gateway::OnSilence(uint64_t sequence, Now now) {
   const auto found = forwarded_.find(sequence);
   if (found == forwarded_.end()) return;
-  // One that is alive has said at least that.
-  if (node_.peers().HeardAt(found->second.to) > found->second.sent_us) return;
+  // One that is alive, and waits for others itself, has said at least that.
+  if (node_.peers().HeardAt(found->second.to) > found->second.nudged_us) return;
   node_.peers().Missed(found->second.to);
   if (found->second.reads()) LoseForwarded(sequence, now);
 }
@@ -276,9 +289,14 @@ void Gateway::OnMessage(cluster::NodeId from, const cluster::Message& message, N
 
 void Gateway::OnTime(Now now) {
   node_.OnTime(TimeOf(now));
-  while (UntilSilence() <= now.monotonic_us) {
+  while (UntilNudge() <= now.monotonic_us) {
     const uint64_t sequence = unanswered_.front();
     unanswered_.pop_front();
+    Nudge(sequence, now);
+  }
+  while (UntilSilence() <= now.monotonic_us) {
+    const uint64_t sequence = nudged_.front();
+    nudged_.pop_front();
     OnSilence(sequence, now);
   }
   while (UntilLost() <= now.monotonic_us) LoseForwarded(forwarded_.begin()->first, now);
@@ -286,13 +304,20 @@ void Gateway::OnTime(Now now) {
 
 int64_t Gateway::NextDeadline() const {
   if (node_.has_staged()) return 0;
-  return std::min({node_.NextDeadline(), UntilSilence(), UntilLost()});
+  return std::min({node_.NextDeadline(), UntilNudge(), UntilSilence(), UntilLost()});
 }
 
-int64_t Gateway::UntilSilence() const {
+int64_t Gateway::UntilNudge() const {
   if (unanswered_.empty()) return INT64_MAX;
   const auto call = forwarded_.find(unanswered_.front());
-  return call == forwarded_.end() ? 0 : call->second.sent_us + options_.rpc_timeout_us;
+  return call == forwarded_.end() ? 0 : call->second.sent_us + options_.rpc_timeout_us / 2;
+}
+
+// From when it was nudged, which is late where this node itself stood still.
+int64_t Gateway::UntilSilence() const {
+  if (nudged_.empty()) return INT64_MAX;
+  const auto call = forwarded_.find(nudged_.front());
+  return call == forwarded_.end() ? 0 : call->second.nudged_us + options_.rpc_timeout_us / 2;
 }
 
 // The coordinator has an answer by its deadline; its way back.

@@ -148,6 +148,7 @@ class Gateway {
     const Command* command;
     Coordination::Terms terms;  // its session: of an operation on one key
     int64_t sent_us;
+    int64_t nudged_us = 0;  // 0: it has not been yet
     std::string key;
     std::vector<std::string> arguments;  // of a read
     bool reads() const { return !arguments.empty(); }
@@ -169,13 +170,17 @@ class Gateway {
   void Go(uint64_t walk, KeyspaceWalk::Step step, Now now);
   void Ask(uint64_t walk, const KeyspaceWalk::Ask& ask, Now now);
   void EndWalk(uint64_t walk, std::string reply);
-  // The coordinator has not said anything since it was sent.
+  void ForgetAnswered();
+  // Half an rpc timeout has passed: the coordinator is asked for a sign of life. If it gives none
+  // in the other half, it is passed over from here on.
+  void Nudge(uint64_t sequence, Now now);
   void OnSilence(uint64_t sequence, Now now);
   void SendElsewhere(Forwarded call, Now now);
   // The coordinator is lost, or has not answered in time.
   void LoseForwarded(uint64_t sequence, Now now);
   bool TakeEvents(Now now);
   // Monotonic times of what is due next about those that were passed on.
+  int64_t UntilNudge() const;
   int64_t UntilSilence() const;
   int64_t UntilLost() const;
 
@@ -185,7 +190,9 @@ class Gateway {
   Coordination coordination_;
   boost::unordered_flat_map<CallId, Origin> origins_;
   std::map<uint64_t, Forwarded> forwarded_;
-  std::deque<uint64_t> unanswered_;  // of those, sent less than an rpc timeout ago
+  // Of those, in order: sent less than half an rpc timeout ago, and since then less than a whole.
+  std::deque<uint64_t> unanswered_;
+  std::deque<uint64_t> nudged_;
   std::map<cluster::NodeId, RememberedReplies> remembered_;
   std::map<uint64_t, Gatherer> gatherers_;
   std::map<uint64_t, Walk> walks_;
