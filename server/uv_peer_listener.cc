@@ -130,7 +130,7 @@ void UvPeerIncoming::SetPeerUp(bool up) {
 
 void UvPeerIncoming::OnEnd(const std::string& reason) {
   socket_ = nullptr;
-  // What a node does to whom it finds out.
+  // Whoever dialled is the first to find out that the secrets differ, and hangs up.
   Lose(link_.awaits_proof()
            ? reason + " before it proved that its cluster-secret is ours, which may differ"
            : reason);

@@ -218,6 +218,12 @@ std::optional<std::string> UvPeers::OnOutgoing(UvPeerLink& link, const cluster::
 
 std::optional<std::string> UvPeers::OnIncoming(UvPeerIncoming& connection,
                                                const cluster::Hello& hello) {
+  // The connection knows who was a member when it was accepted.
+  const bool is_peer = std::ranges::any_of(
+      peers_, [&hello](const Peer& each) { return each.member.id == hello.node; });
+  if (!is_peer || hello.cluster_id != own_.cluster_id) {
+    return "who the members are has changed since it dialled";
+  }
   Peer& peer = Find(hello.node);
   // So that the server hears of the break: what came before on an earlier one may be incomplete.
   cluster::LinkPair without = peer.links;
