@@ -20,9 +20,9 @@ void Gossip::SetMembers(std::span<const Member> members) {
   }
 }
 
-void Gossip::PeerUp(NodeId peer) {
+void Gossip::PeerUp(NodeId peer, int64_t now_us) {
   swim_.Remind(peer);
-  Carry();
+  Carry(now_us);
 }
 
 void Gossip::Doubt(NodeId peer, int64_t now_us) {
@@ -49,7 +49,7 @@ void Gossip::Take(std::optional<NodeId> over_link_of, std::string_view bytes, in
     return;
   }
   swim_.On(message->from, message->packet, over_link_of.has_value(), now_us);
-  Carry();
+  Carry(now_us);
 }
 
 int64_t Gossip::NextDeadline() const {
@@ -63,13 +63,13 @@ void Gossip::OnTime(int64_t now_us) {
   }
   if (now_us < next_us_) return;
   swim_.OnTime(now_us);
-  Carry();
+  Carry(now_us);
 }
 
-void Gossip::Carry() {
+void Gossip::Carry(int64_t now_us) {
   for (const Swim::Output& output : swim_.TakeOutputs()) {
     if (const auto* changed = std::get_if<Swim::Changed>(&output)) {
-      peers_.SetHealth(changed->node, changed->health);
+      if (changed->health != Health::kAlive) peers_.Accuse(changed->node, now_us);
       continue;
     }
     const auto& send = std::get<Swim::Send>(output);

@@ -1,5 +1,5 @@
 // A member's share of the gossip: what SWIM wants to say, as bytes for the others; and what they
-// say, as knowledge of who is alive, by which Peers chooses whom to ask first.
+// say of who is not alive, whom Peers then asks at once.
 //
 // Datagrams may be lost, come twice or late, and come from anybody: what is not authenticated with
 // the cluster's key, or not from a member, is counted and passed over. What must arrive goes over
@@ -53,7 +53,7 @@ class Gossip {
   // --- Inputs
 
   // A link to it stands: should others take it for dead, it is told so, and can contradict.
-  void PeerUp(NodeId peer);
+  void PeerUp(NodeId peer, int64_t now_us);
   // It broke, or is silent.
   void Doubt(NodeId peer, int64_t now_us);
   // A datagram came in, from wherever.
@@ -80,7 +80,7 @@ class Gossip {
 
  private:
   // What Swim wants is done.
-  void Carry();
+  void Carry(int64_t now_us);
   // After whatever Swim was told, as its answer looks at every member.
   void NoteDeadline() { next_us_ = swim_.NextDeadline(); }
   void Take(std::optional<NodeId> over_link_of, std::string_view bytes, int64_t now_us);

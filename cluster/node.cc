@@ -363,7 +363,7 @@ bool Node::SendCopy(const Request& request, const WriteQuorum& quorum,
 void Node::PeerUp(NodeId peer, Time now) {
   if (!peers_.LinkUp(peer, now.monotonic_us)) return;
   forgetting_.PeerUp(peer);
-  gossip_.PeerUp(peer);
+  gossip_.PeerUp(peer, now.monotonic_us);
   delivery_.Wake(now.monotonic_us);
 }
 
@@ -384,7 +384,7 @@ void Node::PeerDown(NodeId peer, Time now) {
 }
 
 void Node::OnTime(Time now) {
-  next_ping_us_ = peers_.OnTime(now.monotonic_us);
+  peers_.OnTime(now.monotonic_us);
   for (const NodeId silent : peers_.TakeSilenced()) gossip_.Doubt(silent, now.monotonic_us);
   gossip_.OnTime(now.monotonic_us);
   if (now.monotonic_us >= delivery_.NextDeadline()) {
@@ -410,7 +410,7 @@ size_t Node::RebuildingPartitions() const {
 }
 
 int64_t Node::NextDeadline() const {
-  return std::min({next_ping_us_, gossip_.NextDeadline(), delivery_.NextDeadline(),
+  return std::min({peers_.NextDeadline(), gossip_.NextDeadline(), delivery_.NextDeadline(),
                    forgetting_.NextDeadline(), deadlines_.Next().value_or(INT64_MAX)});
 }
 

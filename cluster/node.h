@@ -255,7 +255,6 @@ class Node {
   RequestId last_reported_{};            // may go with the next call
   bool staged_ = false;
   std::string encoded_;  // scratch, reused
-  int64_t next_ping_us_ = 0;
   Statistics statistics_;
 };
 

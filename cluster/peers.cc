@@ -42,6 +42,7 @@ bool Peers::LinkUp(NodeId node, int64_t now_us) {
   if (peer == nullptr) return false;
   peer->linked = true;
   peer->silent = false;
+  peer->accused_us = 0;
   peer->heard_us = now_us;
   peer->backlog = 0;
   return true;
@@ -51,6 +52,7 @@ bool Peers::LinkDown(NodeId node) {
   Peer* const peer = Find(node);
   if (peer == nullptr) return false;
   peer->linked = false;
+  peer->accused_us = 0;
   peer->output.clear();
   peer->mark = 0;
   // It may come back as another incarnation; its first answer will tell.
@@ -70,16 +72,39 @@ bool Peers::HasRoom(NodeId node) const {
 
 bool Peers::IsHealthy(NodeId node) const {
   const Peer* const peer = Find(node);
-  return peer != nullptr && !peer->silent && peer->health == Health::kAlive && HasRoom(node);
+  return peer != nullptr && !peer->silent && HasRoom(node);
 }
 
-void Peers::SetHealth(NodeId node, Health health) {
+void Peers::Accuse(NodeId node, int64_t now_us) {
   Peer* const peer = Find(node);
-  if (peer != nullptr) peer->health = health;
+  if (peer == nullptr || !peer->linked || peer->silent || peer->accused_us != 0) return;
+  peer->accused_us = now_us;
+  next_accused_us_ = std::min(next_accused_us_, now_us + options_.accused_answers_within_us);
+  Nudge(node, now_us);
 }
 
-int64_t Peers::OnTime(int64_t now_us) {
-  if (now_us < next_ping_us_) return next_ping_us_;
+void Peers::Silence(NodeId node, Peer& peer) {
+  peer.accused_us = 0;
+  if (!std::exchange(peer.silent, true)) silenced_.push_back(node);
+}
+
+void Peers::JudgeAccused(int64_t now_us) {
+  if (now_us < next_accused_us_) return;
+  next_accused_us_ = INT64_MAX;
+  for (auto& [node, peer] : peers_) {
+    if (peer.accused_us == 0) continue;
+    const int64_t due_us = peer.accused_us + options_.accused_answers_within_us;
+    if (now_us >= due_us) {
+      Silence(node, peer);
+    } else {
+      next_accused_us_ = std::min(next_accused_us_, due_us);
+    }
+  }
+}
+
+void Peers::OnTime(int64_t now_us) {
+  JudgeAccused(now_us);
+  if (now_us < next_ping_us_) return;
   constexpr int64_t kSecondUs = 1'000'000;
   const int64_t every_us =
       std::max(options_.ping_every_us,
@@ -87,11 +112,9 @@ int64_t Peers::OnTime(int64_t now_us) {
   next_ping_us_ = now_us + every_us;
   for (auto& [node, peer] : peers_) {
     if (!peer.linked) continue;
-    const bool silent = now_us - peer.heard_us >= options_.silent_intervals * every_us;
-    if (silent && !std::exchange(peer.silent, true)) silenced_.push_back(node);
+    if (now_us - peer.heard_us >= options_.silent_intervals * every_us) Silence(node, peer);
     Send(node, Ping{.nonce = next_nonce_++});
   }
-  return next_ping_us_;
 }
 
 void Peers::Heard(NodeId node, int64_t now_us) {
@@ -99,6 +122,7 @@ void Peers::Heard(NodeId node, int64_t now_us) {
   if (peer == nullptr) return;
   peer->heard_us = now_us;
   peer->silent = false;
+  peer->accused_us = 0;
 }
 
 int64_t Peers::HeardAt(NodeId node) const {
@@ -108,7 +132,7 @@ int64_t Peers::HeardAt(NodeId node) const {
 
 void Peers::Missed(NodeId node) {
   Peer* const peer = Find(node);
-  if (peer != nullptr && !std::exchange(peer->silent, true)) silenced_.push_back(node);
+  if (peer != nullptr) Silence(node, *peer);
 }
 
 void Peers::Nudge(NodeId node, int64_t now_us) {

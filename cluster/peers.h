@@ -1,11 +1,14 @@
 // The other members as this node sees them: who can be reached, how fast they answer, which
 // incarnations their replicas have, and what is to be sent to them.
 //
-// A peer is healthy while the link to it stands, it answers pings, and the gossip has nothing
-// against it (gossip.h). A link that stands says little by itself: a process that is stopped, or a
-// network that drops packets, keeps it for minutes.
+// A peer is healthy while the link to it stands and it answers pings. A link that stands says
+// little by itself: a process that is stopped, or a network that drops packets, keeps it for
+// minutes. What others say of it (gossip.h) never outweighs what it says itself: it is only asked
+// at once, and has less time to answer. Otherwise one that was cut off, and has taken all others
+// for dead, would make them take each other for it when it comes back.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -19,7 +22,6 @@
 #include "cluster/message_codec.h"
 #include "cluster/node_id.h"
 #include "cluster/ring.h"
-#include "cluster/swim_packet.h"
 #include "cluster/vnode.h"
 
 namespace cartwheel::cluster {
@@ -32,6 +34,7 @@ class Peers {
     int64_t max_pings_a_second = 32;
     // Without an answer for so many intervals, requests go to others first.
     int64_t silent_intervals = 3;
+    int64_t accused_answers_within_us = 500'000;
     // Of output that the link has not taken. Past it new requests go to others.
     size_t max_backlog_bytes = 64UL << 20;
   };
@@ -46,16 +49,17 @@ class Peers {
   bool LinkDown(NodeId node);
   bool IsLinked(NodeId node) const;
   bool IsHealthy(NodeId node) const;
-  // What the gossip says of it.
-  void SetHealth(NodeId node, Health health);
+  // Others say that it does not answer: it has to, soon, or is silent.
+  void Accuse(NodeId node, int64_t now_us);
   // Who has fallen silent since the last call.
   std::vector<NodeId> TakeSilenced() { return std::exchange(silenced_, {}); }
   // Linked, and what waits for it is not too much already.
   bool HasRoom(NodeId node) const;
   bool IsMember(NodeId node) const { return peers_.contains(node); }
 
-  // Sends pings that are due and looks at who did not answer. Returns when to be called again.
-  int64_t OnTime(int64_t now_us);
+  // Sends pings that are due and looks at who did not answer.
+  void OnTime(int64_t now_us);
+  int64_t NextDeadline() const { return std::min(next_ping_us_, next_accused_us_); }
   // A message of the peer, whatever it is, shows that it is alive.
   void Heard(NodeId node, int64_t now_us);
   // When that was last.
@@ -107,7 +111,7 @@ class Peers {
     bool linked = false;
     bool touched = false;
     bool silent = false;
-    Health health = Health::kAlive;
+    int64_t accused_us = 0;  // and not heard since; 0: it is not
     int64_t heard_us = 0;
     int64_t nudged_us = 0;
     int64_t answer_us = 0;
@@ -120,6 +124,8 @@ class Peers {
   Peer* Find(NodeId node);
   const Peer* Find(NodeId node) const;
   void Touch(NodeId node, Peer& peer);
+  void Silence(NodeId node, Peer& peer);
+  void JudgeAccused(int64_t now_us);
 
   NodeId self_;
   Options options_;
@@ -127,6 +133,7 @@ class Peers {
   std::vector<NodeId> touched_;
   std::vector<NodeId> silenced_;
   int64_t next_ping_us_ = 0;
+  int64_t next_accused_us_ = INT64_MAX;  // when the first that is accused has to have answered
   uint64_t next_nonce_ = 1;
 };
 

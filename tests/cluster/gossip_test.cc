@@ -1,6 +1,7 @@
 #include "cluster/gossip.h"
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -60,6 +61,22 @@ class GossipWorld {
       at(other).peers.LinkDown(IdOf(node));
       at(other).gossip.Doubt(IdOf(node), now_us_);
     }
+  }
+  // Its links break, and no datagrams come and go; it runs.
+  void CutOff(size_t node) {
+    cut_off_ = node;
+    for (size_t other = 0; other < nodes_.size(); ++other) {
+      if (other == node) continue;
+      for (const auto& [a, b] : {std::pair(other, node), std::pair(node, other)}) {
+        at(a).peers.LinkDown(IdOf(b));
+        at(a).gossip.Doubt(IdOf(b), now_us_);
+      }
+    }
+  }
+  void Join(size_t node) {
+    cut_off_.reset();
+    LinkAll(node);
+    Deliver();
   }
   // It starts anew and is linked with all.
   void Return(size_t node) {
@@ -127,9 +144,9 @@ class GossipWorld {
     for (size_t other = 0; other < nodes_.size(); ++other) {
       if (other == node) continue;
       at(node).peers.LinkUp(IdOf(other), now_us_);
-      at(node).gossip.PeerUp(IdOf(other));
+      at(node).gossip.PeerUp(IdOf(other), now_us_);
       at(other).peers.LinkUp(IdOf(node), now_us_);
-      at(other).gossip.PeerUp(IdOf(node));
+      at(other).gossip.PeerUp(IdOf(node), now_us_);
     }
   }
   static size_t At(NodeId id) { return static_cast<size_t>(id) - 1; }
@@ -137,7 +154,8 @@ class GossipWorld {
     const auto datagrams = at(from).gossip.TakeDatagrams();
     for (const auto& [to, bytes] : datagrams) {
       EXPECT_LE(bytes.size(), Gossip::kMaxDatagramBytes);
-      if (!datagrams_get_through || frozen_.contains(At(to))) continue;
+      const bool cut = cut_off_ && (*cut_off_ == from || *cut_off_ == At(to));
+      if (!datagrams_get_through || cut || frozen_.contains(At(to))) continue;
       at(At(to)).gossip.OnDatagram(bytes, now_us_);
     }
     return !datagrams.empty();
@@ -169,6 +187,7 @@ class GossipWorld {
   std::vector<Member> members_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<size_t> frozen_;
+  std::optional<size_t> cut_off_;
   uint64_t starts_ = 0;
   int64_t now_us_ = 1;
 };
@@ -211,6 +230,24 @@ TEST(Gossip, OneThatComesBackIsHealthyAsSoonAsItIsLinked) {
   EXPECT_TRUE(world.AllTakeForHealthy(2));
 }
 
+// It has taken all others for dead meanwhile, and says so.
+TEST(Gossip, OneThatWasCutOffMakesNobodyTakeOthersForDead) {
+  GossipWorld world(5);
+  world.CutOff(2);
+  world.RunFor(30 * kSecond);
+  for (const size_t node : {0U, 1U, 3U, 4U}) {
+    EXPECT_EQ(world.at(2).gossip.swim().HealthOf(GossipWorld::IdOf(node)), Health::kDead);
+  }
+  world.Join(2);
+  for (int i = 0; i < 1'000; ++i) {
+    world.RunFor(10'000);
+    for (size_t node = 0; node < 5; ++node) ASSERT_TRUE(world.AllTakeForHealthy(node)) << i;
+  }
+  for (size_t node = 0; node < 5; ++node) {
+    EXPECT_EQ(world.UntilHealthIs(node, Health::kAlive, 1), 0) << node;
+  }
+}
+
 TEST(Gossip, WhereDatagramsDoNotGetThroughLinksDo) {
   GossipWorld world(5);
   world.datagrams_get_through = false;
@@ -247,10 +284,10 @@ TEST(Gossip, WhatIsForgedOrOfOthersIsCountedAndPassedOver) {
   EXPECT_TRUE(refuses(other, 1));
   gossip.OnDatagram("no packet at all", world.now_us());
   gossip.OnDatagram("", world.now_us());
-  EXPECT_TRUE(world.at(0).peers.IsHealthy(GossipWorld::IdOf(2)));
+  EXPECT_EQ(gossip.swim().HealthOf(GossipWorld::IdOf(2)), Health::kAlive);
   // The same, as it has to be.
   EXPECT_FALSE(refuses(dead, 1));
-  EXPECT_FALSE(world.at(0).peers.IsHealthy(GossipWorld::IdOf(2)));
+  EXPECT_EQ(gossip.swim().HealthOf(GossipWorld::IdOf(2)), Health::kDead);
 }
 
 TEST(Gossip, OverALinkOnlyItsMemberSpeaks) {

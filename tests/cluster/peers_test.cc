@@ -1,5 +1,6 @@
 #include "cluster/peers.h"
 
+#include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -51,17 +52,44 @@ TEST(Peers, OneThatIsSilentIsToldOnceAndComesBackWhenItIsHeard) {
   EXPECT_TRUE(peers.IsHealthy(kPeer));
 }
 
-TEST(Peers, WhatTheGossipSaysCountsUntilItSaysSomethingElse) {
+TEST(Peers, OneThatIsAccusedIsAskedAtOnceAndHasLessTimeToAnswer) {
+  for (const bool answers : {true, false}) {
+    Peers peers(kSelf, Members(3), {});
+    peers.LinkUp(kPeer, 0);
+    peers.OnTime(0);
+    peers.TakeOutput(kPeer);
+    peers.Accuse(kPeer, 100'000);
+    EXPECT_NE(peers.TakeOutput(kPeer), "") << "a ping";
+    EXPECT_TRUE(peers.IsHealthy(kPeer));
+    EXPECT_LE(peers.NextDeadline(), 600'000);
+    if (answers) peers.Heard(kPeer, 101'000);
+    peers.OnTime(599'999);
+    EXPECT_TRUE(peers.IsHealthy(kPeer));
+    peers.OnTime(600'000);
+    EXPECT_EQ(peers.IsHealthy(kPeer), answers);
+    EXPECT_EQ(peers.TakeSilenced().size(), answers ? 0U : 1U);
+    peers.Accuse(NodeId{9}, 600'000);  // no member
+    peers.Accuse(NodeId{3}, 600'000);  // not linked
+    peers.OnTime(2'000'000);
+    EXPECT_FALSE(peers.IsHealthy(NodeId{3}));
+  }
+}
+
+TEST(Peers, OneThatMissedARequestIsSilentUntilItIsHeard) {
   Peers peers(kSelf, Members(3), {});
   peers.LinkUp(kPeer, 0);
-  for (const Health health : {Health::kSuspect, Health::kDead}) {
-    peers.SetHealth(kPeer, health);
-    peers.Heard(kPeer, 1);
-    EXPECT_FALSE(peers.IsHealthy(kPeer));
-  }
-  peers.SetHealth(kPeer, Health::kAlive);
+  peers.Nudge(kPeer, 5);
+  const std::string ping = peers.TakeOutput(kPeer);
+  EXPECT_NE(ping, "");
+  peers.Nudge(kPeer, 5);
+  EXPECT_EQ(peers.TakeOutput(kPeer), "") << "once a turn";
+  peers.Missed(kPeer);
+  peers.Missed(kPeer);
+  EXPECT_THAT(peers.TakeSilenced(), ElementsAre(kPeer));
+  EXPECT_FALSE(peers.IsHealthy(kPeer));
+  peers.Heard(kPeer, 7);
+  EXPECT_EQ(peers.HeardAt(kPeer), 7);
   EXPECT_TRUE(peers.IsHealthy(kPeer));
-  peers.SetHealth(NodeId{9}, Health::kDead);  // no member
 }
 
 TEST(Peers, ManyPeersArePingedLessOften) {
@@ -70,7 +98,8 @@ TEST(Peers, ManyPeersArePingedLessOften) {
     for (size_t i = 1; i < count; ++i) peers.LinkUp(NodeId{i + 1}, 0);
     size_t pings = 0;
     constexpr int64_t kSeconds = 60;
-    for (int64_t now_us = 0; now_us < kSeconds * 1'000'000; now_us = peers.OnTime(now_us)) {
+    for (int64_t now_us = 0; now_us < kSeconds * 1'000'000; now_us = peers.NextDeadline()) {
+      peers.OnTime(now_us);
       pings += count - 1;
       for (size_t i = 1; i < count; ++i) peers.Heard(NodeId{i + 1}, now_us);
     }

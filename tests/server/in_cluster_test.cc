@@ -107,7 +107,7 @@ TEST(InCluster, AReadGoesOnToTheNextWhenTheOneItWasPassedOnToIsSilent) {
   EXPECT_LE(first.ms, 300) << "the rpc timeout and little more";
   const Waited next = RunTimed(cluster, nodes[4], "GET k");
   EXPECT_EQ(next.reply, "\"v\"");
-  EXPECT_LE(next.ms, 5) << "nobody waits for it again";
+  EXPECT_LE(next.ms, 50) << "nobody waits for it again";
   cluster.Thaw(nodes[0]);
   cluster.Advance(1'000'000);
   EXPECT_EQ(cluster.Run(nodes[4], "INFO dynamo").find(":down"), std::string::npos);
@@ -122,6 +122,7 @@ TEST(InCluster, AReadGoesOnToTheNextWhenTheOneItWasPassedOnToIsLost) {
   cluster.Settle();
   EXPECT_EQ(cluster.at(nodes[4]).Take("client"), "");
   cluster.CutOff(nodes[0]);
+  cluster.Advance(100'000);
   EXPECT_EQ(cluster.at(nodes[4]).Take("client"), "$1\r\nv\r\n");
 }
 
