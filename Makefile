@@ -88,8 +88,7 @@ sim-mutations: test-packages ## faults planted in the sources, each of which the
 
 tidy: clang-packages ## layering, house rules and clang-tidy
 	@tests/tidy.sh --self-test && tests/tidy.sh
-	@cmake --preset asan > /dev/null
-	@tests/clang-tidy.sh build-asan $(JOBS)
+	@tests/clang-tidy.sh --self-test && tests/clang-tidy.sh build-asan $(JOBS)
 
 format: clang-packages ## rewrites all sources as .clang-format says
 	@git ls-files -co --exclude-standard '*.h' '*.cc' | xargs clang-format-19 -i
