@@ -11,6 +11,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "../lib/reply_text.h"
 #include "../lib/steps.h"
 
 using compat::Environment;
@@ -62,37 +63,21 @@ class Connection {
     return Read();
   }
 
-  std::string ReadText() { return Text(*Read()); }
+  std::string ReadText() { return TextOf(*Read()); }
   std::string operator()(std::initializer_list<std::string_view> words) {
-    return Text(*Ask(Words(words)));
+    return TextOf(*Ask(Words(words)));
   }
 
   // Sends the commands one after the other; their replies are separated by a space.
   std::string InOrder(const std::vector<Words>& commands) {
     std::string replies;
     for (const Words& command : commands) {
-      replies += (replies.empty() ? "" : " ") + Text(*Ask(command));
+      replies += (replies.empty() ? "" : " ") + TextOf(*Ask(command));
     }
     return replies;
   }
 
   bool Reconnect() { return redisReconnect(context_) == REDIS_OK; }
-
-  static std::string Text(const redisReply& reply) {
-    switch (reply.type) {
-      case REDIS_REPLY_NIL: return "(nil)";
-      case REDIS_REPLY_INTEGER: return "(integer) " + std::to_string(reply.integer);
-      case REDIS_REPLY_ERROR: return "(error) " + std::string(reply.str, reply.len);
-      case REDIS_REPLY_ARRAY: {
-        std::string text = "[";
-        for (size_t i = 0; i < reply.elements; ++i) {
-          text += (i > 0 ? ", " : "") + Text(*reply.element[i]);
-        }
-        return text + "]";
-      }
-      default: return std::string(reply.str, reply.len);
-    }
-  }
 
  private:
   redisContext* context_;
@@ -190,9 +175,9 @@ void Scan(Connection& r) {
     do {
       const Reply page = r.Ask({"SCAN", cursor, "MATCH", "scan:*", "COUNT", "50"});
       True(page->type == REDIS_REPLY_ARRAY && page->elements == 2, "SCAN answers a pair");
-      cursor = Connection::Text(*page->element[0]);
+      cursor = TextOf(*page->element[0]);
       const redisReply& keys = *page->element[1];
-      for (size_t i = 0; i < keys.elements; ++i) found.insert(Connection::Text(*keys.element[i]));
+      for (size_t i = 0; i < keys.elements; ++i) found.insert(TextOf(*keys.element[i]));
     } while (cursor != "0");
     True(found == wanted, "exactly the 1000 keys were found");
   });
@@ -300,10 +285,10 @@ void ManyKeys(Connection& r) {
       mset.insert(mset.end(), {key, key});
       mget.push_back(key);
     }
-    Equal(Connection::Text(*r.Ask(mset)), "OK");
+    Equal(TextOf(*r.Ask(mset)), "OK");
     const Reply values = r.Ask(mget);
     True(values->elements == 1000, "MGET answers 1000 values");
-    for (size_t i = 0; i < 1000; ++i) Equal(Connection::Text(*values->element[i]), keys[i]);
+    for (size_t i = 0; i < 1000; ++i) Equal(TextOf(*values->element[i]), keys[i]);
   });
 }
 

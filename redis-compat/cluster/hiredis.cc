@@ -18,6 +18,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "../lib/reply_text.h"
 #include "../lib/steps.h"
 
 using compat::Environment;
@@ -52,22 +53,6 @@ int SlotOf(std::string_view key) {
     }
   }
   return crc % kSlots;
-}
-
-std::string TextOf(const redisReply& reply) {
-  switch (reply.type) {
-    case REDIS_REPLY_NIL: return "(nil)";
-    case REDIS_REPLY_INTEGER: return "(integer) " + std::to_string(reply.integer);
-    case REDIS_REPLY_ERROR: return "(error) " + std::string(reply.str, reply.len);
-    case REDIS_REPLY_ARRAY: {
-      std::string text = "[";
-      for (size_t i = 0; i < reply.elements; ++i) {
-        text += (i > 0 ? ", " : "") + TextOf(*reply.element[i]);
-      }
-      return text + "]";
-    }
-    default: return std::string(reply.str, reply.len);
-  }
 }
 
 class Cluster {
