@@ -1,9 +1,11 @@
 #include "tests/process/server_process.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -12,11 +14,14 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
+
+#include "tests/cluster/random.h"
 
 namespace cartwheel {
 namespace {
@@ -44,6 +49,28 @@ void BecomeServer(char* const* argv, const char* directory, const char* output, 
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   execv(argv[0], argv);
   _exit(127);
+}
+
+// False: a test holds it. The claim lasts as long as this process.
+bool ClaimPort(int port) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  // An abstract name begins with a zero byte.
+  const std::string text = "cartwheel-test-port-" + std::to_string(port);
+  std::copy(text.begin(), text.end(), name.sun_path + 1);
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&name), length) == 0) return true;
+  close(fd);
+  return false;
+}
+
+bool IsFree(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const bool free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return free;
 }
 
 }  // namespace
@@ -182,15 +209,16 @@ FailedStart RunToEnd(const std::vector<std::string>& args, std::optional<uid_t> 
 }
 
 int FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = Loopback(0);
-  socklen_t length = sizeof address;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    ADD_FAILURE() << "no free port";
+  // Two tests, or two calls of one, must not take the same port before its server listens: an
+  // abstract socket of this name stands for the port until this process ends, and leaves no file.
+  static cluster::Random random(static_cast<uint64_t>(getpid()));
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    // Below the range from which the kernel takes ports for connections, by default 32768 and up.
+    const int port = static_cast<int>(10240 + random.Below(32768 - 10240));
+    if (ClaimPort(port) && IsFree(port)) return port;
   }
-  close(fd);
-  return ntohs(address.sin_port);
+  ADD_FAILURE() << "no free port";
+  return 0;
 }
 
 }  // namespace cartwheel

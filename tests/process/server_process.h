@@ -108,6 +108,8 @@ struct FailedStart {
 FailedStart RunToEnd(const std::vector<std::string>& args,
                      std::optional<uid_t> user = std::nullopt);
 
+// A loopback port on which nothing listens, never the same twice while this process lives, nor one
+// that another test holds. 0 and a failure if there is none.
 int FreePort();
 
 }  // namespace cartwheel
