@@ -43,7 +43,7 @@ uint64_t Membership::Random() {
 }
 
 bool Membership::IsSingle() const {
-  return known_ && known_->topology.members.size() == 1;
+  return formed() && known_->topology.members.size() == 1;
 }
 
 void Membership::Say(std::string text, bool warning) {
@@ -71,7 +71,7 @@ void Membership::SetHoldsKeys(bool holds_keys) {
 
 // In no cluster, or alone in one, or not linked to everybody: something may be known elsewhere.
 bool Membership::IsLookedFor() const {
-  if (!known_ || IsSingle()) return true;
+  if (!formed() || IsSingle()) return true;
   return std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
     return member.node != options_.self && !IsLinked(member.node);
   });
@@ -83,9 +83,10 @@ bool Membership::IsLinked(NodeId node) const {
 }
 
 void Membership::ChooseTargets() {
-  std::vector<NodeAddress> wanted = options_.seeds;
+  // Who was taken out comes back when an operator says so, not because of an old list.
+  std::vector<NodeAddress> wanted = is_taken_out() ? std::vector<NodeAddress>() : options_.seeds;
   wanted.insert(wanted.end(), met_.begin(), met_.end());
-  if (known_) {
+  if (formed()) {
     for (const TopologyMember& member : known_->topology.members) {
       if (member.node == options_.self) continue;
       if (IsLinked(member.node)) {
@@ -121,8 +122,9 @@ void Membership::AskDue(int64_t now_us) {
                         .address = OwnAddress(),
                         .zone = options_.zone,
                         .weight = options_.weight,
-                        .record = committed_ ? EncodeRegisterMessage(Chosen{committed_->record})
-                                             : std::string()}});
+                        .record = topology() == nullptr
+                                      ? std::string()
+                                      : EncodeRegisterMessage(Chosen{committed_->record})}});
   }
 }
 
@@ -165,6 +167,8 @@ void Membership::OnCluster(Target& target, const NodeAddress& to, const JoinRepl
     if (!reply.record.empty()) LearnRecord(reply.node, reply.record, now_us);
     return;
   }
+  // What it is asked for is to be let in again.
+  if (is_taken_out() && reply.verdict == Verdict::kMember && IsOld(reply)) return;
   // Whoever was in it may have given it up for another one.
   const bool may_choose = wanted_ == 0 || now_us - wanted_us_ > kGivenUpUs || to == wanted_at_;
   if (may_choose) wanted_ = reply.cluster_id;
@@ -243,10 +247,34 @@ void Membership::Abandon(uint64_t for_cluster, const NodeAddress& at, int64_t no
   for (auto& [address, target] : targets_) target.next_us = 0;
 }
 
+// ---- taken out of one
+
+// A record that this node knows of already, or one before it.
+bool Membership::IsOld(const JoinReply& reply) const {
+  const auto message = DecodeRegisterMessage(reply.record);
+  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
+  return chosen != nullptr && reply.cluster_id == known_->topology.cluster_id &&
+         chosen->record.epoch <= known_->record.epoch;
+}
+
+void Membership::EndMembership() {
+  const std::string keeps =
+      holds_keys_ ? "; it keeps the keys that it holds, and serves none of them" : "";
+  Say("was taken out of the cluster " + Hex(known_->topology.cluster_id) + keeps +
+          "; CLUSTER MEET lets it in again",
+      true);
+  pending_.clear();
+  met_.clear();
+  peers_.clear();
+  wanted_change_.reset();
+  wanted_ = 0;
+  ChooseTargets();
+}
+
 // ---- creating one
 
 bool Membership::MayCreate(int64_t now_us) const {
-  if (formed() || (wanted_ != 0 && now_us - wanted_us_ <= kGivenUpUs)) return false;
+  if (register_ || (wanted_ != 0 && now_us - wanted_us_ <= kGivenUpUs)) return false;
   if (options_.seeds.empty()) return true;
   const Target& first = targets_.at(options_.seeds.front());
   if (first.found != Found::kSelf) return false;
@@ -285,6 +313,7 @@ void Membership::OnTime(int64_t now_us) {
   if (MayCreate(now_us)) Create();
   AskDue(now_us);
   if (register_) register_->OnTime(now_us);
+  ProposeWanted(now_us);
   ProposeDue(now_us);
   DrainRegister(now_us);
   if (now_us < next_news_us_) return;
@@ -299,6 +328,7 @@ int64_t Membership::NextDeadline() const {
     for (const auto& [address, target] : targets_) next = std::min(next, target.next_us);
   }
   if (register_) next = std::min(next, register_->NextDeadline());
+  if (wanted_change_ && IsReadyToPropose()) next = 0;
   for (const auto& [node, pending] : pending_) {
     const int64_t due_us = std::max(pending.first_us + options_.gather_us, propose_not_before_us_);
     next = std::min(next, CanPropose() ? due_us : pending.last_us + kStillAsksUs + 1);
@@ -328,11 +358,14 @@ void Membership::Committed(bool committed) {
   const bool same = committed_.has_value() == known_.has_value() &&
                     (!known_ || committed_->record == known_->record);
   if (!same || adopt_due_) {
+    const bool was_in = topology() != nullptr;
     committed_ = known_;
     adopt_due_ = false;
     ChooseTargets();
+    if (was_in && is_taken_out()) EndMembership();
+    const Topology* const adopted = topology();
     outputs_.emplace_back(
-        Adopt{known_ ? std::optional(known_->topology) : std::optional<Topology>()});
+        Adopt{adopted == nullptr ? std::optional<Topology>() : std::optional(*adopted)});
     TellAll();
   }
 }

@@ -7,7 +7,12 @@
 //
 // Members agree on each change through the register, whose record holds the topology. The first of
 // its voters that can be reached proposes, and lets in whoever asked for a while at once. A node is
-// let in while nobody holds keys: then no data have to move.
+// let in while nobody holds keys: then no data have to move. Or it is let in at any time but owns
+// nothing at first, and an operator carries out the plan when nobody holds keys.
+//
+// A member that an operator has taken out while it was away learns of that from the others when it
+// is back. It keeps the record that says so, so it stays out, also when it starts again, until it
+// is told to join.
 //
 // A turn is: inputs; the caller stores TakeState() and commits; Committed; then the outputs are to
 // be carried out. Time is monotonic microseconds and never goes back from call to call.
@@ -37,6 +42,8 @@ class Membership {
     std::string zone;
     uint32_t weight = 1;
     uint8_t n = 3;  // copies of a key, of a cluster that it creates
+    // Whoever is let in owns its share at once; else it is planned, for Commit.
+    bool auto_commit = true;
     int64_t ask_every_us = 100'000;
     int64_t ask_timeout_us = 1'000'000;
     // A member that does not reach all others, and one that was refused, ask less often.
@@ -67,8 +74,8 @@ class Membership {
     NodeId to;
     JoinRequest request;  // its address is complete
   };
-  // The topology is another one from here on; nullopt: the node has left its cluster, which was
-  // empty, for another.
+  // The topology is another one from here on; nullopt: the node is in no cluster any more. It has
+  // left one that was empty for another, or was taken out.
   struct Adopt {
     std::optional<Topology> topology;
   };
@@ -83,9 +90,13 @@ class Membership {
   Membership(const Options& options, const std::optional<Register::State>& stored, uint64_t seed);
 
   // What is agreed on, as far as it is stored here; nullptr: the node is in no cluster.
-  const Topology* topology() const { return committed_ ? &committed_->topology : nullptr; }
+  const Topology* topology() const {
+    return committed_ && IsIn(committed_->topology) ? &committed_->topology : nullptr;
+  }
   // It is in a cluster, and has not decided in this turn to leave it.
-  bool is_formed() const { return committed_ && formed(); }
+  bool is_formed() const { return topology() != nullptr && formed(); }
+  // It was in a cluster, which has taken it out.
+  bool is_taken_out() const { return known_ && !IsIn(known_->topology); }
   uint64_t epoch() const { return committed_ ? committed_->record.epoch : 0; }
   // Who proposes changes, as this node sees it; kNoNode: nobody can be reached.
   NodeId Proposer() const;
@@ -94,6 +105,15 @@ class Membership {
 
   // Another address to ask for a cluster (CLUSTER MEET).
   void Meet(const NodeAddress& address);
+  // Why a cluster that is found could not let this node in, as one line; empty: it could.
+  std::string WhyNotJoin() const;
+  // What an operator wants of a cluster that this node is in: that the plan is carried out, or that
+  // a member which is away, or owns nothing, is taken out. It is agreed on soon, unless others come
+  // between; the log tells. Not empty: why it cannot be done, as one line, and nothing is.
+  std::string Commit(int64_t now_us) { return Change({.forgotten = kNoNode}, now_us); }
+  std::string Forget(NodeId node, int64_t now_us) { return Change({.forgotten = node}, now_us); }
+  // As Commit would answer now; of who has a plan.
+  std::string WhyNotCommit() const;
   // Whether this node holds keys, as of the last commit.
   void SetHoldsKeys(bool holds_keys);
   // Somebody asks; `from_host`: where the connection comes from. The answer can be sent at once.
@@ -144,8 +164,16 @@ class Membership {
     Topology topology;
   };
 
+  // What an operator wants.
+  struct Wanted {
+    NodeId forgotten = kNoNode;  // kNoNode: that the plan is carried out
+  };
+
   uint64_t Random();
-  bool formed() const { return register_.has_value(); }
+  bool IsIn(const Topology& topology) const {
+    return FindMember(topology, options_.self) != nullptr;
+  }
+  bool formed() const { return register_ && !is_taken_out(); }
   bool IsSingle() const;
   void Say(std::string text, bool warning = false);
 
@@ -161,16 +189,22 @@ class Membership {
                         int64_t now_us);
   void Abandon(uint64_t for_cluster, const NodeAddress& at, int64_t now_us);
   void Join(const NodeAddress& to, const JoinReply& reply);
+  bool IsOld(const JoinReply& reply) const;
+  void EndMembership();
   void TellRefusal(Target& target, const NodeAddress& to, const std::string& reason);
   NodeAddress OwnAddress() const;
 
   // membership_register.cc: letting others in
   void MeetBack(const JoinRequest& request, const NodeAddress& address);
   bool SomebodyHoldsKeys() const;
+  bool IsBehind(const JoinRequest& request) const;
+  bool OwnsAtOnce(const JoinRequest& request) const;
   std::string WhyNot(const JoinRequest& request) const;
   void Admit(const JoinRequest& request, int64_t now_us);
   void AdmitSelf(int64_t now_us);
+  bool IsReadyToPropose() const;
   bool CanPropose() const;
+  void Propose(const Topology& next, int64_t now_us);
   void ForgetPending(int64_t now_us);
   void ProposeDue(int64_t now_us);
   void LearnRecord(NodeId from, const std::string& bytes, int64_t now_us);
@@ -178,6 +212,14 @@ class Membership {
   bool Decode();
   void TellNews(NodeId to);
   void TellAll();
+
+  // membership_changes.cc: what an operator wants
+  std::string WhyNotMove(NodeId without) const;
+  std::string WhyNotForget(NodeId node) const;
+  std::string WhyNot(const Wanted& wanted) const;
+  bool ReachesMajority() const;
+  std::string Change(const Wanted& wanted, int64_t now_us);
+  void ProposeWanted(int64_t now_us);
 
   const Options options_;
   uint64_t random_state_;
@@ -201,6 +243,7 @@ class Membership {
   std::map<NodeId, Peer> peers_;
   int64_t next_news_us_ = 0;
   int64_t propose_not_before_us_ = 0;
+  std::optional<Wanted> wanted_change_;  // until it is agreed on
   // Who has not asked again for so long does not wait any more.
   static constexpr int64_t kStillAsksUs = 3'000'000;
   // A cluster that nobody has answered for so long is not the one to be joined any more.

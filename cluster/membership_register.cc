@@ -64,6 +64,10 @@ JoinReply Membership::OnRequest(const JoinRequest& request, const std::string& f
     // It is where it says now; an address that was only seen may be a gateway's.
     const bool moved = !request.address.host.empty() && member->address != request.address;
     if (moved) Admit(complete, now_us);
+  } else if (IsBehind(request)) {
+    reply.verdict = Verdict::kRefused;
+    reply.reason = "it was taken out of the cluster";
+    reply.record = EncodeRegisterMessage(Chosen{committed_->record});
   } else if (std::string reason = WhyNot(complete); !reason.empty()) {
     reply.verdict = Verdict::kRefused;
     reply.reason = std::move(reason);
@@ -86,11 +90,28 @@ void Membership::MeetBack(const JoinRequest& request, const NodeAddress& address
   if (topology && topology->members.size() == 1) Meet(address);
 }
 
+// Who asks takes itself for a member, as it was in an earlier record.
+bool Membership::IsBehind(const JoinRequest& request) const {
+  const auto message = DecodeRegisterMessage(request.record);
+  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
+  return chosen != nullptr && request.cluster_id == committed_->topology.cluster_id &&
+         chosen->record.epoch < committed_->record.epoch;
+}
+
 bool Membership::SomebodyHoldsKeys() const {
   return holds_keys_ ||
          std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
            const auto peer = peers_.find(member.node);
            return peer != peers_.end() && peer->second.news && peer->second.news->holds_keys;
+         });
+}
+
+// It comes to own something by being let in: its share, or what another had at its address.
+bool Membership::OwnsAtOnce(const JoinRequest& request) const {
+  return options_.auto_commit ||
+         std::ranges::any_of(committed_->topology.members, [&](const TopologyMember& member) {
+           return member.node != request.node && member.address == request.address &&
+                  member.weight > 0;
          });
 }
 
@@ -100,7 +121,8 @@ std::string Membership::WhyNot(const JoinRequest& request) const {
     return "it holds keys itself; a node joins empty: start it on a new data directory";
   }
   constexpr std::string_view kMoves = "; a node joins while the cluster is empty";
-  if (SomebodyHoldsKeys()) return "the cluster holds keys" + std::string(kMoves);
+  const bool moves = OwnsAtOnce(request);
+  if (moves && SomebodyHoldsKeys()) return "the cluster holds keys" + std::string(kMoves);
   const Topology& topology = committed_->topology;
   if (topology.members.size() >= Ring::kMaxMembers) return "the cluster is full";
   for (const TopologyMember& member : topology.members) {
@@ -110,7 +132,7 @@ std::string Membership::WhyNot(const JoinRequest& request) const {
     const bool same_place = member.address == request.address;
     if (same_place && IsLinked(member.node))
       return "another member is at its address " + Text(member.address);
-    if (!same_place && !known) {
+    if (moves && !same_place && !known) {
       return "the member at " + Text(member.address) +
              " cannot be reached, so whether it holds keys is not known" + std::string(kMoves);
     }
@@ -130,8 +152,11 @@ void Membership::Admit(const JoinRequest& request, int64_t now_us) {
   at->second.member = MemberOf(request);
   // What it is to hold is not its own to say.
   if (const TopologyMember* const before = FindMember(committed_->topology, request.node)) {
-    at->second.member.zone = before->zone;
-    at->second.member.weight = before->weight;
+    const NodeAddress address = at->second.member.address;
+    at->second.member = *before;
+    at->second.member.address = address;
+  } else if (!options_.auto_commit) {
+    at->second.member.planned_weight = std::exchange(at->second.member.weight, 0);
   }
   at->second.last_us = now_us;
 }
@@ -157,7 +182,7 @@ void Membership::OnPassedOn(const JoinRequest& request, int64_t now_us) {
 // ---- members and what they say
 
 NodeId Membership::Proposer() const {
-  if (!committed_) return kNoNode;
+  if (topology() == nullptr) return kNoNode;
   for (const NodeId voter : committed_->record.voters) {
     if (voter == options_.self || IsLinked(voter)) return voter;
   }
@@ -175,7 +200,7 @@ void Membership::PeerDown(NodeId node) {
 }
 
 void Membership::TellNews(NodeId to) {
-  if (!committed_) return;
+  if (topology() == nullptr) return;
   outputs_.emplace_back(
       Tell{.to = to, .news = {.epoch = committed_->record.epoch, .holds_keys = holds_keys_}});
 }
@@ -213,9 +238,21 @@ void Membership::LearnRecord(NodeId from, const std::string& bytes, int64_t now_
 // ---- changes
 
 // What is built on is what is stored here and what the register has.
+bool Membership::IsReadyToPropose() const {
+  return formed() && committed_ && !register_->is_proposing() &&
+         committed_->record == register_->chosen();
+}
+
 bool Membership::CanPropose() const {
-  return register_ && committed_ && !register_->is_proposing() &&
-         committed_->record == register_->chosen() && Proposer() == options_.self;
+  return IsReadyToPropose() && Proposer() == options_.self;
+}
+
+void Membership::Propose(const Topology& next, int64_t now_us) {
+  const Record& before = register_->chosen();
+  register_->Propose({.epoch = before.epoch + 1,
+                      .voters = VotersOf(next, before.voters),
+                      .bytes = EncodeTopology(next)},
+                     now_us);
 }
 
 void Membership::ForgetPending(int64_t now_us) {
@@ -223,13 +260,14 @@ void Membership::ForgetPending(int64_t now_us) {
     const TopologyMember* const member = FindMember(known_->topology, entry.first);
     const bool done = member != nullptr && *member == entry.second.member;
     // Keys may have come since it asked.
-    const bool too_late = member == nullptr && SomebodyHoldsKeys();
+    const bool too_late =
+        member == nullptr && entry.second.member.weight > 0 && SomebodyHoldsKeys();
     return done || too_late || now_us - entry.second.last_us > kStillAsksUs;
   });
 }
 
 void Membership::ProposeDue(int64_t now_us) {
-  if (!known_) return;
+  if (!formed()) return;
   AdmitSelf(now_us);
   ForgetPending(now_us);
   if (pending_.empty() || now_us < propose_not_before_us_ || !CanPropose()) return;
@@ -239,12 +277,7 @@ void Membership::ProposeDue(int64_t now_us) {
   std::vector<TopologyMember> members;
   members.reserve(pending_.size());
   for (const auto& [node, pending] : pending_) members.push_back(pending.member);
-  const Topology next = With(known_->topology, members);
-  const Record& before = register_->chosen();
-  register_->Propose({.epoch = before.epoch + 1,
-                      .voters = VotersOf(next, before.voters),
-                      .bytes = EncodeTopology(next)},
-                     now_us);
+  Propose(With(known_->topology, members), now_us);
 }
 
 void Membership::DrainRegister(int64_t now_us) {
@@ -254,6 +287,7 @@ void Membership::DrainRegister(int64_t now_us) {
       outputs_.emplace_back(Talk{.to = send->to, .message = std::move(send->message)});
     } else if (std::get<Register::Outcome>(output) == Register::Outcome::kUnknown) {
       propose_not_before_us_ = now_us + options_.look_every_us;
+      wanted_change_.reset();  // who wanted it may say so again
       Say("a change of the members is not decided: a majority of those who decide cannot be "
           "reached",
           true);

@@ -22,7 +22,9 @@ inline constexpr uint32_t kMaxWeight = 10'000;
 struct Member {
   NodeId node = kNoNode;
   std::string zone;     // what fails together; may be empty
-  uint32_t weight = 1;  // of what it holds, beside others; 1..kMaxWeight
+  uint32_t weight = 1;  // of what it holds, beside others; 0..kMaxWeight
+
+  bool operator==(const Member&) const = default;
 };
 
 // Of every partition the owners, first coordinator first.

@@ -11,37 +11,57 @@ namespace cartwheel::cluster {
 namespace {
 
 constexpr uint8_t kFormat = 1;
+constexpr uint8_t kFormatWithPlan = 2;
 constexpr size_t kMaxHostBytes = 255;  // of a DNS name, RFC 1035
 constexpr size_t kMaxZoneBytes = 64;
 
-void Append(const TopologyMember& member, ByteWriter& out) {
+void Append(const TopologyMember& member, uint8_t format, ByteWriter& out) {
   out.Name(member.node)
       .Bytes(member.address.host)
       .Little<2>(member.address.port)
       .Bytes(member.zone)
       .Varint(member.weight);
+  if (format != kFormatWithPlan) return;
+  out.Varint(member.planned_weight ? uint64_t{*member.planned_weight} + 1 : 0);
 }
 
-TopologyMember TakeMember(ByteReader& in) {
+TopologyMember TakeMember(uint8_t format, ByteReader& in) {
   TopologyMember member;
   member.node = in.Name<NodeId>();
   member.address.host = in.Bytes();
   member.address.port = static_cast<uint16_t>(in.Little<2>());
   member.zone = in.Bytes();
   const uint64_t weight = in.Varint();
-  in.Require(member.node != kNoNode && weight >= 1 && weight <= kMaxWeight);
+  const uint64_t planned = format == kFormatWithPlan ? in.Varint() : 0;
+  in.Require(member.node != kNoNode && weight <= kMaxWeight && planned <= kMaxWeight + 1);
+  // One form of each topology: a plan is a change, and who holds nothing has one.
+  in.Require(planned == 0 ? weight > 0 : planned - 1 != weight);
   in.Require(!member.address.host.empty() && member.address.host.size() <= kMaxHostBytes);
   in.Require(member.address.port != 0 && member.zone.size() <= kMaxZoneBytes);
   member.weight = static_cast<uint32_t>(weight);
+  if (planned > 0) member.planned_weight = static_cast<uint32_t>(planned - 1);
   return member;
 }
 
-std::vector<TopologyMember> TakeMembers(ByteReader& in) {
+// Those who own something, as a ring takes them.
+std::vector<Member> OwningMembers(const Topology& topology) {
+  std::vector<Member> members = RingMembers(topology);
+  std::erase_if(members, [](const Member& member) { return member.weight == 0; });
+  return members;
+}
+
+// Where who owns something stays the same, nothing is to move.
+void PlaceAnew(const Topology& before, Topology& after) {
+  const std::vector<Member> owning = OwningMembers(after);
+  if (OwningMembers(before) != owning) after.owners = Place(before.owners, owning, after.n);
+}
+
+std::vector<TopologyMember> TakeMembers(uint8_t format, ByteReader& in) {
   std::vector<TopologyMember> members;
   const uint64_t count = in.Varint();
   in.Require(count >= 1 && count <= Ring::kMaxMembers);
   for (uint64_t i = 0; i < count && in.ok(); ++i) {
-    TopologyMember member = TakeMember(in);
+    TopologyMember member = TakeMember(format, in);
     in.Require(members.empty() || members.back().node < member.node);
     members.push_back(std::move(member));
   }
@@ -51,12 +71,15 @@ std::vector<TopologyMember> TakeMembers(ByteReader& in) {
 OwnerTable TakeOwners(ByteReader& in, const Topology& topology) {
   OwnerTable owners;
   owners.copies = in.U8();
-  in.Require(owners.copies == std::min<size_t>(topology.n, topology.members.size()));
+  const auto owning = static_cast<size_t>(std::ranges::count_if(
+      topology.members, [](const TopologyMember& member) { return member.weight > 0; }));
+  in.Require(owning > 0 && owners.copies == std::min<size_t>(topology.n, owning));
   for (size_t row = 0; row < kPartitions && in.ok(); ++row) {
     for (size_t copy = 0; copy < owners.copies && in.ok(); ++copy) {
       const uint64_t place = in.Little<2>();
       in.Require(place < topology.members.size());
       if (!in.ok()) break;
+      in.Require(topology.members[place].weight > 0);
       const NodeId owner = topology.members[place].node;
       const auto begin = owners.nodes.end() - static_cast<ptrdiff_t>(copy);
       in.Require(std::find(begin, owners.nodes.end(), owner) == owners.nodes.end());
@@ -104,18 +127,46 @@ Topology With(const Topology& before, const std::vector<TopologyMember>& members
       after.members.insert(at, member);
     }
   }
-  after.owners = Place(before.owners, RingMembers(after), after.n);
+  PlaceAnew(before, after);
+  return after;
+}
+
+Topology Without(const Topology& before, NodeId node) {
+  Topology after = before;
+  std::erase_if(after.members,
+                [node](const TopologyMember& member) { return member.node == node; });
+  PlaceAnew(before, after);
+  return after;
+}
+
+bool HasPlan(const Topology& topology) {
+  return std::ranges::any_of(topology.members, [](const TopologyMember& member) {
+    return member.planned_weight.has_value();
+  });
+}
+
+Topology Planned(const Topology& before) {
+  Topology after = before;
+  std::erase_if(after.members,
+                [](const TopologyMember& member) { return member.weight_to_be() == 0; });
+  for (TopologyMember& member : after.members) {
+    member.weight = member.weight_to_be();
+    member.planned_weight.reset();
+  }
+  PlaceAnew(before, after);
   return after;
 }
 
 std::string EncodeTopology(const Topology& topology) {
   std::string bytes;
   ByteWriter out(bytes);
-  out.U8(kFormat).U64(topology.cluster_id).U8(topology.n).Varint(topology.members.size());
+  // So that earlier versions can read what they can make use of.
+  const uint8_t format = HasPlan(topology) ? kFormatWithPlan : kFormat;
+  out.U8(format).U64(topology.cluster_id).U8(topology.n).Varint(topology.members.size());
   std::unordered_map<uint64_t, uint64_t> places;
   for (const TopologyMember& member : topology.members) {
     places.emplace(static_cast<uint64_t>(member.node), places.size());
-    Append(member, out);
+    Append(member, format, out);
   }
   out.U8(static_cast<uint8_t>(topology.owners.copies));
   for (const NodeId owner : topology.owners.nodes) {
@@ -126,16 +177,18 @@ std::string EncodeTopology(const Topology& topology) {
 
 std::expected<Topology, std::string> DecodeTopology(std::string_view bytes) {
   ByteReader in(bytes);
-  if (const uint8_t format = in.U8(); in.ok() && format != kFormat) {
+  const uint8_t format = in.U8();
+  if (in.ok() && format != kFormat && format != kFormatWithPlan) {
     return std::unexpected("a topology of a later version, format " + std::to_string(format));
   }
   Topology topology;
   topology.cluster_id = in.U64();
   topology.n = in.U8();
   in.Require(topology.cluster_id != 0 && topology.n >= 1);
-  topology.members = TakeMembers(in);
+  topology.members = TakeMembers(format, in);
   topology.owners = TakeOwners(in, topology);
-  in.Require(in.empty());
+  // Without a plan it has the other format.
+  in.Require(in.empty() && HasPlan(topology) == (format == kFormatWithPlan));
   if (!in.ok()) return std::unexpected("an ill-formed topology");
   return topology;
 }

@@ -1,9 +1,9 @@
 // What the members of a cluster agree on: who they are, where they listen for each other, and which
 // of them own which partition. The register (register.h) holds it, one record for each epoch.
 //
-//   u8  format, u64 cluster id, u8 N
+//   u8  format: 1; 2 where something is planned, u64 cluster id, u8 N
 //   varint number of members, by ascending id; of each: u64 id, varint + bytes host, u16 port,
-//       varint + bytes zone, varint weight
+//       varint + bytes zone, varint weight; format 2: varint planned weight + 1, 0: none
 //   u8  owners of a partition; of every partition so many u16: places in the list of members
 //
 // Integers are little endian.
@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,8 +36,12 @@ struct TopologyMember {
   NodeId node = kNoNode;
   NodeAddress address{};
   std::string zone{};
+  // Of what the members hold, as the owners stand. 0: it holds nothing, but has a plan.
   uint32_t weight = 1;
+  // What its weight comes to be when the plan is carried out; 0: it leaves. nullopt: what it is.
+  std::optional<uint32_t> planned_weight{};
 
+  uint32_t weight_to_be() const { return planned_weight.value_or(weight); }
   bool operator==(const TopologyMember&) const = default;
 };
 
@@ -55,9 +60,16 @@ const TopologyMember* FindMember(const Topology& topology, NodeId node);
 std::vector<Member> RingMembers(const Topology& topology);
 Ring RingOf(const Topology& topology);
 
-// The same with these members in it, in place of those with their ids or their addresses, and the
-// owners placed anew (placement.h).
+// The same with these members in it, in place of those with their ids or their addresses. The
+// owners are placed anew (placement.h), unless those who own something are the same.
 Topology With(const Topology& before, const std::vector<TopologyMember>& members);
+// The same without the member, which is not the only one that owns something.
+Topology Without(const Topology& before, NodeId node);
+
+// Something is planned, and not done yet.
+bool HasPlan(const Topology& topology);
+// The same with its plan carried out. At least one member is to own something.
+Topology Planned(const Topology& before);
 
 std::string EncodeTopology(const Topology& topology);
 // Never trusts the bytes. The error says what is wrong with them, as a part of one line.

@@ -105,6 +105,9 @@ std::expected<void, std::string> TakeForming(const Config& config, ClusterConfig
   cluster.join = *std::move(join);
   cluster.zone = config.cluster_zone;
   cluster.weight = static_cast<uint32_t>(config.cluster_weight);
+  cluster.announced_host = config.cluster_announce_bus_ip;
+  cluster.announced_port = config.cluster_announce_bus_port;
+  cluster.auto_commit = config.cluster_auto_commit;
   constexpr int kBusPortOffset = 10'000;  // Redis's
   cluster.port = config.cluster_port != 0 ? config.cluster_port : config.port + kBusPortOffset;
   if (cluster.port > kMaxPort) {

@@ -45,9 +45,14 @@ struct ClusterConfig {
   std::vector<cluster::NodeAddress> join{};  // if so: whom to ask for a cluster
   std::string zone{};
   uint32_t weight = 1;
+  bool auto_commit = true;
   cluster::Mac join_key{};  // of what is asked and answered
 
   cluster::Mac gossip_key{};  // of all packets about who is alive
+
+  // Where the others reach it, as far as that is given; 0: at `port`.
+  std::string announced_host{};
+  int announced_port = 0;
 
   std::string bind;  // where it listens for the others: a name or an address, or *
   int port = 0;

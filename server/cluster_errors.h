@@ -26,6 +26,9 @@ inline constexpr std::string_view kUnformed =
     "CLUSTERDOWN this node is not yet a member of a cluster; nothing was done. Its log says whom "
     "it "
     "waits for";
+inline constexpr std::string_view kTakenOut =
+    "CLUSTERDOWN this node was taken out of its cluster; nothing was done. CLUSTER MEET lets it in "
+    "again";
 inline constexpr std::string_view kCoordinatorLost =
     "CLUSTERDOWN the node that serves this key was lost before it answered; nothing was changed";
 inline constexpr std::string_view kWriteOfLostCoordinator =

@@ -79,11 +79,14 @@ struct Config {
   int cluster_port = 0;                    // 0: `port` and 10000
   std::string cluster_zone;
   int cluster_weight = 100;
+  bool cluster_auto_commit = true;  // who joins owns its share at once
   std::string cluster_name = "cartwheel";
-  std::string cluster_bind;         // "": the host of the own entry
-  std::string cluster_announce_ip;  // "": the host of the own entry
-  int cluster_announce_port = 0;    // 0: `port`
-  bool cluster_redirect = false;    // keys of other nodes are answered with MOVED
+  std::string cluster_bind;             // "": the host of the own entry
+  std::string cluster_announce_ip;      // "": the host of the own entry
+  int cluster_announce_port = 0;        // 0: `port`
+  std::string cluster_announce_bus_ip;  // "": found out
+  int cluster_announce_bus_port = 0;    // 0: cluster_port
+  bool cluster_redirect = false;        // keys of other nodes are answered with MOVED
   uint64_t cluster_link_sendbuf_limit = 256UL << 20;
   int dyn_n = 3;
   int dyn_r = 2;

@@ -135,6 +135,9 @@ constexpr Option kOptions[] = {
      "into different zones as far as there are enough. Counts when the node joins."},
     {"cluster-weight", kCluster, kAtStart, Int{&Config::cluster_weight, 1, cluster::kMaxWeight},
      "How much this node is to hold, in proportion to the others. Counts when the node joins."},
+    {"cluster-auto-commit", kCluster, kAtStart, BoolField{&Config::cluster_auto_commit},
+     "A node that is let in owns its share at once. With no it holds nothing at first, and CLUSTER "
+     "PLAN shows what it is to hold, CLUSTER COMMIT gives it that. Say the same on each node."},
     {"cluster-nodes", kCluster, kAtStart, MembersField{},
      "For a cluster whose members never change, instead of cluster-enabled: every member of the "
      "cluster, this node among them: its id, and the host and port on which it "
@@ -154,6 +157,15 @@ constexpr Option kOptions[] = {
     {"cluster-announce-port", kCluster, kAtStart, Int{&Config::cluster_announce_port, 0, 65535},
      "The port at which clients reach this node, where that is another than `port`, as behind a "
      "published port of a container; 0: `port`."},
+    {"cluster-announce-bus-ip", kCluster, kAtStart,
+     TextField{&Config::cluster_announce_bus_ip, kAddress},
+     "The host at which the other members reach this node, a name or an address, with "
+     "cluster-enabled. Empty: its own in cluster-join, where it finds itself there, else that of "
+     "cluster-bind, else where it is seen to come from."},
+    {"cluster-announce-bus-port", kCluster, kAtStart,
+     Int{&Config::cluster_announce_bus_port, 0, 65535},
+     "The port at which the other members reach this node, where that is another than "
+     "cluster-port, TCP and UDP; 0: cluster-port."},
     {"cluster-redirect", kCluster, kAnyTime, BoolField{&Config::cluster_redirect},
      "Answer a command on keys that this node does not hold with MOVED and where CLUSTER SLOTS has "
      "them, and one on keys of several slots with CROSSSLOT, as a Redis Cluster does, rather than "

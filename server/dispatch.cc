@@ -195,7 +195,7 @@ std::string Server::WhyNot(const Session& session, const Command& command, Args 
     return std::string(kNoAuth);
   }
   if (!is_formed() && (command.flags & (kWrite | kReadOnly | kMayReplicate)) != 0) {
-    return std::string(kUnformed);
+    return std::string(forming_->WhyUnformed());
   }
   if (session.in_transaction && (command.flags & kNoMulti) != 0) {
     return "ERR Command not allowed inside a transaction";

@@ -7,6 +7,7 @@
 #include "cluster/join.h"
 #include "cluster/membership_store.h"
 #include "cluster/register_codec.h"
+#include "server/cluster_errors.h"
 #include "server/log.h"
 
 namespace cartwheel::server {
@@ -25,21 +26,28 @@ Membership::Options MembershipOptionsOf(const ClusterConfig& config, cluster::No
   options.self = self;
   options.boot_nonce = boot_nonce;
   options.seeds = config.join;
-  options.address.port = static_cast<uint16_t>(config.port);
+  const int port = config.announced_port != 0 ? config.announced_port : config.port;
+  options.address = {.host = config.announced_host, .port = static_cast<uint16_t>(port)};
   // Where it listens is where it is found, unless it listens everywhere.
   const bool anywhere = config.bind == "*" || config.bind == "0.0.0.0" || config.bind == "::";
   const bool listed = std::ranges::any_of(
-      config.join, [&config](const auto& address) { return address.port == config.port; });
-  if (!anywhere && !listed) options.address.host = config.bind;
+      config.join, [port](const auto& address) { return address.port == port; });
+  const bool known = !options.address.host.empty() || anywhere || listed;
+  if (!known) options.address.host = config.bind;
   options.zone = config.zone;
   options.weight = config.weight;
   options.n = config.levels.n;
+  options.auto_commit = config.auto_commit;
   return options;
 }
 
 Forming::Forming(const FormingOptions& options, uint64_t seed, cluster::LocalStore& store,
                  Gateway& gateway)
     : membership_(options.membership, options.stored, seed), store_(store), gateway_(gateway) {}
+
+std::string_view Forming::WhyUnformed() const {
+  return membership_.is_taken_out() ? kTakenOut : kUnformed;
+}
 
 bool Forming::HoldsKeys() const {
   for (cluster::Database database = 0; database < cluster::kMaxDatabases; ++database) {
@@ -52,6 +60,21 @@ bool Forming::HoldsKeys() const {
 
 void Forming::Meet(const cluster::NodeAddress& address) {
   membership_.Meet(address);
+}
+
+std::string Forming::WhyNotJoin() {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.WhyNotJoin();
+}
+
+std::string Forming::Commit(Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.Commit(now.monotonic_us);
+}
+
+std::string Forming::Forget(cluster::NodeId node, Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.Forget(node, now.monotonic_us);
 }
 
 // Each time with what the turn has changed so far: a node that holds keys gives up nothing.

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,11 +35,16 @@ class Forming {
 
   // False: it is in no cluster yet, and no client's operation may be done.
   bool formed() const { return membership_.is_formed(); }
+  // While it is not: the error that clients get.
+  std::string_view WhyUnformed() const;
   const cluster::Membership& membership() const { return membership_; }
 
   // --- Inputs: as cluster::Membership's
 
   void Meet(const cluster::NodeAddress& address);
+  std::string WhyNotJoin();
+  std::string Commit(Now now);
+  std::string Forget(cluster::NodeId node, Now now);
   cluster::JoinReply OnRequest(const cluster::JoinRequest& request, const std::string& from_host,
                                Now now);
   void Replied(const cluster::NodeAddress& to, const cluster::JoinReply& reply, Now now);

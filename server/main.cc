@@ -143,7 +143,8 @@ storage::Result<FormingOptions> PrepareForming(const ClusterConfig& config, uint
   const auto topology =
       *stored ? cluster::DecodeTopology((*stored)->chosen.bytes)
               : std::expected<cluster::Topology, std::string>(std::unexpected(std::string()));
-  TakeTopology(topology ? &*topology : nullptr, options);
+  const bool is_member = topology && FindMember(*topology, options.self) != nullptr;
+  TakeTopology(is_member ? &*topology : nullptr, options);
   return FormingOptions{.membership = MembershipOptionsOf(config, options.self, boot_nonce),
                         .stored = *std::move(stored)};
 }

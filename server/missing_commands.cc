@@ -17,7 +17,6 @@ constexpr std::string_view kReplication =
     "replication between a master and its replicas: nodes are equal here";
 
 constexpr std::string_view kSlots = "which node owns which slot follows from the members";
-constexpr std::string_view kMembers = "nodes do not leave a cluster yet";
 
 // By group, then by name.
 constexpr MissingCommand kMissing[] = {
@@ -168,7 +167,6 @@ constexpr MissingCommand kMissing[] = {
     {"cluster|delslotsrange", "cluster", kSlots},
     {"cluster|failover", "cluster", kReplication},
     {"cluster|flushslots", "cluster", kSlots},
-    {"cluster|forget", "cluster", kMembers},
     {"cluster|replicate", "cluster", kReplication},
     {"cluster|saveconfig", "cluster", "what members agree on is stored before it is said"},
     {"cluster|set-config-epoch", "cluster", kSlots},

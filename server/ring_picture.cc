@@ -44,10 +44,6 @@ std::string Count(size_t number, std::string_view of) {
   return fmt::format("{} {}{}", number, of, number == 1 ? "" : "s");
 }
 
-std::string AddressText(const ClusterMap::Node& node) {
-  return fmt::format("{}:{}@{}", node.address.host, node.address.port, node.cluster_port);
-}
-
 std::string_view StateOf(const ClusterMap::Node& node) {
   if (node.is_self) return "this node";
   return node.healthy ? "ok" : "lost";
@@ -108,6 +104,10 @@ std::vector<Row> RowsOf(const cluster::Ring& ring, const ClusterMap& map,
 }
 
 }  // namespace
+
+std::string AddressText(const ClusterMap::Node& node) {
+  return fmt::format("{}:{}@{}", node.address.host, node.address.port, node.cluster_port);
+}
 
 std::string RingPicture(const cluster::Ring& ring, const ClusterMap& map) {
   storage::Check(map.nodes.size() == ring.members().size(), "a map is of the ring's members");

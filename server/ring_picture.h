@@ -11,6 +11,9 @@
 
 namespace cartwheel::server {
 
+// Where a member is: host:port@cluster-port.
+std::string AddressText(const ClusterMap::Node& node);
+
 // `map.nodes` are the ring's members.
 std::string RingPicture(const cluster::Ring& ring, const ClusterMap& map);
 

@@ -11,9 +11,9 @@
 
 #include "cluster/scan_place.h"
 #include "cluster/slot.h"
-#include "server/cluster_config.h"
 #include "server/cluster_errors.h"
 #include "server/cluster_map.h"
+#include "server/commands/cluster_reply.h"
 #include "server/handlers.h"
 #include "server/ring_picture.h"
 #include "server/server.h"
@@ -25,35 +25,13 @@ namespace {
 using cluster::Slot;
 using Node = ClusterMap::Node;
 
-constexpr std::string_view kDisabled = "ERR This instance has cluster support disabled";
 constexpr std::string_view kInvalidSlot = "ERR Invalid or out of range slot";
-
-// False after the error reply.
-bool InCluster(CommandContext& context) {
-  if (context.server.gateway() != nullptr) return true;
-  context.reply.Error(kDisabled);
-  return false;
-}
-
-std::string IdOf(const CommandContext& context, cluster::NodeId node) {
-  return RedisNodeId(context.server.gateway()->options().cluster_id, node);
-}
 
 // nullopt after the error reply.
 std::optional<Slot> TakeSlot(CommandContext& context, std::string_view text) {
   const auto number = ParseInteger(text);
   if (number && *number >= 0 && *number < cluster::kSlotCount) return static_cast<Slot>(*number);
   context.reply.Error(kInvalidSlot);
-  return std::nullopt;
-}
-
-// nullopt after the error reply.
-std::optional<Node> TakeNode(CommandContext& context, std::string_view id) {
-  const ClusterMap map = context.server.MapOfCluster();
-  for (const Node& node : map.nodes) {
-    if (IdOf(context, node.id) == id) return node;
-  }
-  context.reply.Error("ERR Unknown node " + std::string(id));
   return std::nullopt;
 }
 
@@ -183,7 +161,9 @@ void ClusterNodes(CommandContext& context) {
 
 void ClusterRing(CommandContext& context) {
   if (!InCluster(context)) return;
-  if (!context.server.is_formed()) return context.reply.Error(kUnformed);
+  if (!context.server.is_formed()) {
+    return context.reply.Error(context.server.forming()->WhyUnformed());
+  }
   const cluster::Ring& ring = context.server.gateway()->node().ring();
   context.reply.Verbatim(RingPicture(ring, context.server.MapOfCluster()), "txt");
 }
@@ -210,29 +190,6 @@ void ClusterLinks(CommandContext& context) {
       context.reply.Integer(buffered);
     }
   }
-}
-
-void ClusterMeet(CommandContext& context) {
-  if (!InCluster(context)) return;
-  Forming* const forming = context.server.forming();
-  if (forming == nullptr) {
-    return context.reply.Error("ERR the members of this cluster are those of cluster-nodes");
-  }
-  constexpr int64_t kMaxPort = 65535;
-  constexpr int64_t kBusPortOffset = 10'000;
-  const std::string_view host = context.args[2];
-  const auto port = ParseInteger(context.args[3]);
-  const bool says_bus_port = context.args.size() > 4;
-  const auto bus_port = says_bus_port ? ParseInteger(context.args[4]) : port;
-  if (context.args.size() > 5) return context.reply.Error("ERR syntax error");
-  const bool good = port && bus_port && *port > 0 && *port <= kMaxPort && *bus_port > 0;
-  const int64_t asked = good && !says_bus_port ? *bus_port + kBusPortOffset : bus_port.value_or(0);
-  if (!good || asked > kMaxPort || !IsHost(host)) {
-    return context.reply.Error("ERR Invalid node address specified: " + std::string(host) + ":" +
-                               std::string(context.args[3]));
-  }
-  forming->Meet({.host = std::string(host), .port = static_cast<uint16_t>(asked)});
-  context.reply.Ok();
 }
 
 void ClusterMyId(CommandContext& context) {

@@ -26,6 +26,16 @@ inline constexpr Command kClusterRows[] = {
      .support = Command::Support::kDifferent,
      .note = kAskingNote},
     ContainerRow("cluster", "cluster", "3.0.0", "The cluster and its slots."),
+    {.name = "cluster|commit",
+     .arity = 2,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterCommit,
+     .group = "cluster",
+     .summary = "Carries out what CLUSTER PLAN shows.",
+     .note =
+         "On any node, for the whole cluster. OK says that it has been proposed to the members, "
+         "who agree on it within a round trip; CLUSTER RING then shows it. Refused while "
+         "somebody holds keys, with the reason."},
     {.name = "cluster|count-failure-reports",
      .arity = 3,
      .flags = kAdmin | kStale,
@@ -46,6 +56,20 @@ inline constexpr Command kClusterRows[] = {
      .complexity = "O(N), N being the number of keys",
      .syntax = "slot",
      .summary = "Counts the keys of a slot that this node holds."},
+    {.name = "cluster|forget",
+     .arity = 3,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterForget,
+     .group = "cluster",
+     .since = "3.0.0",
+     .syntax = "node-id",
+     .summary = "Takes a node out of the cluster.",
+     .support = Command::Support::kDifferent,
+     .note =
+         "Once, on any node, for the whole cluster, and for good: the node learns of it when it "
+         "is back, and joins again only when told to. OK says that it has been proposed to the "
+         "members. Refused for a node that is alive and owns something, and while others hold "
+         "keys, as the owners change. Not with the fixed list of cluster-nodes."},
     {.name = "cluster|getkeysinslot",
      .arity = 4,
      .flags = kStale,
@@ -71,6 +95,16 @@ inline constexpr Command kClusterRows[] = {
      .since = "3.0.0",
      .summary = "The state of the cluster.",
      .tips = "nondeterministic_output"},
+    {.name = "cluster|join",
+     .arity = -4,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterJoin,
+     .group = "cluster",
+     .syntax = "ip port [cluster-bus-port]",
+     .summary = "Joins the cluster of another node.",
+     .note =
+         "As CLUSTER MEET, but refused at once where this node cannot join: when it holds keys, "
+         "or is in a cluster with others."},
     {.name = "cluster|keyslot",
      .arity = 3,
      .flags = kStale,
@@ -128,6 +162,16 @@ inline constexpr Command kClusterRows[] = {
      .support = Command::Support::kDifferent,
      .note = "Every node is a master. A slot is listed with one node: the first owner of its keys "
              "that is not taken for lost."},
+    {.name = "cluster|plan",
+     .arity = 2,
+     .flags = kStale,
+     .handler = ClusterPlan,
+     .group = "cluster",
+     .complexity = "O(N), N being the number of nodes and partitions",
+     .summary = "What CLUSTER COMMIT would change, as a table to be read.",
+     .tips = "nondeterministic_output",
+     .note = "For people: its form may change. Under cluster-auto-commit no a node that joins is "
+             "planned here, and holds nothing until the commit."},
     {.name = "cluster|replicas",
      .arity = 3,
      .flags = kAdmin | kStale,

@@ -41,6 +41,7 @@ void FormingWorld::Start(size_t at) {
                                               .zone = "",
                                               .weight = 1,
                                               .n = 3,
+                                              .auto_commit = auto_commit,
                                               .reg = {}},
                           node.stored, random_.Next());
   node.membership->SetHoldsKeys(node.holds_keys);

@@ -21,6 +21,7 @@ class FormingWorld {
   explicit FormingWorld(uint64_t seed) : random_(seed) {}
 
   uint64_t lost_percent = 0;  // of questions and of messages on links
+  bool auto_commit = true;    // of nodes that start from here on
   bool stores_late = false;   // a fault: the last change is lost with the process
 
   // Adds a node at an address of its own that does not run yet; the result names it.

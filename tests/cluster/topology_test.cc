@@ -1,5 +1,8 @@
 #include "cluster/topology.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,8 +45,8 @@ TEST(Topology, RefusesBytesThatAreNotOne) {
   }
   EXPECT_FALSE(DecodeTopology(bytes + "x").has_value());
   std::string later = bytes;
-  later[0] = 2;
-  EXPECT_EQ(DecodeTopology(later).error(), "a topology of a later version, format 2");
+  later[0] = 3;
+  EXPECT_EQ(DecodeTopology(later).error(), "a topology of a later version, format 3");
 }
 
 TEST(Topology, SurvivesAnyByteThatIsWrong) {
@@ -78,6 +81,64 @@ TEST(Topology, AnAddressThatChangesMovesNothing) {
   TopologyMember moved = MemberNumber(2);
   moved.address.host = "elsewhere";
   EXPECT_EQ(With(before, {moved}).owners, before.owners);
+}
+
+TEST(Topology, WhatIsPlannedHasItsOwnForm) {
+  Topology topology = Of(4);
+  EXPECT_FALSE(HasPlan(topology));
+  EXPECT_EQ(EncodeTopology(topology)[0], 1) << "earlier versions read it";
+  TopologyMember comes = MemberNumber(9);
+  comes.planned_weight = std::exchange(comes.weight, 0);
+  topology = With(topology, {comes});
+  topology.members[0].planned_weight = 0;
+  topology.members[1].planned_weight = 5;
+  const std::string bytes = EncodeTopology(topology);
+  EXPECT_EQ(bytes[0], 2);
+  EXPECT_EQ(DecodeTopology(bytes), topology);
+  Random random(3);
+  for (int i = 0; i < 5'000; ++i) {
+    std::string damaged = bytes;
+    damaged[random.Below(120)] = static_cast<char>(random.Next());
+    const auto decoded = DecodeTopology(damaged);
+    if (!decoded) continue;
+    EXPECT_EQ(EncodeTopology(*decoded), damaged);
+  }
+}
+
+TEST(Topology, WhoIsOnlyPlannedOwnsNothingAndMovesNothing) {
+  const Topology before = Of(4);
+  TopologyMember comes = MemberNumber(9);
+  comes.planned_weight = std::exchange(comes.weight, 0);
+  const Topology after = With(before, {comes});
+  EXPECT_THAT(after.members, SizeIs(5));
+  EXPECT_EQ(after.owners, before.owners);
+  const Ring ring = RingOf(after);
+  for (Partition partition = 0; partition < kPartitions; ++partition) {
+    EXPECT_FALSE(ring.Owns(NodeId{9}, partition));
+  }
+  EXPECT_EQ(Without(after, NodeId{9}), before);
+}
+
+TEST(Topology, APlanCarriedOutIsAsIfItHadBeenSoAtOnce) {
+  TopologyMember comes = MemberNumber(9);
+  const Topology at_once = With(Of(4), {comes});
+  comes.planned_weight = std::exchange(comes.weight, 0);
+  Topology planned = With(Of(4), {comes});
+  EXPECT_EQ(Planned(planned), at_once);
+  planned.members[0].planned_weight = 0;  // and one leaves
+  const Topology after = Planned(planned);
+  EXPECT_EQ(FindMember(after, NodeId{1}), nullptr);
+  EXPECT_FALSE(HasPlan(after));
+  EXPECT_THAT(after.members, SizeIs(4));
+  EXPECT_EQ(std::ranges::count(after.owners.nodes, NodeId{1}), 0);
+  EXPECT_EQ(after.owners.nodes.size(), 3 * kPartitions);
+}
+
+TEST(Topology, WithoutAMemberTheOthersOwnItAll) {
+  const Topology after = Without(Of(3), NodeId{2});
+  EXPECT_THAT(after.members, ElementsAre(MemberNumber(1), MemberNumber(3)));
+  EXPECT_EQ(after.owners.copies, 2U);
+  EXPECT_EQ(DecodeTopology(EncodeTopology(after)), after);
 }
 
 TEST(Topology, VotersStayAndAreAtMostFive) {

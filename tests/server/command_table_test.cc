@@ -21,7 +21,7 @@ const std::set<std::string_view> kNewerThanRedis70 = {"client|no-touch", "client
 
 // Redis has none of them.
 bool IsOurOwn(const Command& row) {
-  return row.group == "dynamo" || row.name == "cluster|ring";
+  return row.group == "dynamo" || (row.group == "cluster" && row.since.empty());
 }
 
 std::string Upper(std::string_view text) {

@@ -1,0 +1,109 @@
+// CLUSTER MEET, JOIN, PLAN, COMMIT and FORGET: who the members of the cluster are to be.
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/cluster_config.h"
+#include "server/commands/cluster_reply.h"
+#include "server/forming.h"
+#include "server/handlers.h"
+#include "server/plan_picture.h"
+#include "server/server.h"
+#include "server/text.h"
+
+namespace cartwheel::server {
+namespace {
+
+// nullptr after the error reply.
+Forming* TakeForming(CommandContext& context) {
+  if (!InCluster(context)) return nullptr;
+  Forming* const forming = context.server.forming();
+  if (forming == nullptr) {
+    context.reply.Error("ERR the members of this cluster are those of cluster-nodes");
+  }
+  return forming;
+}
+
+// The host and port of a node for clients, and its cluster-port where that is not 10000 more.
+// nullopt after the error reply.
+std::optional<cluster::NodeAddress> TakeAddress(CommandContext& context) {
+  constexpr int64_t kMaxPort = 65535;
+  constexpr int64_t kBusPortOffset = 10'000;
+  const std::string_view host = context.args[2];
+  const auto port = ParseInteger(context.args[3]);
+  const bool says_bus_port = context.args.size() > 4;
+  const auto bus_port = says_bus_port ? ParseInteger(context.args[4]) : port;
+  if (context.args.size() > 5) {
+    context.reply.Error("ERR syntax error");
+    return std::nullopt;
+  }
+  const bool good = port && bus_port && *port > 0 && *port <= kMaxPort && *bus_port > 0;
+  const int64_t asked = good && !says_bus_port ? *bus_port + kBusPortOffset : bus_port.value_or(0);
+  if (!good || asked > kMaxPort || !IsHost(host)) {
+    context.reply.Error("ERR Invalid node address specified: " + std::string(host) + ":" +
+                        std::string(context.args[3]));
+    return std::nullopt;
+  }
+  return cluster::NodeAddress{.host = std::string(host), .port = static_cast<uint16_t>(asked)};
+}
+
+void ReplyUnless(CommandContext& context, const std::string& reason) {
+  if (reason.empty()) {
+    context.reply.Ok();
+  } else {
+    context.reply.Error("ERR " + reason);
+  }
+}
+
+}  // namespace
+
+void ClusterMeet(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  const auto address = TakeAddress(context);
+  if (!address) return;
+  forming->Meet(*address);
+  context.reply.Ok();
+}
+
+// As CLUSTER MEET, for who wants to be told at once that it will come to nothing.
+void ClusterJoin(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  const auto address = TakeAddress(context);
+  if (!address) return;
+  if (const std::string reason = forming->WhyNotJoin(); !reason.empty()) {
+    return context.reply.Error("ERR this node cannot join another cluster: " + reason);
+  }
+  forming->Meet(*address);
+  context.reply.Ok();
+}
+
+void ClusterPlan(CommandContext& context) {
+  const Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  const cluster::Topology* const topology = forming->membership().topology();
+  if (topology == nullptr) return context.reply.Error(forming->WhyUnformed());
+  context.reply.Verbatim(
+      PlanPicture(*topology, context.server.MapOfCluster(), forming->membership().WhyNotCommit()),
+      "txt");
+}
+
+void ClusterCommit(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming != nullptr) ReplyUnless(context, forming->Commit(context.now));
+}
+
+// Here for the whole cluster, in a Redis Cluster for the node that is asked.
+void ClusterForget(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  const auto node = TakeNode(context, context.args[2]);
+  if (!node) return;
+  if (node->is_self) {
+    return context.reply.Error("ERR I tried hard but I can't forget myself...");
+  }
+  ReplyUnless(context, forming->Forget(node->id, context.now));
+}
+
+}  // namespace cartwheel::server
