@@ -337,25 +337,25 @@ void Cluster::CheckWaited(const Operation& wait) {
     if (&write == &wait) return;
     const bool counts = write.connection == wait.connection && write.writes_value() &&
                         write.outcome == Outcome::kOk;
-    if (!counts) continue;
-    for (Violation& found : CheckWait(wait, write, HoldersOf(write, wait.invoked_us))) {
+    const auto dot = counts ? dots_.DotOf(write.value) : std::nullopt;
+    // Another write may take its place before a copy is seen that names it.
+    if (!dot) continue;
+    const size_t holders = HoldersOf(write.key, *dot, wait.invoked_us);
+    for (Violation& found : CheckWait(wait, write, holders)) {
       Tell("BROKEN " + found.rule + ": " + found.text);
       violations_.push_back(std::move(found));
     }
   }
 }
 
-// Owners that have the write, or may have had it when they were asked and lost it since. One that
-// no copy has ever named is at the node alone that made it.
-size_t Cluster::HoldersOf(const Operation& write, int64_t since_us) {
-  const auto dot = dots_.DotOf(write.value);
-  if (!dot) return 1;
+// Owners that have the write, or may have had it when they were asked and lost it since.
+size_t Cluster::HoldersOf(const std::string& key, cluster::Dot dot, int64_t since_us) {
   size_t holders = 0;
-  const auto partition = cluster::PartitionOfKey(write.key);
+  const auto partition = cluster::PartitionOfKey(key);
   for (const cluster::NodeId owner : ring_.OwnersOf(partition)) {
     const Host host = HostOf(owner);
     const bool may_have_lost = !nodes_[host]->running() || started_us_[host] >= since_us;
-    if (may_have_lost || nodes_[host]->store().HasReceived(partition, *dot)) ++holders;
+    if (may_have_lost || nodes_[host]->store().HasReceived(partition, dot)) ++holders;
   }
   return holders;
 }

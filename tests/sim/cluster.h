@@ -104,7 +104,7 @@ class Cluster {
   void Perform(size_t client, const Client::Actions& actions);
   // What WAIT has told a client, beside what the owners hold now.
   void CheckWaited(const Operation& wait);
-  size_t HoldersOf(const Operation& write, int64_t since_us);
+  size_t HoldersOf(const std::string& key, cluster::Dot dot, int64_t since_us);
   // What has come of the connections between them.
   void InformNodes();
   void CloseAll(Host node, bool told);

@@ -10,7 +10,7 @@ constexpr uint64_t kCounters = 3;
 constexpr uint64_t kSiblingKeys = 4;
 constexpr uint64_t kPipelinePercent = 20;
 constexpr uint64_t kLongestPipeline = 5;
-constexpr uint64_t kWaitPercent = 15;
+constexpr uint64_t kWaitPercent = 25;
 
 // What a listing is in the history, and what WAIT is about.
 const std::string kAllOnce = "o*";
@@ -151,13 +151,15 @@ Command Workload::Expiring() {
   return command;
 }
 
-// More than there are, now and then: the time has to pass then.
+// Mostly for all replicas that there are, as one that lacks something is found out then; now and
+// then for more, so that the time has to pass.
 Command Workload::Wait() {
-  constexpr uint64_t kMostReplicas = 3;
+  constexpr uint64_t kAll = 2;
+  constexpr uint64_t kMore = 3;
   constexpr uint64_t kLongestMs = 1000;
+  const uint64_t replicas = random_.Percent(60) ? kAll : random_.Below(kMore + 1);
   return Make(Kind::kWait, kAllOwn,
-              {"WAIT", std::to_string(random_.Below(kMostReplicas + 1)),
-               std::to_string(1 + random_.Below(kLongestMs))});
+              {"WAIT", std::to_string(replicas), std::to_string(1 + random_.Below(kLongestMs))});
 }
 
 void Workload::Learn(const Operation& operation, const std::string& context) {
