@@ -19,6 +19,7 @@
 #include "cluster/levels.h"
 #include "cluster/mac.h"
 #include "cluster/node_id.h"
+#include "cluster/own_writes.h"
 #include "cluster/refusal.h"
 #include "cluster/scan_place.h"
 #include "cluster/value.h"
@@ -130,8 +131,9 @@ struct Forward {
 
 struct ForwardReply {
   uint64_t sequence = 0;
-  std::string_view reply{};  // RESP, as the client gets it
-  Seen seen{};               // what the client has seen of the key with that
+  std::string_view reply{};          // RESP, as the client gets it
+  Seen seen{};                       // what the client has seen of the key with that
+  std::vector<WriteRange> writes{};  // that were made for it, as OwnWrites::Ranges has them
 
   bool operator==(const ForwardReply&) const = default;
 };
@@ -181,6 +183,22 @@ struct KeyList {
   bool operator==(const KeyList&) const = default;
 };
 
+// Of which partitions has the replica received all of these writes? As OwnWrites::Ranges has them.
+struct AskReceived {
+  RequestId id{};
+  std::vector<WriteRange> writes{};
+
+  bool operator==(const AskReceived&) const = default;
+};
+
+// Those that it owns, is not rebuilding, and has all of that was asked for.
+struct ReceivedReply {
+  RequestId id{};
+  std::vector<Partition> held{};  // ascending
+
+  bool operator==(const ReceivedReply&) const = default;
+};
+
 // A client has published it at the sender: to those who have subscribed at the receiver. Whoever is
 // not linked at that moment misses it, as Redis's subscribers do.
 struct Published {
@@ -226,8 +244,9 @@ struct UnknownMessage {
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
-                             ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
-                             MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, UnknownMessage>;
+using Message =
+    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
+                 Pong, TellReceived, ListKeys, KeyList, Published, MemberNews, RegisterTalk,
+                 JoinTalk, Proof, SwimTalk, AskReceived, ReceivedReply, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

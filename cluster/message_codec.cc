@@ -113,7 +113,11 @@ Forward TakeForward(Reader& in) {
 ForwardReply TakeForwardReply(Reader& in) {
   const uint64_t sequence = in.U64();
   Seen seen = in.TakeSeen();
-  return {.sequence = sequence, .reply = in.Bytes(), .seen = std::move(seen)};
+  std::vector<WriteRange> writes = in.Writes();
+  return {.sequence = sequence,
+          .reply = in.Bytes(),
+          .seen = std::move(seen),
+          .writes = std::move(writes)};
 }
 
 OwnerWord TakeOwnerWord(Reader& in) {
@@ -128,8 +132,7 @@ OwnerWord TakeOwnerWord(Reader& in) {
 TellReceived TakeTellReceived(Reader& in) {
   TellReceived message;
   for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
-    const auto partition = static_cast<Partition>(in.Little<2>());
-    in.Require(partition < kPartitions);
+    const Partition partition = in.TakePartition();
     OwnerWord told = TakeOwnerWord(in);
     if (in.ok()) message.partitions.push_back({partition, std::move(told)});
   }
@@ -165,6 +168,20 @@ MemberNews TakeMemberNews(Reader& in) {
   return {.epoch = in.U64(), .holds_keys = in.Flag()};
 }
 
+AskReceived TakeAskReceived(Reader& in) {
+  return {.id = in.Name<RequestId>(), .writes = in.Writes()};
+}
+
+ReceivedReply TakeReceivedReply(Reader& in) {
+  ReceivedReply message{.id = in.Name<RequestId>()};
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const Partition partition = in.TakePartition();
+    in.Require(message.held.empty() || message.held.back() < partition);
+    if (in.ok()) message.held.push_back(partition);
+  }
+  return message;
+}
+
 // Into `out`, so that what was read is not moved from hand to hand.
 void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
   switch (type) {
@@ -186,6 +203,8 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kJoinTalk: out.emplace<JoinTalk>(in.Bytes()); return;
     case MessageType::kProof: out.emplace<Proof>(in.Fixed<std::tuple_size_v<Mac>>()); return;
     case MessageType::kSwimTalk: out.emplace<SwimTalk>(in.Bytes()); return;
+    case MessageType::kAskReceived: out.emplace<AskReceived>(TakeAskReceived(in)); return;
+    case MessageType::kReceivedReply: out.emplace<ReceivedReply>(TakeReceivedReply(in)); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -224,6 +243,8 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kJoinTalk: return "JoinTalk";
     case MessageType::kProof: return "Proof";
     case MessageType::kSwimTalk: return "SwimTalk";
+    case MessageType::kAskReceived: return "AskReceived";
+    case MessageType::kReceivedReply: return "ReceivedReply";
   }
   return "unknown message";
 }
@@ -299,6 +320,7 @@ bool AppendFrame(const ForwardReply& message, std::string& out) {
   return Writer(out)
       .U64(message.sequence)
       .Value(message.seen)
+      .Writes(message.writes)
       .Bytes(message.reply)
       .End(MessageType::kForwardReply);
 }
@@ -343,6 +365,17 @@ bool AppendFrame(const KeyList& message, std::string& out) {
       .Varint(message.keys.size());
   for (const std::string_view key : message.keys) writer.Bytes(key);
   return writer.End(MessageType::kKeyList);
+}
+
+bool AppendFrame(const AskReceived& message, std::string& out) {
+  return Writer(out).Name(message.id).Writes(message.writes).End(MessageType::kAskReceived);
+}
+
+bool AppendFrame(const ReceivedReply& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id).Varint(message.held.size());
+  for (const Partition partition : message.held) writer.Little<2>(partition);
+  return writer.End(MessageType::kReceivedReply);
 }
 
 bool AppendFrame(const Published& message, std::string& out) {

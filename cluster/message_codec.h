@@ -63,6 +63,8 @@ bool AppendFrame(const Pong& message, std::string& out);
 bool AppendFrame(const TellReceived& message, std::string& out);
 bool AppendFrame(const ListKeys& message, std::string& out);
 bool AppendFrame(const KeyList& message, std::string& out);
+bool AppendFrame(const AskReceived& message, std::string& out);
+bool AppendFrame(const ReceivedReply& message, std::string& out);
 bool AppendFrame(const Published& message, std::string& out);
 bool AppendFrame(const MemberNews& message, std::string& out);
 bool AppendFrame(const RegisterTalk& message, std::string& out);

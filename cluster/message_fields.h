@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cluster/byte_fields.h"
 #include "cluster/container_codec.h"
@@ -34,6 +36,8 @@ enum class MessageType : uint8_t {
   kJoinTalk = 16,
   kProof = 17,
   kSwimTalk = 18,
+  kAskReceived = 19,
+  kReceivedReply = 20,
 };
 
 // Appends a payload, field by field.
@@ -45,6 +49,14 @@ class MessageWriter : public FieldWriter<MessageWriter> {
   MessageWriter& Dots(const DotList& dots) {
     Varint(dots.size());
     for (const Dot dot : dots) Name(dot.actor).Varint(dot.number);
+    return *this;
+  }
+  MessageWriter& Writes(const std::vector<WriteRange>& writes) {
+    Varint(writes.size());
+    for (const WriteRange& range : writes) {
+      Little<2>(range.partition).Name(range.actor).Varint(range.first);
+      Varint(range.last - range.first);
+    }
     return *this;
   }
   MessageWriter& Known(const std::optional<ContainerDigest>& digest) {
@@ -103,6 +115,26 @@ class MessageReader : public ByteReader {
       if (ok()) dots.push_back(dot);
     }
     return dots;
+  }
+  Partition TakePartition() {
+    const auto partition = static_cast<Partition>(Little<2>());
+    Require(partition < kPartitions);
+    return partition;
+  }
+  std::vector<WriteRange> Writes() {
+    std::vector<WriteRange> writes;
+    for (uint64_t left = Varint(); left > 0 && ok(); --left) {
+      WriteRange range{.partition = TakePartition(), .actor = Name<ActorId>()};
+      range.first = Varint();
+      const uint64_t more = Varint();
+      Require(range.actor != ActorId{} && range.first > 0 && range.first <= kMaxDotNumber &&
+              more <= kMaxDotNumber - range.first);
+      range.last = range.first + more;
+      Require(writes.empty() || std::pair(writes.back().partition, writes.back().actor) <
+                                    std::pair(range.partition, range.actor));
+      if (ok()) writes.push_back(range);
+    }
+    return writes;
   }
   template <size_t kBytes>
   std::array<uint8_t, kBytes> Fixed() {

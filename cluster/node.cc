@@ -197,7 +197,11 @@ std::optional<Node::Event> Node::NextEvent() {
     if (const auto* list = std::get_if<ListQuorum>(&request->quorum)) {
       return ListDone{request->id, request->failed ? kNothingRead : *list->outcome(), list};
     }
-    return WriteDone{request->id, *std::get<WriteQuorum>(request->quorum).outcome()};
+    if (const auto* wait = std::get_if<CopiesWait>(&request->quorum)) {
+      return WaitDone{request->id, *wait->outcome()};
+    }
+    return WriteDone{request->id, *std::get<WriteQuorum>(request->quorum).outcome(),
+                     request->partition, &request->dots};
   }
   return std::nullopt;
 }
@@ -218,8 +222,10 @@ void Node::Pump(Request& request, Time now) {
     PumpRead(request, *read, now);
   } else if (auto* write = std::get_if<WriteQuorum>(&request.quorum)) {
     PumpWrite(request, *write, now);
+  } else if (const auto* list = std::get_if<ListQuorum>(&request.quorum)) {
+    PumpList(request, *list);
   } else {
-    PumpList(request, std::get<ListQuorum>(request.quorum));
+    PumpWait(request, std::get<CopiesWait>(request.quorum), now);
   }
   Schedule(request);
   RemoveIfOver(request);

@@ -15,11 +15,13 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "cluster/copies_wait.h"
 #include "cluster/deadline_queue.h"
 #include "cluster/forgetting.h"
 #include "cluster/gossip.h"
@@ -30,6 +32,7 @@
 #include "cluster/local_store.h"
 #include "cluster/message.h"
 #include "cluster/node_id.h"
+#include "cluster/own_writes.h"
 #include "cluster/peers.h"
 #include "cluster/read_quorum.h"
 #include "cluster/ring.h"
@@ -51,6 +54,7 @@ class Node {
     NodeId self = kNoNode;
     WriteQuorum::Options write;
     ReadQuorum::Options read;
+    CopiesWait::Options wait;
     Peers::Options peers;
     Gossip::Options gossip;
     HintDelivery::Options hints;
@@ -69,13 +73,19 @@ class Node {
   struct WriteDone {
     RequestId id{};
     WriteOutcome outcome;
+    Partition partition = 0;
+    const DotList* dots = nullptr;  // that were Written; valid until the next call
   };
   struct ListDone {
     RequestId id{};
     ReadOutcome outcome;
     const ListQuorum* list = nullptr;  // valid until the next call
   };
-  using Event = std::variant<ReadDone, WriteDone, ListDone>;
+  struct WaitDone {
+    RequestId id{};
+    size_t replicas = 0;
+  };
+  using Event = std::variant<ReadDone, WriteDone, ListDone, WaitDone>;
 
   // `store` outlives it; self is a member of the ring.
   Node(LocalStore& store, Ring ring, const Options& options);
@@ -120,6 +130,12 @@ class Node {
   // database has. nullopt as above.
   std::optional<RequestId> BeginList(Database database, ScanPlace from, ScanPlace until,
                                      size_t count, const Levels& levels, Time now);
+
+  // Waits until owners hold a client's own writes. nullopt as above.
+  std::optional<RequestId> BeginWait(const OwnWrites& writes, const CopiesWait::Terms& terms,
+                                     Time now);
+  // It is over now: how many replicas are known to hold them.
+  size_t EndWait(RequestId id);
 
   // nullopt: nothing is done.
   std::optional<Event> NextEvent();
@@ -177,14 +193,15 @@ class Node {
     int64_t began_us = 0;
     int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
     bool reported = false;
-    bool decided = false;  // a listing: it is among done_
+    bool decided = false;  // a listing or a wait: it is among done_
     bool failed = false;   // a read: what it was answered here has not been kept
     bool sloppy = false;   // a write: others stand in; a read: replicas differed
-    std::variant<ReadQuorum, WriteQuorum, ListQuorum> quorum;
+    std::variant<ReadQuorum, WriteQuorum, ListQuorum, CopiesWait> quorum;
 
     explicit Request(ReadQuorum&& read) : quorum(std::move(read)) {}
     explicit Request(WriteQuorum&& write) : quorum(std::move(write)) {}
     explicit Request(ListQuorum&& list) : quorum(std::move(list)) {}
+    explicit Request(CopiesWait&& wait) : quorum(std::move(wait)) {}
   };
   // Of the turn: copies for others, whose answer waits for the commit.
   struct Answer {
@@ -206,6 +223,8 @@ class Node {
   void PumpRead(Request& request, ReadQuorum& quorum, Time now);
   void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
   void PumpList(Request& request, const ListQuorum& quorum);
+  void PumpWait(Request& request, CopiesWait& wait, Time now);
+  std::vector<Partition> HeldOf(std::span<const WriteRange> writes);
   void AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now);
   const std::optional<ContainerDigest>& Known(Request& request, const ReadQuorum& quorum);
   void AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now);
@@ -225,6 +244,8 @@ class Node {
   void On(NodeId from, const TellReceived& message, Time now);
   void On(NodeId from, const ListKeys& message, Time now);
   void On(NodeId from, const KeyList& message, Time now);
+  void On(NodeId from, const AskReceived& message, Time now);
+  void On(NodeId from, const ReceivedReply& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}

@@ -10,6 +10,7 @@
 #include "cluster/encoding.h"
 #include "cluster/varint.h"
 #include "storage/check.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -66,6 +67,16 @@ class ReceivedDots::Above {
   bool Has(uint64_t number) const {
     const auto found = bitmaps_.find(HighOf(number));
     return found != bitmaps_.end() && roaring_bitmap_contains(found->second.get(), LowOf(number));
+  }
+  bool HasAll(Run run) const {
+    if (HighOf(run.first) != HighOf(run.last)) {
+      const uint64_t next = (uint64_t{HighOf(run.first)} + 1) << kLowBits;
+      return HasAll({run.first, next - 1}) && HasAll({next, run.last});
+    }
+    const auto found = bitmaps_.find(HighOf(run.first));
+    return found != bitmaps_.end() &&
+           roaring_bitmap_contains_range(found->second.get(), LowOf(run.first),
+                                         uint64_t{LowOf(run.last)} + 1);
   }
   bool Add(uint64_t number) {
     return roaring_bitmap_add_checked(At(HighOf(number)), LowOf(number));
@@ -134,16 +145,6 @@ class ReceivedDots::Above {
     if (bitmap == nullptr) bitmap.reset(roaring_bitmap_create());
     return bitmap.get();
   }
-  bool HasAll(Run run) const {
-    if (HighOf(run.first) != HighOf(run.last)) {
-      const uint64_t next = (uint64_t{HighOf(run.first)} + 1) << kLowBits;
-      return HasAll({run.first, next - 1}) && HasAll({next, run.last});
-    }
-    const auto found = bitmaps_.find(HighOf(run.first));
-    return found != bitmaps_.end() &&
-           roaring_bitmap_contains_range(found->second.get(), LowOf(run.first),
-                                         uint64_t{LowOf(run.last)} + 1);
-  }
   static bool AppendTo(uint64_t number, void* to) {
     auto& runs = *static_cast<std::vector<Run>*>(to);
     if (!runs.empty() && runs.back().last + 1 == number) {
@@ -179,6 +180,15 @@ bool ReceivedDots::Has(Dot dot) const {
   if (found == of_actor_.end()) return false;
   const OfActor& of_actor = found->second;
   return dot.number <= of_actor.base || (of_actor.above && of_actor.above->Has(dot.number));
+}
+
+bool ReceivedDots::HasAll(ActorId actor, uint64_t first, uint64_t last) const {
+  if (IsPlanted(Mutation::kCountsHighestAsAll)) return HighestOf(actor) >= last;
+  const auto found = of_actor_.find(actor);
+  if (found == of_actor_.end()) return false;
+  const OfActor& of_actor = found->second;
+  if (last <= of_actor.base) return true;
+  return of_actor.above && of_actor.above->HasAll({std::max(first, of_actor.base + 1), last});
 }
 
 bool ReceivedDots::Add(Dot dot) {

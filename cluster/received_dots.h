@@ -29,6 +29,8 @@ class ReceivedDots {
   ReceivedDots& operator=(const ReceivedDots& other);
 
   bool Has(Dot dot) const;
+  // Every number from one to another, both included; 1 <= first <= last.
+  bool HasAll(ActorId actor, uint64_t first, uint64_t last) const;
   // False when it was there already.
   bool Add(Dot dot);
   // Everything up to `number` counts as received: gaps that nobody can fill any more, or that a

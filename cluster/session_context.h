@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cluster/container.h"
+#include "cluster/own_writes.h"
 #include "cluster/value.h"
 
 namespace cartwheel::cluster {
@@ -36,6 +37,10 @@ class SessionContext {
   void Learn(const KeyRef& ref, const Seen& seen);
 
   size_t size() const { return places_.size(); }
+
+  // What it has written itself, whatever became of the keys.
+  OwnWrites& writes() { return writes_; }
+  const OwnWrites& writes() const { return writes_; }
 
  private:
   using Place = uint16_t;
@@ -60,6 +65,7 @@ class SessionContext {
   // forgotten early.
   boost::unordered_flat_map<uint64_t, Place> places_;
   size_t key_bytes_ = 0;
+  OwnWrites writes_;
 };
 
 }  // namespace cartwheel::cluster

@@ -18,6 +18,12 @@ bool IsRedirection(std::string_view error) {
   return error == kCrossSlot || error.starts_with("MOVED ");
 }
 
+std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
+  std::string bytes;
+  resp::ReplyWriter(bytes, protocol).Error(error);
+  return bytes;
+}
+
 std::string DescribeFailedRead(const cluster::ReadOutcome& outcome) {
   return "CLUSTERDOWN " + Reached(outcome.level, outcome.reached, outcome.needed) + "answered";
 }

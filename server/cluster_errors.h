@@ -11,6 +11,7 @@
 #include "cluster/read_quorum.h"
 #include "cluster/slot.h"
 #include "cluster/write_quorum.h"
+#include "resp/reply_writer.h"
 #include "server/cluster_map.h"
 
 namespace cartwheel::server {
@@ -44,6 +45,9 @@ inline constexpr std::string_view kCrossSlot =
 std::string Moved(cluster::Slot slot, const ClientAddress& to);
 // MOVED or CROSSSLOT.
 bool IsRedirection(std::string_view error);
+
+// As a whole reply.
+std::string ErrorReply(std::string_view error, resp::Protocol protocol);
 
 std::string DescribeFailedRead(const cluster::ReadOutcome& outcome);
 std::string DescribeFailedWrite(const cluster::WriteOutcome& outcome);

@@ -112,6 +112,7 @@ bool Coordination::LastWasUpdate() const {
 void Coordination::Forget(const cluster::SessionContext& session) {
   for (auto& [id, call] : calls_) {
     if (call->terms.session == &session) call->terms.session = nullptr;
+    if (call->terms.writes == &session.writes()) call->terms.writes = nullptr;
   }
 }
 
@@ -354,6 +355,7 @@ void Coordination::WriteDyn(Call& call, cluster::Time now) {
 
 void Coordination::OnWrite(Call& call, size_t key, const cluster::Node::WriteDone& done,
                            cluster::Time) {
+  NoteOwnWrites(call, done);
   if (done.outcome.kind != WriteOutcome::Kind::kAcknowledged) {
     if (!call.failed_write) call.failed_write = done.outcome;
   } else {
@@ -370,6 +372,15 @@ void Coordination::OnWrite(Call& call, size_t key, const cluster::Node::WriteDon
 void Coordination::NoteWritten(Call& call, size_t key) {
   call.written.resize(call.request.keys.size());
   call.written[key] = store_.SeenByWriter();
+}
+
+// Those too of which it is uncertain who has them: they are made, and on their way.
+void Coordination::NoteOwnWrites(Call& call, const cluster::Node::WriteDone& done) {
+  if (done.outcome.kind == WriteOutcome::Kind::kNotStored) return;
+  cluster::OwnWrites* writes = call.terms.writes;
+  if (writes == nullptr && call.seen != nullptr) writes = &call.writes;
+  if (writes == nullptr) return;
+  for (const cluster::Dot dot : *done.dots) writes->Note(done.partition, dot);
 }
 
 void Coordination::Learn(Call& call, size_t key, const cluster::Seen& seen) {
@@ -407,7 +418,8 @@ void Coordination::Finish(Call& call) {
   finished_.push_back({.id = call.id,
                        .reply = std::move(call.reply),
                        .uncommitted = uncommitted_ || node_.has_staged(),
-                       .seen = std::move(call.seen)});
+                       .seen = std::move(call.seen),
+                       .writes = std::move(call.writes)});
   calls_.erase(call.id);
 }
 

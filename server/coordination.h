@@ -46,6 +46,8 @@ class Coordination {
     // What the client's connection has seen; may be nullptr. Outlives the call, or Forget is
     // called.
     cluster::SessionContext* session = nullptr;
+    // Where the names of the writes go that are made for the client; the same holds of it.
+    cluster::OwnWrites* writes = nullptr;
   };
   struct Finished {
     CallId id = 0;
@@ -53,6 +55,8 @@ class Coordination {
     bool uncommitted = false;  // it saw or made changes of this turn
     // Of a call that began with `seen`: what its client has seen now.
     std::unique_ptr<cluster::Seen> seen;
+    // ... and the writes that were made for it.
+    cluster::OwnWrites writes;
   };
 
   // All outlive it.
@@ -104,6 +108,7 @@ class Coordination {
     std::optional<cluster::WriteOutcome> failed_write;
     std::string reply;
     std::unique_ptr<cluster::Seen> seen;
+    cluster::OwnWrites writes;  // of a client of another gateway
   };
   // One of the node's requests that a call waits for.
   struct Part {
@@ -136,6 +141,7 @@ class Coordination {
   const cluster::Seen* SeenBy(const Call& call, size_t key) const;
   bool Write(const Call& call, size_t key, cluster::Time now);
   void NoteWritten(Call& call, size_t key);
+  static void NoteOwnWrites(Call& call, const cluster::Node::WriteDone& done);
   void Learn(Call& call, size_t key, const cluster::Seen& seen);
 
   cluster::Node& node_;

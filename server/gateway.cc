@@ -1,7 +1,6 @@
 #include "server/gateway.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "server/cluster_errors.h"
@@ -26,12 +25,6 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options) {
 cluster::Ring RingOf(const ClusterOptions& options) {
   if (!options.owners.nodes.empty()) return {options.members, options.owners};
   return {options.members, cluster::RotatedTable(options.members, options.levels.n)};
-}
-
-std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
-  std::string bytes;
-  resp::ReplyWriter(bytes, protocol).Error(error);
-  return bytes;
 }
 
 }  // namespace
@@ -126,7 +119,16 @@ void Gateway::Forget(const cluster::SessionContext& session) {
   coordination_.Forget(session);
   for (auto& [sequence, call] : forwarded_) {
     if (call.terms.session == &session) call.terms.session = nullptr;
+    if (call.terms.writes == &session.writes()) call.terms.writes = nullptr;
   }
+  for (auto& [id, walk] : walks_) {
+    if (walk.terms.writes == &session.writes()) walk.terms.writes = nullptr;
+  }
+  std::erase_if(waits_, [&](const auto& wait) {
+    if (wait.second.session != &session) return false;
+    node_.EndWait(wait.first);
+    return true;
+  });
 }
 
 void Gateway::Scatter(const Origin& origin, const Command& command, Args args,
@@ -196,6 +198,9 @@ void Gateway::OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& 
   if (call.terms.session != nullptr) {
     call.terms.session->Learn({call.terms.database, call.key}, message.seen);
   }
+  if (call.terms.writes != nullptr) {
+    for (const cluster::WriteRange& range : message.writes) call.terms.writes->Note(range);
+  }
   Deliver(call.origin, std::string(message.reply), false, now);
 }
 
@@ -243,9 +248,10 @@ void Gateway::OnForward(cluster::NodeId from, const cluster::Forward& message, N
   const Origin origin = ForPeer{from, message.sequence};
   RememberedReplies& remembered = remembered_[from];
   if (!remembered.Begin(message.sequence)) {
-    if (const std::string* reply = remembered.Find(message.sequence)) {
-      node_.peers().Send(from,
-                         cluster::ForwardReply{.sequence = message.sequence, .reply = *reply});
+    if (const auto* const answer = remembered.Find(message.sequence)) {
+      node_.peers().Send(from, cluster::ForwardReply{.sequence = message.sequence,
+                                                     .reply = answer->reply,
+                                                     .writes = answer->writes});
     }
     return;
   }
@@ -347,6 +353,8 @@ bool Gateway::TakeEvents(Now now) {
     any = true;
     if (const auto* listed = std::get_if<cluster::Node::ListDone>(&*event)) {
       OnListed(*listed, now);
+    } else if (const auto* waited = std::get_if<cluster::Node::WaitDone>(&*event)) {
+      OnWaited(waited->id, waited->replicas);
     } else {
       coordination_.On(*event, TimeOf(now));
     }
@@ -357,25 +365,31 @@ bool Gateway::TakeEvents(Now now) {
     if (found == origins_.end()) continue;
     const Origin origin = found->second;
     origins_.erase(found);
-    Deliver(origin, std::move(finished.reply), finished.uncommitted, now, finished.seen.get());
+    Deliver(origin, std::move(finished.reply), finished.uncommitted, now, &finished);
   }
   return any;
 }
 
 void Gateway::Deliver(const Origin& origin, std::string bytes, bool uncommitted, Now now,
-                      const cluster::Seen* seen) {
+                      const Coordination::Finished* call) {
   if (const auto* place = std::get_if<Place>(&origin)) {
     replies_.push_back({*place, std::move(bytes), uncommitted});
   } else if (const auto* peer = std::get_if<ForPeer>(&origin)) {
-    cluster::ForwardReply reply{.sequence = peer->sequence, .reply = bytes};
-    if (seen != nullptr) reply.seen = *seen;
-    remembered_[peer->gateway].Finish(peer->sequence, bytes);
-    node_.peers().Send(peer->gateway, reply);
+    DeliverToPeer(*peer, std::move(bytes), call);
   } else if (const auto* part = std::get_if<ForGatherer>(&origin)) {
     DeliverPart(*part, std::move(bytes), uncommitted, now);
   } else {
     OnAnsweredAbout(std::get<ForWalk>(origin), std::move(bytes), uncommitted, now);
   }
+}
+
+void Gateway::DeliverToPeer(const ForPeer& peer, std::string bytes,
+                            const Coordination::Finished* call) {
+  cluster::ForwardReply reply{.sequence = peer.sequence, .reply = bytes};
+  if (call != nullptr) reply.writes = call->writes.Ranges();
+  if (call != nullptr && call->seen != nullptr) reply.seen = *call->seen;
+  node_.peers().Send(peer.gateway, reply);
+  remembered_[peer.gateway].Finish(peer.sequence, std::move(bytes), std::move(reply.writes));
 }
 
 void Gateway::DeliverPart(const ForGatherer& part, std::string bytes, bool uncommitted, Now now) {
@@ -389,75 +403,6 @@ void Gateway::DeliverPart(const ForGatherer& part, std::string bytes, bool uncom
   gatherers_.erase(found);
   Deliver(whole.origin, Gather(*whole.command, whole.replies, whole.protocol), whole.uncommitted,
           now);
-}
-
-// ---- walks over the keyspace
-
-void Gateway::BeginWalk(Place place, const KeyspaceRequest& request,
-                        const Coordination::Terms& terms, uint64_t random, Now now) {
-  const uint64_t id = next_gatherer_++;
-  const auto [walk, added] =
-      walks_.emplace(id, Walk{.place = place,
-                              .terms = terms,
-                              .walk = KeyspaceWalk(request, terms.database, terms.protocol, random),
-                              .replies = {}});
-  walk->second.terms.session = nullptr;  // what it has seen of the keys does not matter
-  Go(id, walk->second.walk.Begin(), now);
-}
-
-void Gateway::Go(uint64_t id, KeyspaceWalk::Step step, Now now) {
-  if (auto* done = std::get_if<KeyspaceWalk::Done>(&step)) {
-    return EndWalk(id, std::move(done->reply));
-  }
-  if (const auto* ask = std::get_if<KeyspaceWalk::Ask>(&step)) return Ask(id, *ask, now);
-  const auto& list = std::get<KeyspaceWalk::List>(step);
-  const Coordination::Terms& terms = walks_.at(id).terms;
-  const auto request =
-      node_.BeginList(list.database, list.from, list.until, list.count, terms.levels, TimeOf(now));
-  if (!request) return EndWalk(id, ErrorReply(kTooManyRequests, terms.protocol));
-  listings_.emplace(*request, id);
-}
-
-void Gateway::OnListed(const cluster::Node::ListDone& done, Now now) {
-  const auto found = listings_.find(done.id);
-  if (found == listings_.end()) return;
-  const uint64_t id = found->second;
-  listings_.erase(found);
-  Walk& walk = walks_.at(id);
-  if (done.outcome.kind == cluster::ReadOutcome::Kind::kTooFew) {
-    return EndWalk(id, ErrorReply(DescribeFailedRead(done.outcome), walk.terms.protocol));
-  }
-  walk.uncommitted = uncommitted();
-  Go(id, walk.walk.Listed(*done.list), now);
-}
-
-void Gateway::Ask(uint64_t id, const KeyspaceWalk::Ask& ask, Now now) {
-  Walk& walk = walks_.at(id);
-  walk.terms.database = ask.database;
-  walk.replies.assign(ask.keys.size(), {});
-  walk.missing = ask.keys.size();
-  walk.uncommitted = false;
-  const Coordination::Terms terms = walk.terms;  // the walk may be over with the last key
-  const Command& command = *FindCommand(ask.remove ? "del" : "exists");
-  for (size_t i = 0; i < ask.keys.size(); ++i) {
-    const std::array<std::string_view, 2> args = {command.name, ask.keys[i]};
-    const cluster::KeyRef ref{ask.database, ask.keys[i]};
-    BeginAt(node_.CoordinatorOf(ref), ForWalk{id, i}, command, args, terms, now);
-  }
-}
-
-void Gateway::OnAnsweredAbout(const ForWalk& key, std::string bytes, bool uncommitted, Now now) {
-  const auto found = walks_.find(key.walk);
-  if (found == walks_.end()) return;
-  Walk& walk = found->second;
-  walk.replies[key.key] = std::move(bytes);
-  walk.uncommitted = walk.uncommitted || uncommitted;
-  if (--walk.missing == 0) Go(key.walk, walk.walk.Answered(walk.replies), now);
-}
-
-void Gateway::EndWalk(uint64_t id, std::string reply) {
-  const auto walk = walks_.extract(id);
-  replies_.push_back({walk.mapped().place, std::move(reply), walk.mapped().uncommitted});
 }
 
 }  // namespace cartwheel::server

@@ -80,6 +80,13 @@ class Gateway {
   // as KeyspaceWalk's.
   void BeginWalk(Place place, const KeyspaceRequest& request, const Coordination::Terms& terms,
                  uint64_t random, Now now);
+  // Begins to wait until owners hold what the session has written, which must have been answered.
+  // Its next request must wait for the reply: how many do, less one.
+  void BeginWait(Place place, const cluster::SessionContext& session, resp::Protocol protocol,
+                 const cluster::CopiesWait::Terms& terms, Now now);
+  // The session waits no longer: it is told what is known by now or, unless that is empty, the
+  // error. False: it did not wait.
+  bool EndWait(SessionId session, std::string_view error);
   // The session is gone: what it has begun goes on, for nobody.
   void Forget(const cluster::SessionContext& session);
 
@@ -142,6 +149,11 @@ class Gateway {
     size_t missing = 0;
     bool uncommitted = false;
   };
+  struct Wait {
+    Place place;
+    const cluster::SessionContext* session;
+    resp::Protocol protocol;
+  };
   struct Forwarded {
     Origin origin;
     cluster::NodeId to;
@@ -162,14 +174,17 @@ class Gateway {
                  Args args, const Coordination::Terms& terms, Now now);
   void OnForward(cluster::NodeId from, const cluster::Forward& message, Now now);
   void OnForwardReply(cluster::NodeId from, const cluster::ForwardReply& message, Now now);
+  // `call`: of this node, whose gateway hears of more than the reply.
   void Deliver(const Origin& origin, std::string bytes, bool uncommitted, Now now,
-               const cluster::Seen* seen = nullptr);
+               const Coordination::Finished* call = nullptr);
+  void DeliverToPeer(const ForPeer& peer, std::string bytes, const Coordination::Finished* call);
   void DeliverPart(const ForGatherer& part, std::string bytes, bool uncommitted, Now now);
   void OnListed(const cluster::Node::ListDone& done, Now now);
   void OnAnsweredAbout(const ForWalk& key, std::string bytes, bool uncommitted, Now now);
   void Go(uint64_t walk, KeyspaceWalk::Step step, Now now);
   void Ask(uint64_t walk, const KeyspaceWalk::Ask& ask, Now now);
   void EndWalk(uint64_t walk, std::string reply);
+  void OnWaited(cluster::RequestId id, size_t replicas);
   void ForgetAnswered();
   // Half an rpc timeout has passed: the coordinator is asked for a sign of life. If it gives none
   // in the other half, it is passed over from here on.
@@ -197,7 +212,8 @@ class Gateway {
   std::map<uint64_t, Gatherer> gatherers_;
   std::map<uint64_t, Walk> walks_;
   std::map<cluster::RequestId, uint64_t> listings_;  // the walk that waits for each
-  uint64_t next_gatherer_ = 1;                       // or walk
+  std::map<cluster::RequestId, Wait> waits_;
+  uint64_t next_gatherer_ = 1;  // or walk
   uint64_t next_sequence_;
   Hops hops_;
   std::vector<Reply> replies_;

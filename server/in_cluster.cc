@@ -16,38 +16,60 @@ constexpr size_t kMostLateReplies = 1024;
 
 // ---- a request
 
-void Server::CallInCluster(Session& session, const Command& command, Args args, Now now) {
+Gateway::Place Server::TakeLatePlace(Session& session) {
   const uint64_t slot = session.next_slot++;
   session.late.push_back({.slot = slot, .silent = session.silent(), .bytes = {}});
+  return {session.id, slot};
+}
+
+// Its next request runs when all replies are known.
+void Server::WaitForLate(Session& session) {
+  session.waits_for_late = true;
+  if (!session.in_exec) ReplyLater(session, INT64_MAX, "");
+}
+
+void Server::CallInCluster(Session& session, const Command& command, Args args, Now now) {
+  const Gateway::Place place = TakeLatePlace(session);
   const Coordination::Terms terms{.database = session.database,
                                   .protocol = session.protocol,
                                   .levels = session.command_levels.value_or(session.levels),
-                                  .session = &session.seen};
-  const bool update = gateway_->Begin({session.id, slot}, command, args, terms, now);
-  if (update || session.late.size() >= kMostLateReplies) {
-    session.waits_for_late = true;
-    if (!session.in_exec) ReplyLater(session, INT64_MAX, "");
-  }
+                                  .session = &session.seen,
+                                  .writes = &session.seen.writes()};
+  const bool update = gateway_->Begin(place, command, args, terms, now);
+  if (update || session.late.size() >= kMostLateReplies) WaitForLate(session);
 }
 
 void Server::WalkInCluster(Session& session, const Command& command, Args args, Now now) {
   auto request = ParseKeyspaceRequest(command, args);
   if (!request) return session.writer().Error(request.error());
-  const uint64_t slot = session.next_slot++;
-  session.late.push_back({.slot = slot, .silent = session.silent(), .bytes = {}});
+  const Gateway::Place place = TakeLatePlace(session);
   const Coordination::Terms terms{.database = session.database,
                                   .protocol = session.protocol,
-                                  .levels = session.command_levels.value_or(session.levels)};
-  gateway_->BeginWalk({session.id, slot}, *request, terms, NextRandom(), now);
-  session.waits_for_late = true;
-  if (!session.in_exec) ReplyLater(session, INT64_MAX, "");
+                                  .levels = session.command_levels.value_or(session.levels),
+                                  .writes = &session.seen.writes()};
+  gateway_->BeginWalk(place, *request, terms, NextRandom(), now);
+  WaitForLate(session);
 }
 
-// A walk has to see what the requests before it do, wherever they are done. And who hears of a
-// message reads what was written before it was published.
+// Where nobody could end it, in a transaction or after the client's last byte, it does not wait.
+void Server::WaitForCopies(Session& session, size_t replicas, int64_t until_us, Now now) {
+  const Gateway::Place place = TakeLatePlace(session);
+  const cluster::CopiesWait::Terms terms{
+      .replicas = replicas, .until_us = until_us, .once = session.in_exec || session.input_ended};
+  gateway_->BeginWait(place, session.seen, session.protocol, terms, now);
+  WaitForLate(session);
+}
+
+bool Server::EndWaitForCopies(const Session& session, std::string_view error) {
+  return gateway_ != nullptr && gateway_->EndWait(session.id, error);
+}
+
+// A walk has to see what the requests before it do, wherever they are done, and WAIT is about them.
+// And who hears of a message reads what was written before it was published.
 bool Server::MustFollowLate(const Session& session, const Command& command) {
   const bool publishes = command.handler == Publish || command.handler == SPublish;
-  return !session.late.empty() && (IsOnKeyspace(command) || publishes);
+  const bool follows = IsOnKeyspace(command) || publishes || command.handler == Wait;
+  return !session.late.empty() && follows;
 }
 
 // The reply counts this node's subscribers alone, as Redis's cluster does.

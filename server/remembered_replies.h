@@ -12,7 +12,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "cluster/own_writes.h"
 #include "storage/mutation.h"
 
 namespace cartwheel::server {
@@ -21,6 +24,10 @@ class RememberedReplies {
  public:
   static constexpr size_t kMost = 4096;
   static constexpr size_t kLongestReply = 1024;
+  struct Answer {
+    std::string reply;
+    std::vector<cluster::WriteRange> writes;  // that were made for it
+  };
   // Of a sequence: what counts; the rest names the start.
   static constexpr int kCountBits = 40;
   static uint64_t FirstSequence(uint64_t boot_nonce) { return boot_nonce << kCountBits | 1; }
@@ -40,12 +47,13 @@ class RememberedReplies {
     }
     return true;
   }
-  void Finish(uint64_t sequence, std::string_view reply) {
+  void Finish(uint64_t sequence, std::string reply, std::vector<cluster::WriteRange> writes) {
     const auto found = replies_.find(sequence);
-    if (found != replies_.end() && reply.size() <= kLongestReply) found->second = reply;
+    if (found == replies_.end() || reply.size() > kLongestReply) return;
+    found->second = {.reply = std::move(reply), .writes = std::move(writes)};
   }
   // nullptr: it is under way, or the reply was long, or it is too old.
-  const std::string* Find(uint64_t sequence) const {
+  const Answer* Find(uint64_t sequence) const {
     const auto found = replies_.find(sequence);
     return found == replies_.end() || !found->second ? nullptr : &*found->second;
   }
@@ -53,7 +61,7 @@ class RememberedReplies {
  private:
   uint64_t boot_ = 0;
   uint64_t forgotten_ = 0;  // this one and those before it
-  std::map<uint64_t, std::optional<std::string>> replies_;
+  std::map<uint64_t, std::optional<Answer>> replies_;
 };
 
 }  // namespace cartwheel::server

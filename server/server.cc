@@ -96,7 +96,11 @@ void Server::EndOfInput(Session& session, Now now) {
   session.input_ended = true;
   // Who only waits because the disk is slow has said all it wanted, and gets its answers.
   const bool throttled = session.postponed && store_.engine().WritesMustWait();
-  if (session.waits_for_late) return;
+  if (session.waits_for_late) {
+    // Others answer in their time; this one may wait for ever, and nobody could end it.
+    EndWaitForCopies(session, "");
+    return;
+  }
   const bool saving = session.after_save != Session::AfterSave::kNothing;
   if ((session.waiting() && !saving) || (session.postponed && !throttled)) {
     Close(session, "disconnected while its request waited", true);

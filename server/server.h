@@ -181,6 +181,11 @@ class Server {
   PauseMode pause_mode() const { return pause_mode_; }
   // DEBUG SLEEP: nothing is executed for anybody until then.
   void Stall(int64_t until_us);
+  // WAIT in a cluster: the session is told how many owners but one hold what it has written, once
+  // there are `replicas` or at `until_us` (INT64_MAX: never). It may be ended before, if it is one:
+  // the session is then told what is known, or the error.
+  void WaitForCopies(Session& session, size_t replicas, int64_t until_us, Now now);
+  bool EndWaitForCopies(const Session& session, std::string_view error);
   // WAIT, DEBUG SLEEP: `reply` is given at `until_us` (INT64_MAX: never), and the session's next
   // request waits for it.
   void ReplyLater(Session& session, int64_t until_us, std::string reply);
@@ -223,6 +228,8 @@ class Server {
   // in_cluster.cc
   void CallInCluster(Session& session, const Command& command, Args args, Now now);
   void WalkInCluster(Session& session, const Command& command, Args args, Now now);
+  static Gateway::Place TakeLatePlace(Session& session);
+  void WaitForLate(Session& session);
   size_t PublishHere(PubSub::Kind kind, std::string_view channel, std::string_view message);
   ClusterMap::Node MapNode(cluster::NodeId id) const;
   static bool MustFollowLate(const Session& session, const Command& command);

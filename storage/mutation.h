@@ -27,8 +27,9 @@ enum class Mutation : uint8_t {
   kForgetsHints,          // hints of before a start are never delivered
   kDropsNewerHints,       // what was added to a hint while it was under way goes with it
   kForwardsTwice,         // what is asked for again is done again
+  kCountsHighestAsAll,    // WAIT: who has an actor's last write is taken to have those before it
 };
-inline constexpr std::array<std::string_view, 18> kMutationNames = {"none",
+inline constexpr std::array<std::string_view, 19> kMutationNames = {"none",
                                                                     "never-syncs",
                                                                     "answers-before-sync",
                                                                     "flushes-before-log",
@@ -45,7 +46,8 @@ inline constexpr std::array<std::string_view, 18> kMutationNames = {"none",
                                                                     "drops-hints-when-sent",
                                                                     "forgets-hints",
                                                                     "drops-newer-hints",
-                                                                    "forwards-twice"};
+                                                                    "forwards-twice",
+                                                                    "counts-highest-as-all"};
 
 #ifdef CARTWHEEL_MUTATIONS
 inline Mutation planted_mutation = Mutation::kNone;

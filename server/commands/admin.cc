@@ -122,7 +122,8 @@ void Role(CommandContext& context) {
   context.reply.Array(0);
 }
 
-// There are no replicas to wait for: with a count above 0 the time passes and the answer is 0.
+// A node by itself has no replicas to wait for: with a count above 0 the time passes and the answer
+// is 0.
 void Wait(CommandContext& context) {
   const auto replicas = ParseInteger(context.args[1]);
   if (!replicas) {
@@ -134,12 +135,16 @@ void Wait(CommandContext& context) {
     context.reply.Error(until_us.error());
     return;
   }
-  if (*replicas <= 0 || context.session.in_exec) {
-    context.reply.Integer(0);
-    return;
-  }
   const bool for_ever = *until_us == context.now.monotonic_us;
-  context.server.ReplyLater(context.session, for_ever ? INT64_MAX : *until_us, ":0\r\n");
+  const int64_t ends_us = for_ever ? INT64_MAX : *until_us;
+  if (context.server.gateway() != nullptr) {
+    const auto wanted = static_cast<size_t>(std::max<int64_t>(*replicas, 0));
+    context.server.WaitForCopies(context.session, wanted, ends_us, context.now);
+  } else if (*replicas <= 0 || context.session.in_exec) {
+    context.reply.Integer(0);
+  } else {
+    context.server.ReplyLater(context.session, ends_us, ":0\r\n");
+  }
 }
 
 // Answers nothing when the client monitors already, as Redis.

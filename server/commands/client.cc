@@ -263,12 +263,18 @@ void ClientUnblock(CommandContext& context) {
     context.reply.Integer(0);
     return;
   }
+  constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
   Session& session = *found->second;
+  if (session.waits_for_late) {
+    // For its nodes, as it must, or in a WAIT.
+    const bool ended = context.server.EndWaitForCopies(session, by_error ? kUnblocked : "");
+    context.reply.Integer(ended ? 1 : 0);
+    return;
+  }
   std::string reply = session.waiting_reply;
   if (by_error) {
     reply.clear();
-    resp::ReplyWriter(reply, session.protocol)
-        .Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    resp::ReplyWriter(reply, session.protocol).Error(kUnblocked);
   }
   context.server.ReplyLater(session, context.now.monotonic_us, std::move(reply));
   context.reply.Integer(1);

@@ -329,8 +329,12 @@ inline constexpr Command kGenericRows[] = {
      .summary = "Waits until replicas have this connection's writes.",
      .tips = "request_policy:all_shards response_policy:agg_min",
      .support = Command::Support::kDifferent,
-     .note = "A node has no Redis replicas: the answer is 0, at the time-out when replicas were "
-             "asked for."},
+     .note =
+         "In a cluster the answer is how many owners, less one, have every write of the "
+         "connection: a copy that stands in for one that is away is none. Of a connection that "
+         "wrote nothing, owners that can be reached. A write whose node was lost before it "
+         "answered is not asked for; in a transaction it waits for one round at most. A node by "
+         "itself has no replicas: 0, at the time-out when replicas were asked for."},
 };
 
 }  // namespace cartwheel::server

@@ -57,6 +57,12 @@ ReceivedDots SomeReceived() {
   return received;
 }
 
+std::vector<WriteRange> SomeWrites() {
+  return {{.partition = 3, .actor = ActorId{7}, .first = 1, .last = 1},
+          {.partition = 3, .actor = ActorId{8}, .first = 5, .last = kMaxDotNumber},
+          {.partition = kPartitions - 1, .actor = ActorId{2}, .first = 300, .last = 1000}};
+}
+
 std::vector<Message> OneOfEach() {
   return {
       Hello{.cluster_id = 7,
@@ -92,8 +98,8 @@ std::vector<Message> OneOfEach() {
               .levels = {.n = 5, .r = 1, .w = 5, .pr = 0, .pw = 2, .dw = 1},
               .session = ASeen(),
               .arguments = {"SET", "key", "", "EX", "10"}},
-      ForwardReply{12, "+OK\r\n", ASeen()},
-      ForwardReply{12, "", {}},
+      ForwardReply{12, "+OK\r\n", ASeen(), SomeWrites()},
+      ForwardReply{12, "", {}, {}},
       Ping{123},
       Pong{uint64_t{1} << 63},
       TellReceived{{{.partition = 3, .told = {ActorId{7}, 12, false, SomeReceived()}},
@@ -101,6 +107,10 @@ std::vector<Message> OneOfEach() {
       ListKeys{.id = RequestId{5}, .database = 4, .from = 7, .until = kEndPlace, .count = 300},
       KeyList{
           .id = RequestId{5}, .complete = true, .database_keys = 9, .next = 8, .keys = {"", "k"}},
+      AskReceived{.id = RequestId{8}, .writes = SomeWrites()},
+      AskReceived{.id = RequestId{9}, .writes = {}},
+      ReceivedReply{.id = RequestId{8}, .held = {0, 3, kPartitions - 1}},
+      ReceivedReply{.id = RequestId{9}, .held = {}},
       Published{.shard = true, .channel = "news", .message = std::string_view("a\0b", 3)},
       Published{.shard = false, .channel = "", .message = ""},
       MemberNews{.epoch = 7, .holds_keys = true},
@@ -247,6 +257,20 @@ TEST(MessageCodec, FieldsOutOfRangeAreRefused) {
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, 0}}}));
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, kMaxDotNumber + 1}}}));
   EXPECT_TRUE(refused(ReplicateReply{.refusal = Refusal{7}}));
+  const WriteRange range{.partition = 3, .actor = ActorId{7}, .first = 5, .last = 9};
+  const auto asks = [&](WriteRange other) {
+    return !refused(AskReceived{.id = {}, .writes = {range, other}});
+  };
+  EXPECT_TRUE(asks({.partition = 3, .actor = ActorId{8}, .first = 1, .last = 1}));
+  EXPECT_FALSE(asks(range)) << "twice";
+  EXPECT_FALSE(asks({.partition = 2, .actor = ActorId{8}, .first = 1, .last = 1})) << "order";
+  EXPECT_FALSE(asks({.partition = kPartitions, .actor = ActorId{8}, .first = 1, .last = 1}));
+  EXPECT_FALSE(asks({.partition = 4, .actor = ActorId{}, .first = 1, .last = 1}));
+  EXPECT_FALSE(asks({.partition = 4, .actor = ActorId{8}, .first = 0, .last = 1}));
+  EXPECT_FALSE(asks({.partition = 4, .actor = ActorId{8}, .first = 2, .last = 1}));
+  EXPECT_FALSE(asks({.partition = 4, .actor = ActorId{8}, .first = 1, .last = kMaxDotNumber + 1}));
+  EXPECT_TRUE(refused(ReceivedReply{.id = {}, .held = {4, 4}}));
+  EXPECT_TRUE(refused(ReceivedReply{.id = {}, .held = {kPartitions}}));
   EXPECT_FALSE(refused(Forward{.session = {}, .arguments = {"GET"}}));
   EXPECT_TRUE(refused(Forward{.session = {}, .arguments = {}}));
   EXPECT_TRUE(refused(Forward{.resp = 1, .session = {}, .arguments = {"GET"}}));

@@ -50,6 +50,25 @@ TEST(ReceivedDots, GapsAreKnownUntilTheyAreFilled) {
   EXPECT_EQ(dots.missing(), 0u);
 }
 
+TEST(ReceivedDots, AllOfARangeAreThereOrNot) {
+  ReceivedDots dots;
+  EXPECT_FALSE(dots.HasAll(kA, 1, 1));
+  for (const uint64_t number :
+       {uint64_t{1}, uint64_t{2}, uint64_t{4}, uint64_t{5}, kHuge - 1, kHuge, kHuge + 1}) {
+    dots.Add({kA, number});
+  }
+  EXPECT_TRUE(dots.HasAll(kA, 1, 2));
+  EXPECT_TRUE(dots.HasAll(kA, 4, 5)) << "a gap before it does not matter";
+  EXPECT_TRUE(dots.HasAll(kA, 5, 5));
+  EXPECT_TRUE(dots.HasAll(kA, kHuge - 1, kHuge + 1));
+  EXPECT_FALSE(dots.HasAll(kA, 2, 4));
+  EXPECT_FALSE(dots.HasAll(kA, 3, 3));
+  EXPECT_FALSE(dots.HasAll(kA, 5, 6));
+  EXPECT_FALSE(dots.HasAll(kA, 5, kHuge));
+  EXPECT_FALSE(dots.HasAll(kA, 1, kMaxDotNumber));
+  EXPECT_FALSE(dots.HasAll(kB, 1, 1));
+}
+
 TEST(ReceivedDots, WhatArrivesInOrderNeedsNoAllocation) {
   ReceivedDots dots;
   dots.Add({kA, 1});

@@ -44,7 +44,7 @@ void CheckMessage(const Frame& frame, std::string_view bytes) {
     return;
   }
   if (std::holds_alternative<UnknownMessage>(*message)) {
-    Require(frame.type == 0 || frame.type > 17, "only unknown types are unknown");
+    Require(frame.type == 0 || frame.type > 20, "only unknown types are unknown");
     return;
   }
   std::string encoded = Encoded(*message);

@@ -12,16 +12,19 @@ TEST(RememberedReplies, WhatWasDoneIsNotDoneAgainAndItsReplyIsThere) {
   EXPECT_TRUE(replies.Begin(kFirst));
   EXPECT_FALSE(replies.Begin(kFirst)) << "under way";
   EXPECT_EQ(replies.Find(kFirst), nullptr);
-  replies.Finish(kFirst, "+OK\r\n");
+  const std::vector<cluster::WriteRange> writes = {
+      {.partition = 3, .actor = cluster::ActorId{4}, .first = 5, .last = 6}};
+  replies.Finish(kFirst, "+OK\r\n", writes);
   EXPECT_FALSE(replies.Begin(kFirst));
   ASSERT_NE(replies.Find(kFirst), nullptr);
-  EXPECT_EQ(*replies.Find(kFirst), "+OK\r\n");
+  EXPECT_EQ(replies.Find(kFirst)->reply, "+OK\r\n");
+  EXPECT_EQ(replies.Find(kFirst)->writes, writes);
 }
 
 TEST(RememberedReplies, ALongReplyIsNotKeptButWhatItAnsweredIsDone) {
   RememberedReplies replies;
   EXPECT_TRUE(replies.Begin(kFirst));
-  replies.Finish(kFirst, std::string(RememberedReplies::kLongestReply + 1, 'x'));
+  replies.Finish(kFirst, std::string(RememberedReplies::kLongestReply + 1, 'x'), {});
   EXPECT_FALSE(replies.Begin(kFirst));
   EXPECT_EQ(replies.Find(kFirst), nullptr);
 }

@@ -82,6 +82,7 @@ void DotRegister::Note(std::string_view key, const Container& container, const s
     const auto [at, is_new] = writes_.try_emplace(version.dot);
     if (is_new) {
       at->second = {std::string(key), ContentOf(version), where};
+      by_bytes_.try_emplace(std::string(version.bytes), version.dot);
       continue;
     }
     const std::string content = ContentOf(version);
@@ -101,6 +102,11 @@ std::set<Dot> DotRegister::StoredDotsOf(const std::string& key) const {
     if (!nodes.empty()) stored.insert(dot);
   }
   return stored;
+}
+
+std::optional<Dot> DotRegister::DotOf(const std::string& bytes) const {
+  const auto found = by_bytes_.find(bytes);
+  return found == by_bytes_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void OwedRegister::LoseStore(Host node) {

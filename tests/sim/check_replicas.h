@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ class DotRegister {
   const Violations& violations() const { return violations_; }
   // The dots of versions of a key that were seen in a store that has lost nothing since.
   std::set<cluster::Dot> StoredDotsOf(const std::string& key) const;
+  // The name under which these bytes, which are written once, were seen first.
+  std::optional<cluster::Dot> DotOf(const std::string& bytes) const;
 
  private:
   void Note(std::string_view key, const cluster::Container& container, const std::string& where);
@@ -35,6 +38,7 @@ class DotRegister {
     std::string where;    // it was first seen
   };
   std::map<cluster::Dot, Write> writes_;
+  std::map<std::string, cluster::Dot> by_bytes_;
   std::map<std::string, std::map<cluster::Dot, std::set<Host>>> stored_at_;
   Violations violations_;
 };

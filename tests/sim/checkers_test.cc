@@ -7,6 +7,7 @@
 #include "tests/sim/check_counters.h"
 #include "tests/sim/check_reads.h"
 #include "tests/sim/check_replicas.h"
+#include "tests/sim/check_waits.h"
 #include "tests/sim/check_writes.h"
 
 namespace cartwheel::sim {
@@ -405,6 +406,28 @@ TEST(CheckAllArrived, FindsAWriteThatNoOwnerKnows) {
   const Replica owner{.owner = "a", .has_record = true, .container = Holding("a", {kActor, 1})};
   EXPECT_TRUE(CheckAllArrived("k", {owner}, {{kActor, 1}}).empty());
   EXPECT_EQ(CheckAllArrived("k", {owner}, {{kActor, 1}, {kActor, 2}}).size(), 1u);
+}
+
+// ---- WAIT
+
+TEST(CheckWait, FindsAWriteThatFewerHaveThanWasTold) {
+  Script script;
+  const Operation write = script.Set("a");
+  Operation& wait = script.Add(Kind::kWait, "w*");
+  wait.number = 1;
+  EXPECT_TRUE(CheckWait(wait, write, 2).empty());
+  EXPECT_TRUE(CheckWait(wait, write, 3).empty());
+  ASSERT_EQ(CheckWait(wait, write, 1).size(), 1U);
+  EXPECT_EQ(CheckWait(wait, write, 1).front().key, "k");
+  wait.number = 0;
+  EXPECT_TRUE(CheckWait(wait, write, 0).empty());
+}
+
+TEST(DotRegister, KnowsTheNameOfAValue) {
+  DotRegister dots;
+  dots.NoteMessage("k", Holding("a", {kActor, 3}), 0);
+  EXPECT_EQ(dots.DotOf("a"), (cluster::Dot{kActor, 3}));
+  EXPECT_EQ(dots.DotOf("b"), std::nullopt);
 }
 
 }  // namespace

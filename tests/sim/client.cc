@@ -52,8 +52,7 @@ bool TakeReply(const Reply& reply, Operation& operation, std::string& context) {
     case Kind::kDelete:
     case Kind::kDeleteContext:
     case Kind::kIncrement:
-      operation.number = reply.integer;
-      return reply.type == Reply::Type::kInteger;
+    case Kind::kWait: operation.number = reply.integer; return reply.type == Reply::Type::kInteger;
     case Kind::kReadSiblings: return TakeSiblings(reply, operation, context);
     case Kind::kWriteContext:
       // [OK, context]
@@ -174,6 +173,7 @@ void Client::Finish(Operation& operation, const Reply& reply, int64_t now_us) {
     return;
   }
   operation.outcome = Outcome::kOk;
+  if (operation.kind == Kind::kWait) waited_.push_back(&operation);
   workload_.Learn(operation, context);
 }
 

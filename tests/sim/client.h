@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "resp/reply_reader.h"
 #include "tests/cluster/random.h"
@@ -50,6 +52,8 @@ class Client {
   bool idle() const { return queue_.empty() && open_.empty(); }
   // What it read that no reply can be, if anything.
   const std::string& protocol_error() const { return protocol_error_; }
+  // What it has asked for with WAIT and has been told since the last call.
+  std::vector<const Operation*> TakeWaited() { return std::exchange(waited_, {}); }
 
  private:
   Actions Dial(int64_t now_us);
@@ -74,6 +78,7 @@ class Client {
   std::string input_;
   resp::ReplyReader reader_;
   std::string protocol_error_;
+  std::vector<const Operation*> waited_;
 };
 
 }  // namespace cartwheel::sim

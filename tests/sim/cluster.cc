@@ -4,6 +4,7 @@
 
 #include "cluster/frame.h"
 #include "cluster/message_codec.h"
+#include "tests/sim/check_waits.h"
 
 namespace cartwheel::sim {
 namespace {
@@ -19,6 +20,15 @@ constexpr uint64_t kLatePercent = 5;
 constexpr uint64_t kLateUs = 300'000;
 constexpr uint64_t kDuplicateUs = 5'000'000;
 
+std::vector<cluster::Member> Members(size_t nodes) {
+  std::vector<cluster::Member> members;
+  members.reserve(nodes);
+  for (Host host = 0; host < nodes; ++host) {
+    members.push_back({.node = NodeIdOf(host), .zone = ""});
+  }
+  return members;
+}
+
 }  // namespace
 
 Cluster::Cluster(const ClusterSetup& setup)
@@ -27,20 +37,17 @@ Cluster::Cluster(const ClusterSetup& setup)
       wires_(scheduler_, network_, random_.Next()),
       replays_(setup.replays),
       tells_messages_(setup.tells_messages),
-      workload_(random_.Next(), setup.contexts) {
-  std::vector<cluster::Member> members;
-  members.reserve(setup.nodes);
-  for (Host host = 0; host < setup.nodes; ++host) {
-    members.push_back({.node = NodeIdOf(host), .zone = ""});
-  }
+      workload_(random_.Next(), setup.contexts),
+      ring_(Members(setup.nodes), cluster::RotatedTable(Members(setup.nodes), setup.levels.n)) {
   for (Host host = 0; host < setup.nodes; ++host) {
     nodes_.push_back(std::make_unique<Node>(NodeOptions{.host = host,
-                                                        .members = members,
+                                                        .members = Members(setup.nodes),
                                                         .levels = setup.levels,
                                                         .config = setup.config,
                                                         .seed = random_.Next(),
                                                         .skew_us = setup.skews_us[host]}));
   }
+  started_us_.resize(setup.nodes);
   turn_scheduled_.resize(setup.nodes);
   timer_at_us_.resize(setup.nodes, kNever);
   for (size_t i = 0; i < setup.clients; ++i) {
@@ -91,6 +98,7 @@ void Cluster::Start(Host node) {
     return;
   }
   Tell("node " + std::to_string(node) + " starts");
+  started_us_[node] = now_us();
   turn_scheduled_[node] = false;
   timer_at_us_[node] = kNever;
   ScheduleWork(node);
@@ -320,6 +328,36 @@ void Cluster::Handle(const Arrival& event) {
   if (!clients_[client].protocol_error().empty()) {
     Fail("replies are replies", clients_[client].protocol_error());
   }
+  for (const Operation* wait : clients_[client].TakeWaited()) CheckWaited(*wait);
+}
+
+void Cluster::CheckWaited(const Operation& wait) {
+  if (nodes_.size() == 1) return;  // it promises nothing
+  for (const Operation& write : history_) {
+    if (&write == &wait) return;
+    const bool counts = write.connection == wait.connection && write.writes_value() &&
+                        write.outcome == Outcome::kOk;
+    const auto dot = counts ? dots_.DotOf(write.value) : std::nullopt;
+    // Another write may take its place before a copy is seen that names it.
+    if (!dot) continue;
+    const size_t holders = HoldersOf(write.key, *dot, wait.invoked_us);
+    for (Violation& found : CheckWait(wait, write, holders)) {
+      Tell("BROKEN " + found.rule + ": " + found.text);
+      violations_.push_back(std::move(found));
+    }
+  }
+}
+
+// Owners that have the write, or may have had it when they were asked and lost it since.
+size_t Cluster::HoldersOf(const std::string& key, cluster::Dot dot, int64_t since_us) {
+  size_t holders = 0;
+  const auto partition = cluster::PartitionOfKey(key);
+  for (const cluster::NodeId owner : ring_.OwnersOf(partition)) {
+    const Host host = HostOf(owner);
+    const bool may_have_lost = !nodes_[host]->running() || started_us_[host] >= since_us;
+    if (may_have_lost || nodes_[host]->store().HasReceived(partition, dot)) ++holders;
+  }
+  return holders;
 }
 
 void Cluster::Handle(const GiveUp& event) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/ring.h"
 #include "tests/sim/check_replicas.h"
 #include "tests/sim/client.h"
 #include "tests/sim/messages_story.h"
@@ -43,6 +44,7 @@ class Cluster {
   int64_t now_us() const { return scheduler_.now_us(); }
   int64_t formed_us() const { return wires_.FormedAt(nodes_.size()); }
   Network& network() { return network_; }
+  const cluster::Ring& ring() const { return ring_; }
   Node& node(Host host) { return *nodes_[host]; }
   size_t node_count() const { return nodes_.size(); }
   Client& client(size_t number) { return clients_[number]; }
@@ -100,6 +102,9 @@ class Cluster {
   void TakeFrames(Connection& connection, std::string_view bytes);
   void Observe(const Connection& connection, const std::string& frame);
   void Perform(size_t client, const Client::Actions& actions);
+  // What WAIT has told a client, beside what the owners hold now.
+  void CheckWaited(const Operation& wait);
+  size_t HoldersOf(const std::string& key, cluster::Dot dot, int64_t since_us);
   // What has come of the connections between them.
   void InformNodes();
   void CloseAll(Host node, bool told);
@@ -113,7 +118,9 @@ class Cluster {
   const bool tells_messages_;
   Workload workload_;
   History history_;
+  const cluster::Ring ring_;
   std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<int64_t> started_us_;  // a node's each
   std::vector<Client> clients_;
   std::vector<uint64_t> alarms_;                  // of clients: only the latest counts
   std::vector<ConnectionId> client_connections_;  // 0: none

@@ -20,6 +20,7 @@ enum class Kind : uint8_t {
   kWriteContext,   // DYN.SET of a value that is written once in a run, with or without a context
   kDeleteContext,  // DYN.DEL
   kList,           // KEYS o*, of keys that are written once and never deleted
+  kWait,           // WAIT
 };
 
 enum class Outcome : uint8_t {
@@ -43,7 +44,7 @@ struct Operation {
   Outcome outcome = Outcome::kUncertain;
   std::vector<std::string> values = {};  // what a read returned
   std::vector<std::string> listed = {};  // the keys that a kList returned
-  int64_t number = 0;                    // replies that are one: of kDelete, kIncrement
+  int64_t number = 0;                    // replies that are one: of kDelete, kIncrement, kWait
   std::string reply = {};                // for people
 
   bool reads() const { return kind == Kind::kGet || kind == Kind::kReadSiblings; }

@@ -32,6 +32,7 @@ std::string_view NameOf(Kind kind) {
     case Kind::kWriteContext: return "DYN.SET";
     case Kind::kDeleteContext: return "DYN.DEL";
     case Kind::kList: return "KEYS";
+    case Kind::kWait: return "WAIT";
   }
   return "?";
 }

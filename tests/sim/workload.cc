@@ -10,9 +10,11 @@ constexpr uint64_t kCounters = 3;
 constexpr uint64_t kSiblingKeys = 4;
 constexpr uint64_t kPipelinePercent = 20;
 constexpr uint64_t kLongestPipeline = 5;
+constexpr uint64_t kWaitPercent = 25;
 
-// What a listing is in the history.
+// What a listing is in the history, and what WAIT is about.
 const std::string kAllOnce = "o*";
+const std::string kAllOwn = "w*";
 
 std::string Key(char kind, uint64_t number) {
   return kind + std::to_string(number);
@@ -51,13 +53,14 @@ std::vector<Command> Workload::Next(uint64_t client) {
     }
     commands.back().operation.client = client;
   }
+  if (random_.Percent(kWaitPercent)) commands.push_back(Wait());
   return commands;
 }
 
 Command Workload::Make(Kind kind, const std::string& key, std::vector<std::string> arguments) {
   const bool contexts =
       kind == Kind::kReadSiblings || kind == Kind::kWriteContext || kind == Kind::kDeleteContext;
-  if (kind != Kind::kList) used_[key] = contexts;
+  if (kind != Kind::kList && kind != Kind::kWait) used_[key] = contexts;
   return {.operation = {.kind = kind, .key = key}, .arguments = std::move(arguments)};
 }
 
@@ -146,6 +149,17 @@ Command Workload::Expiring() {
   command.arguments.insert(command.arguments.end(), {"PX", std::to_string(ms)});
   command.operation.expires = true;
   return command;
+}
+
+// Mostly for all replicas that there are, as one that lacks something is found out then; now and
+// then for more, so that the time has to pass.
+Command Workload::Wait() {
+  constexpr uint64_t kAll = 2;
+  constexpr uint64_t kMore = 3;
+  constexpr uint64_t kLongestMs = 1000;
+  const uint64_t replicas = random_.Percent(60) ? kAll : random_.Below(kMore + 1);
+  return Make(Kind::kWait, kAllOwn,
+              {"WAIT", std::to_string(replicas), std::to_string(1 + random_.Below(kLongestMs))});
 }
 
 void Workload::Learn(const Operation& operation, const std::string& context) {

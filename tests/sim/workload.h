@@ -7,6 +7,7 @@
 //   s...  siblings: DYN.GET, and DYN.SET and DYN.DEL with the context that was read
 //   d...  written and then deleted on one connection, and read
 //   t...  written with a time to live, and read
+// And sometimes they wait until so many replicas have what their connection wrote.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +56,7 @@ class Workload {
   Command Siblings(uint64_t client);
   Command Deleted(uint64_t client);
   Command Expiring();
+  Command Wait();
   std::string NewValue();
   Command Make(Kind kind, const std::string& key, std::vector<std::string> arguments);
   Command Set(const std::string& key, const std::string& value);

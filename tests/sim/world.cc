@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "cluster/ring.h"
 #include "cluster/slot.h"
 #include "server/command.h"
 #include "server/log.h"
@@ -58,7 +57,6 @@ class World {
   const bool right_clocks_;
   cluster::Levels levels_;
   Cluster cluster_;
-  std::optional<cluster::Ring> ring_;
   Faults faults_;
   std::set<std::string> keys_;
   Violations undelivered_;
@@ -72,15 +70,7 @@ World::World(const WorldOptions& options)
       durable_at_once_(random_.Percent(40)),
       right_clocks_(random_.Percent(40)),
       cluster_(Setup()),
-      faults_(FaultOptions(), cluster_) {
-  std::vector<cluster::Member> members;
-  members.reserve(options.nodes);
-  for (Host host = 0; host < options.nodes; ++host) {
-    members.push_back({.node = NodeIdOf(host), .zone = ""});
-  }
-  const auto owners = cluster::RotatedTable(members, levels_.n);
-  ring_.emplace(std::move(members), owners);
-}
+      faults_(FaultOptions(), cluster_) {}
 
 ClusterSetup World::Setup() {
   ClusterSetup setup;
@@ -218,7 +208,7 @@ void World::Audit() {
 std::vector<Replica> World::OwnersOf(const std::string& key) {
   std::vector<Replica> replicas;
   const auto partition = cluster::PartitionOf(cluster::SlotOf(key));
-  for (const cluster::NodeId owner : ring_->OwnersOf(partition)) {
+  for (const cluster::NodeId owner : cluster_.ring().OwnersOf(partition)) {
     Node& node = cluster_.node(HostOf(owner));
     Replica replica{.owner = "node " + std::to_string(HostOf(owner)), .container = {}};
     if (node.running()) {
