@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/process/client.h"
-#include "tests/process/server_process.h"
+#include "tests/process/server_cluster.h"
 
 namespace cartwheel {
 namespace {
@@ -23,46 +23,15 @@ using std::chrono::steady_clock;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-constexpr size_t kNodes = 5;
-constexpr size_t kVictim = 2;
-constexpr size_t kClientsOfANode = 2;
-
-class FiveNodes {
- public:
-  FiveNodes() {
-    std::string nodes;
-    for (size_t i = 0; i < kNodes; ++i) {
-      nodes +=
-          (i == 0 ? "" : " ") + std::to_string(i + 1) + "=127.0.0.1:" + std::to_string(FreePort());
-    }
-    for (size_t i = 0; i < kNodes; ++i) {
-      servers_.push_back(std::make_unique<ServerProcess>(std::vector<std::string>{
-          "--cluster-nodes", nodes, "--cluster-self", std::to_string(i + 1)}));
-    }
-  }
-  ServerProcess& at(size_t node) { return *servers_[node]; }
-  // Whether all that run take it for that.
-  bool AllTakeFor(size_t node, const std::string& state) {
-    for (size_t i = 0; i < kNodes; ++i) {
-      if (i == kVictim && node == kVictim) continue;
-      Client client(at(i).port());
-      for (size_t other = 0; other < kNodes; ++other) {
-        if (other == i || (node != kNodes && other != node)) continue;
-        if (InfoField(client, "dynamo", "peer_" + std::to_string(other + 1)) != state) return false;
-      }
-    }
-    return true;
-  }
-
- private:
-  std::vector<std::unique_ptr<ServerProcess>> servers_;
-};
+constexpr int kNodes = 5;
+constexpr int kVictim = 3;
+constexpr int kClientsOfANode = 2;
 
 // One operation after another at one node, on keys that all of them own.
 class Load {
  public:
-  Load(int port, size_t number) : number_(number) {
-    thread_ = std::thread([this, port] { Run(port); });
+  Load(Client client, size_t number) : client_(std::move(client)), number_(number) {
+    thread_ = std::thread([this] { Run(); });
   }
   ~Load() { End(); }
   Load(const Load&) = delete;
@@ -77,24 +46,24 @@ class Load {
   const std::vector<std::string>& failed_writes() const { return failed_writes_; }
 
  private:
-  void Run(int port) {
-    Client client(port);
+  void Run() {
     for (size_t i = 0; !stop_; ++i) {
       const std::string key = "k" + std::to_string(number_) + ":" + std::to_string(i % 100);
-      const std::string wrote = Timed(client, {"SET", key, "v"});
+      const std::string wrote = Timed({"SET", key, "v"});
       if (wrote != "OK") failed_writes_.push_back(wrote);
-      const std::string read = Timed(client, {"GET", key});
+      const std::string read = Timed({"GET", key});
       if (read != "v" && wrote == "OK") failed_reads_.push_back(read);
     }
   }
-  std::string Timed(Client& client, const Words& command) {
+  std::string Timed(const Words& command) {
     const auto began = steady_clock::now();
-    std::string reply = client.Call(command);
+    std::string reply = client_.Call(command);
     took_us_.push_back(
         std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - began).count());
     return reply;
   }
 
+  Client client_;
   const size_t number_;
   std::atomic<bool> stop_ = false;
   std::vector<int64_t> took_us_;
@@ -105,18 +74,19 @@ class Load {
 
 // What befalls the victim in the midst of it.
 template <typename Happens>
-void ExpectThatOthersServeOn(FiveNodes& nodes, const char* what, Happens&& happens) {
-  ASSERT_TRUE(Eventually([&] { return nodes.AllTakeFor(kNodes, "up"); }));
+void ExpectThatOthersServeOn(ServerCluster& nodes, const char* what, Happens&& happens) {
+  nodes.StartAll();
+  ASSERT_TRUE(nodes.AwaitAllUp());
   std::vector<std::unique_ptr<Load>> loads;
-  for (size_t node = 0; node < kNodes; ++node) {
-    for (size_t i = 0; i < kClientsOfANode && node != kVictim; ++i) {
-      loads.push_back(std::make_unique<Load>(nodes.at(node).port(), loads.size()));
+  for (int id = 1; id <= kNodes; ++id) {
+    for (int i = 0; i < kClientsOfANode && id != kVictim; ++i) {
+      loads.push_back(std::make_unique<Load>(nodes.Connect(id), loads.size()));
     }
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   happens();
   const auto began = steady_clock::now();
-  EXPECT_TRUE(Eventually([&] { return nodes.AllTakeFor(kVictim, "down"); }));
+  EXPECT_TRUE(nodes.AwaitPeer(kVictim, "down"));
   const std::chrono::duration<double> noticed = steady_clock::now() - began;
   std::this_thread::sleep_for(std::chrono::milliseconds(2500));
   std::vector<int64_t> took_us;
@@ -140,15 +110,15 @@ void ExpectThatOthersServeOn(FiveNodes& nodes, const char* what, Happens&& happe
 }
 
 TEST(Death, ANodeThatIsKilledCostsClientsOfOthersNothingButWhatItHadUnderWay) {
-  FiveNodes nodes;
-  ExpectThatOthersServeOn(nodes, "killed", [&] { nodes.at(kVictim).Kill(); });
+  ServerCluster nodes(kNodes);
+  ExpectThatOthersServeOn(nodes, "killed", [&] { nodes.Kill(kVictim); });
 }
 
 TEST(Death, ANodeThatStandsStillIsPassedOverUntilItGoesOn) {
-  FiveNodes nodes;
-  ExpectThatOthersServeOn(nodes, "stopped", [&] { nodes.at(kVictim).run().Signal(SIGSTOP); });
-  nodes.at(kVictim).run().Signal(SIGCONT);
-  EXPECT_TRUE(Eventually([&] { return nodes.AllTakeFor(kVictim, "up"); }));
+  ServerCluster nodes(kNodes);
+  ExpectThatOthersServeOn(nodes, "stopped", [&] { nodes.Pause(kVictim); });
+  nodes.Resume(kVictim);
+  EXPECT_TRUE(nodes.AwaitPeer(kVictim, "up"));
 }
 
 }  // namespace
