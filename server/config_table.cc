@@ -171,8 +171,9 @@ constexpr Option kOptions[] = {
      "them, and one on keys of several slots with CROSSSLOT, as a Redis Cluster does, rather than "
      "ask the nodes that hold them. It teaches cluster-aware clients a better route, also those "
      "that never look at CLUSTER SLOTS again by themselves, and spares the nodes the second hop; "
-     "plain clients need no. A key whose owners are all lost is served in any case. A node alone "
-     "ignores it."},
+     "plain clients need no. A key whose owners are all lost is served in any case. So is who asks "
+     "the same for the third time in a row, as a client does that cannot reach the node it is sent "
+     "to. A node alone ignores it."},
     {"cluster-link-sendbuf-limit", kCluster, kAtStart,
      MemoryField{&Config::cluster_link_sendbuf_limit, cluster::kMaxFrameBytes, kMaxSize},
      "Bytes that wait to be sent to one member. Over it they are dropped with the connection, "

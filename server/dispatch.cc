@@ -188,7 +188,7 @@ Server::Outcome Server::RouteWithLevels(Session& session, const QuorumRequest& r
 }
 
 // The error that keeps the command from running, or empty. The order is Redis's.
-std::string Server::WhyNot(const Session& session, const Command& command, Args args, Now now) {
+std::string Server::WhyNot(Session& session, const Command& command, Args args, Now now) {
   const bool runs = command.parse != nullptr || command.handler != nullptr;
   if (!runs || !ArityMatches(command, args.size())) return WrongArity(command);
   if (MustAuthenticate(session) && (command.flags & kNoAuthNeeded) == 0) {

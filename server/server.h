@@ -204,7 +204,7 @@ class Server {
   Outcome Dispatch(Session& session, Args args, Now now);
   Outcome Route(Session& session, Args args, Now now);
   Outcome RouteWithLevels(Session& session, const QuorumRequest& request, Now now);
-  std::string WhyNot(const Session& session, const Command& command, Args args, Now now);
+  std::string WhyNot(Session& session, const Command& command, Args args, Now now);
   bool OutOfMemoryFor(const Session& session, const Command& command);
   void Enqueue(Session& session, const Command& command, Args args);
   void Reject(Session& session, const Command* command, std::string_view error);
@@ -213,7 +213,8 @@ class Server {
   void NoteDataReply(Session& session, size_t begin);
 
   // redirect.cc
-  std::string WhyElsewhere(const Session& session, const Command& command, Args args);
+  std::string WhyElsewhere(Session& session, const Command& command, Args args);
+  std::string WhatSendsElsewhere(const Session& session, const Command& command, Args args);
   std::string RedirectionOf(cluster::Slot slot) const;
 
   // call.cc

@@ -67,6 +67,13 @@ class Session {
   bool monitoring = false;
   bool reads_anywhere = false;  // READONLY: what it reads is not redirected
   bool asking = false;          // nor anything in its next command or transaction: ASKING
+  // How often in a row it asked the same in vain and was answered with MOVED: redirect.cc.
+  struct SentAway {
+    size_t request = 0;  // its hash
+    int times = 0;
+    uint64_t turn = 0;  // the last of those
+  };
+  SentAway sent_away;
   // CLIENT REPLY SKIP makes kSkipNext, which becomes kSkip for the one command after it.
   enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
   ReplyMode reply_mode = ReplyMode::kOn;

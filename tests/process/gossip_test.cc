@@ -1,18 +1,16 @@
 // Datagrams between real nodes: that they arrive, and that nobody else's do harm.
 #include <arpa/inet.h>
-#include <csignal>
-#include <memory>
 #include <netinet/in.h>
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/cluster/random.h"
 #include "tests/process/client.h"
+#include "tests/process/server_cluster.h"
 #include "tests/process/server_process.h"
 
 namespace cartwheel {
@@ -48,57 +46,39 @@ class UdpSocket {
   int fd_;
 };
 
-class ThreeNodes {
- public:
-  ThreeNodes() {
-    for (int& port : ports_) port = FreePort();
-    std::string nodes;
-    for (size_t i = 0; i < 3; ++i) {
-      nodes +=
-          (i == 0 ? "" : " ") + std::to_string(i + 1) + "=127.0.0.1:" + std::to_string(ports_[i]);
-    }
-    for (size_t i = 0; i < 3; ++i) {
-      servers_.push_back(std::make_unique<ServerProcess>(std::vector<std::string>{
-          "--cluster-nodes", nodes, "--cluster-self", std::to_string(i + 1)}));
-    }
-  }
-  int cluster_port(size_t node) const { return ports_[node]; }
-  ServerProcess& at(size_t node) { return *servers_[node]; }
-  long Count(size_t node, const std::string& field) {
-    Client client(at(node).port());
-    const std::string text = InfoField(client, "dynamo", field);
-    return text.empty() ? -1 : std::stol(text);
-  }
-
- private:
-  std::vector<int> ports_ = std::vector<int>(3);
-  std::vector<std::unique_ptr<ServerProcess>> servers_;
-};
+long Count(ServerCluster& nodes, int id, const std::string& field) {
+  Client client = nodes.Connect(id);
+  const std::string text = InfoField(client, "dynamo", field);
+  return text.empty() ? -1 : std::stol(text);
+}
 
 TEST(Gossip, MembersHearEachOtherInDatagrams) {
-  ThreeNodes nodes;
-  for (size_t i = 0; i < 3; ++i) {
-    EXPECT_TRUE(Eventually([&] { return nodes.Count(i, "gossip_datagrams_received") > 5; })) << i;
-    EXPECT_EQ(nodes.Count(i, "gossip_refused"), 0) << i;
-    EXPECT_GT(nodes.Count(i, "gossip_bytes_sent"), 300) << i;
+  ServerCluster nodes(3);
+  nodes.StartAll();
+  for (const int id : {1, 2, 3}) {
+    EXPECT_TRUE(Eventually([&] { return Count(nodes, id, "gossip_datagrams_received") > 5; }))
+        << id;
+    EXPECT_EQ(Count(nodes, id, "gossip_refused"), 0) << id;
+    EXPECT_GT(Count(nodes, id, "gossip_bytes_sent"), 300) << id;
   }
 }
 
 TEST(Gossip, WhatStrangersSendIsCountedAndChangesNothing) {
-  ThreeNodes nodes;
-  ASSERT_TRUE(Eventually([&] { return nodes.Count(0, "gossip_datagrams_received") > 5; }));
+  ServerCluster nodes(3);
+  nodes.StartAll();
+  ASSERT_TRUE(Eventually([&] { return Count(nodes, 1, "gossip_datagrams_received") > 5; }));
   const UdpSocket stranger;
   cluster::Random random(1);
   for (size_t length : {0UL, 1UL, 9UL, 60UL, 1400UL, 1401UL, 2048UL, 9000UL}) {
     std::string bytes(length, '\0');
     for (char& byte : bytes) byte = static_cast<char>(random.Below(256));
-    EXPECT_TRUE(stranger.Send(nodes.cluster_port(0), bytes));
+    EXPECT_TRUE(stranger.Send(nodes.cluster_port(1), bytes));
     if (length > 0) bytes[0] = 1;  // the format
-    EXPECT_TRUE(stranger.Send(nodes.cluster_port(0), bytes));
+    EXPECT_TRUE(stranger.Send(nodes.cluster_port(1), bytes));
   }
   // Of them those that are too long for any packet are not even looked at.
-  EXPECT_TRUE(Eventually([&] { return nodes.Count(0, "gossip_refused") >= 8; }));
-  Client client(nodes.at(0).port());
+  EXPECT_TRUE(Eventually([&] { return Count(nodes, 1, "gossip_refused") >= 8; }));
+  Client client = nodes.Connect(1);
   EXPECT_EQ(client.Call({"DYN.QUORUM", "PW", "3", "SET", "k", "v"}), "OK");
   EXPECT_EQ(InfoField(client, "dynamo", "peer_2"), "up");
   EXPECT_EQ(InfoField(client, "dynamo", "peer_3"), "up");

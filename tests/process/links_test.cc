@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <atomic>
-#include <csignal>
 #include <memory>
 #include <netinet/in.h>
 #include <string>
@@ -21,6 +20,7 @@
 #include "cluster/message_codec.h"
 #include "server/cluster_config.h"
 #include "tests/process/client.h"
+#include "tests/process/server_cluster.h"
 #include "tests/process/server_process.h"
 
 namespace cartwheel {
@@ -28,10 +28,6 @@ namespace {
 
 using cluster::NodeId;
 using testing::HasSubstr;
-
-std::string Address(int port) {
-  return "127.0.0.1:" + std::to_string(port);
-}
 
 size_t Count(const std::string& text, const std::string& part) {
   size_t count = 0;
@@ -54,121 +50,100 @@ bool Says(ServerProcess& server, const std::string& text) {
   return Eventually([&] { return server.log().find(text) != std::string::npos; });
 }
 
-// Members 1 to n on free ports of the loopback.
-class TestCluster {
- public:
-  explicit TestCluster(size_t size) {
-    for (size_t i = 0; i < size; ++i) {
-      ports_.push_back(FreePort());
-      nodes_ += (i == 0 ? "" : " ") + std::to_string(i + 1) + "=" + Address(ports_.back());
+TEST(Links, ThreeNodesFindEachOtherInAnyOrder) {
+  ServerCluster cluster(3);
+  for (const int id : {3, 1, 2}) cluster.Start(id);
+  EXPECT_THAT(cluster.at(1).log(),
+              HasSubstr("this is node 1 (" + cluster.address(1) + ") of 3 in the cluster"));
+  for (const int id : {1, 2, 3}) {
+    for (const int other : {1, 2, 3}) {
+      if (other == id) continue;
+      ASSERT_TRUE(Eventually([&] { return Linked(cluster.at(id), other) == 1; }))
+          << cluster.at(id).log();
     }
   }
-
-  int port(int id) const { return ports_[static_cast<size_t>(id - 1)]; }
-  std::vector<std::string> Options(int id) const {
-    return {"--cluster-nodes", nodes_, "--cluster-self", std::to_string(id)};
-  }
-  std::unique_ptr<ServerProcess> Start(int id) const {
-    return std::make_unique<ServerProcess>(Options(id));
-  }
-
- private:
-  std::vector<int> ports_;
-  std::string nodes_;
-};
-
-TEST(Links, ThreeNodesFindEachOtherInAnyOrder) {
-  const TestCluster cluster(3);
-  std::vector<std::unique_ptr<ServerProcess>> servers;
-  for (const int id : {3, 1, 2}) servers.push_back(cluster.Start(id));
-  EXPECT_THAT(servers[1]->log(),
-              HasSubstr("this is node 1 (" + Address(cluster.port(1)) + ") of 3 in the cluster"));
-  ASSERT_TRUE(Eventually([&] {
-    return Linked(*servers[0], 1) == 1 && Linked(*servers[0], 2) == 1 &&
-           Linked(*servers[1], 2) == 1 && Linked(*servers[1], 3) == 1 &&
-           Linked(*servers[2], 1) == 1 && Linked(*servers[2], 3) == 1;
-  })) << servers[0]->log()
-      << servers[1]->log() << servers[2]->log();
-  EXPECT_EQ(Client(servers[0]->port()).Call({"PING"}), "PONG");
-  for (const auto& server : servers) EXPECT_EQ(server->Stop(SIGTERM), 0);
+  EXPECT_EQ(cluster.Connect(3).Call({"PING"}), "PONG");
+  for (const int id : {1, 2, 3}) EXPECT_EQ(cluster.Stop(id), 0);
 }
 
 TEST(Links, ANodeThatWasKilledIsFoundAgain) {
-  const TestCluster cluster(2);
-  const auto first = cluster.Start(1);
-  const auto second = cluster.Start(2);
-  ASSERT_TRUE(Eventually([&] { return Linked(*first, 2) == 1 && Linked(*second, 1) == 1; }));
+  ServerCluster cluster(2);
+  cluster.StartAll();
+  ServerProcess& first = cluster.at(1);
+  ServerProcess& second = cluster.at(2);
+  ASSERT_TRUE(Eventually([&] { return Linked(first, 2) == 1 && Linked(second, 1) == 1; }));
   for (size_t round = 1; round <= 3; ++round) {
-    second->Kill();
-    ASSERT_TRUE(Eventually([&] { return Count(first->log(), "is not linked any more") == round; }))
-        << first->log();
-    second->Start();
-    ASSERT_TRUE(Eventually([&] {
-      return Linked(*first, 2) == round + 1 && Linked(*second, 1) == 1;
-    })) << first->log()
-        << second->log();
+    second.Kill();
+    ASSERT_TRUE(Eventually([&] { return Count(first.log(), "is not linked any more") == round; }))
+        << first.log();
+    second.Start();
+    ASSERT_TRUE(Eventually([&] { return Linked(first, 2) == round + 1 && Linked(second, 1) == 1; }))
+        << first.log() << second.log();
   }
-  EXPECT_EQ(Count(first->log(), "runs twice"), 0) << first->log();
+  EXPECT_EQ(Count(first.log(), "runs twice"), 0) << first.log();
 }
 
 TEST(Links, AnotherClusterIsRefusedWithOneLine) {
-  const TestCluster cluster(1);
-  const auto server = cluster.Start(1);
+  ServerCluster cluster(1);
+  cluster.Start(1);
+  ServerProcess& server = cluster.at(1);
   ServerProcess foreign({"--cluster-nodes",
-                         "1=" + Address(cluster.port(1)) + " 2=" + Address(FreePort()),
+                         "1=" + cluster.address(1) + " 2=127.0.0.1:" + std::to_string(FreePort()),
                          "--cluster-self", "2", "--cluster-name", "other"});
-  ASSERT_TRUE(Says(*server,
+  ASSERT_TRUE(Says(server,
                    "cluster connection from 127.0.0.1 refused: node 2 is of another "
                    "cluster, its cluster-name differs from ours"));
   ASSERT_TRUE(Says(foreign, "cannot be linked yet: node 1 is of another cluster"));
   // It tries again all the time.
-  EXPECT_FALSE(Eventually([&] { return Count(server->log(), "refused") > 1; },
+  EXPECT_FALSE(Eventually([&] { return Count(server.log(), "refused") > 1; },
                           std::chrono::milliseconds(1000)));
   EXPECT_EQ(Count(foreign.log(), "cannot be linked"), 1) << foreign.log();
 }
 
 TEST(Links, GarbageClosesItsConnectionAndNothingElse) {
-  const TestCluster cluster(2);
-  const auto first = cluster.Start(1);
-  const auto second = cluster.Start(2);
-  ASSERT_TRUE(Eventually([&] { return Linked(*first, 2) == 1 && Linked(*second, 1) == 1; }));
+  ServerCluster cluster(2);
+  cluster.StartAll();
+  ServerProcess& first = cluster.at(1);
+  ServerProcess& second = cluster.at(2);
+  ASSERT_TRUE(Eventually([&] { return Linked(first, 2) == 1 && Linked(second, 1) == 1; }));
   for (const std::string garbage : {"GET / HTTP/1.1\r\n\r\n", "*1\r\n$4\r\nPING\r\n"}) {
-    BareSocket stranger(cluster.port(1));
+    BareSocket stranger(cluster.cluster_port(1));
     ASSERT_TRUE(stranger.Send(garbage));
     EXPECT_EQ(stranger.ReadAll(), "");
   }
-  EXPECT_THAT(first->log(), HasSubstr("refused: it sent a frame of 542393680 bytes, over the "));
-  EXPECT_EQ(Count(first->log(), "is not linked any more"), 0);
-  EXPECT_EQ(Count(second->log(), "is not linked any more"), 0);
+  EXPECT_THAT(first.log(), HasSubstr("refused: it sent a frame of 542393680 bytes, over the "));
+  EXPECT_EQ(Count(first.log(), "is not linked any more"), 0);
+  EXPECT_EQ(Count(second.log(), "is not linked any more"), 0);
 }
 
 TEST(Links, WhoSaysNothingIsClosed) {
-  const TestCluster cluster(1);
-  const auto server = cluster.Start(1);
-  BareSocket stranger(cluster.port(1));
+  ServerCluster cluster(1);
+  cluster.Start(1);
+  BareSocket stranger(cluster.cluster_port(1));
   EXPECT_EQ(stranger.ReadAll(), "");
-  EXPECT_TRUE(Says(*server, "refused: it did not say Hello in time"));
+  EXPECT_TRUE(Says(cluster.at(1), "refused: it did not say Hello in time"));
 }
 
 TEST(Links, APortInUseAndANodeThatIsNotThereAreNamed) {
-  const TestCluster cluster(2);
-  const auto first = cluster.Start(1);
-  EXPECT_TRUE(Says(*first, "node 2 (" + Address(cluster.port(2)) +
-                               ") cannot be linked yet: connection refused"));
+  ServerCluster cluster(2);
+  cluster.Start(1);
+  EXPECT_TRUE(Says(cluster.at(1),
+                   "node 2 (" + cluster.address(2) + ") cannot be linked yet: connection refused"));
   const TemporaryDirectory directory;
-  std::vector<std::string> options = cluster.Options(1);
+  std::vector<std::string> options = cluster.OptionsOf(1);
   options.insert(options.end(),
                  {"--port", std::to_string(FreePort()), "--dir", directory / "data"});
   const FailedStart start = RunToEnd(options);
   EXPECT_EQ(start.exit_code, 1);
-  EXPECT_THAT(start.errors, HasSubstr("cannot listen for the cluster on " +
-                                      Address(cluster.port(1)) + ": address already in use"));
+  EXPECT_THAT(start.errors, HasSubstr("cannot listen for the cluster on " + cluster.address(1) +
+                                      ": address already in use"));
 }
 
 TEST(Links, ANameIsWaitedForAndABadListIsRefused) {
-  ServerProcess server({"--cluster-nodes",
-                        "1=" + Address(FreePort()) + " 2=no-such-host.invalid:7000",
-                        "--cluster-self", "1"});
+  ServerProcess server(
+      {"--cluster-nodes",
+       "1=127.0.0.1:" + std::to_string(FreePort()) + " 2=no-such-host.invalid:7000",
+       "--cluster-self", "1"});
   EXPECT_TRUE(Says(server,
                    "node 2 (no-such-host.invalid:7000) cannot be linked yet: cannot look "
                    "up its name"));
@@ -177,18 +152,15 @@ TEST(Links, ANameIsWaitedForAndABadListIsRefused) {
 }
 
 TEST(Links, WhoHasAnotherSecretIsRefusedByBoth) {
-  const TestCluster cluster(2);
-  const auto with = [&cluster](int id, const std::string& secret) {
-    std::vector<std::string> options = cluster.Options(id);
-    options.insert(options.end(), {"--cluster-secret", secret});
-    return options;
-  };
-  ServerProcess first(with(1, "of this test alone"));
-  ServerProcess second(with(2, "of this test alone."));
+  ServerCluster cluster(2);
+  cluster.Start(1, {"--cluster-secret", "of this test alone"});
+  cluster.Start(2, {"--cluster-secret", "of this test alone."});
+  ServerProcess& first = cluster.at(1);
+  ServerProcess& second = cluster.at(2);
   const auto differs = [&cluster](int id) {
     const std::string name = "node " + std::to_string(id);
-    return name + " (" + Address(cluster.port(id)) +
-           ") cannot be linked yet: the cluster-secret of " + name + " differs from ours";
+    return name + " (" + cluster.address(id) + ") cannot be linked yet: the cluster-secret of " +
+           name + " differs from ours";
   };
   ASSERT_TRUE(Says(first, differs(2))) << first.log();
   ASSERT_TRUE(Says(second, differs(1))) << second.log();
@@ -204,14 +176,14 @@ TEST(Links, WhoHasAnotherSecretIsRefusedByBoth) {
     EXPECT_EQ(Count(server->log(), "is linked"), 0) << server->log();
     EXPECT_EQ(Count(server->log(), "is not linked any more"), 0) << server->log();
   }
-  EXPECT_THAT(Client(first.port()).Call({"DYN.QUORUM", "W", "2", "SET", "k", "v"}),
+  EXPECT_THAT(cluster.Connect(1).Call({"DYN.QUORUM", "W", "2", "SET", "k", "v"}),
               testing::StartsWith("-"));
 
   // With the right one it is let in.
-  second.Stop(SIGTERM);
-  ServerProcess corrected(with(2, "of this test alone"));
-  EXPECT_TRUE(Eventually([&] { return Linked(first, 2) == 1 && Linked(corrected, 1) == 1; }))
-      << corrected.log();
+  EXPECT_EQ(cluster.Stop(2), 0);
+  cluster.Start(2, {"--cluster-secret", "of this test alone"});
+  EXPECT_TRUE(Eventually([&] { return Linked(first, 2) == 1 && Linked(second, 1) == 1; }))
+      << second.log();
 }
 
 template <typename T>
@@ -224,8 +196,8 @@ std::string FrameOf(const T& message) {
 // Node 2, played by the test: it dials and speaks as a node does.
 class FakeCaller {
  public:
-  FakeCaller(const TestCluster& cluster, uint64_t boot_nonce, const std::string& secret = "")
-      : port_(cluster.port(1)),
+  FakeCaller(const ServerCluster& cluster, uint64_t boot_nonce, const std::string& secret = "")
+      : port_(cluster.cluster_port(1)),
         key_(server::LinkKeyOf(secret)),
         hello_(FrameOf(cluster::Hello{.cluster_id = server::ClusterIdOf("cartwheel"),
                                       .node = NodeId{2},
@@ -274,13 +246,13 @@ class FakeCaller {
 // It listens as well.
 class FakeNode : public FakeCaller {
  public:
-  FakeNode(const TestCluster& cluster, uint64_t boot_nonce) : FakeCaller(cluster, boot_nonce) {
+  FakeNode(const ServerCluster& cluster, uint64_t boot_nonce) : FakeCaller(cluster, boot_nonce) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int yes = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(cluster.port(2)));
+    address.sin_port = htons(static_cast<uint16_t>(cluster.cluster_port(2)));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const timeval timeout{.tv_sec = kPatience.count(), .tv_usec = 0};
     setsockopt(listener_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -335,10 +307,9 @@ std::string Pongs(uint64_t from, uint64_t count) {
 }
 
 TEST(Links, WhoDoesNotKnowTheSecretIsNotListenedTo) {
-  const TestCluster cluster(2);
-  std::vector<std::string> options = cluster.Options(1);
-  options.insert(options.end(), {"--cluster-secret", "of this test alone"});
-  ServerProcess server(options);
+  ServerCluster cluster(2);
+  cluster.Start(1, {"--cluster-secret", "of this test alone"});
+  ServerProcess& server = cluster.at(1);
   const std::string refused =
       "cluster connection from 127.0.0.1 refused: the cluster-secret of node 2 differs from ours";
   const FakeCaller stranger(cluster, 7, "a guess");
@@ -367,8 +338,9 @@ TEST(Links, WhoDoesNotKnowTheSecretIsNotListenedTo) {
 }
 
 TEST(Links, WhatIsSaidBeforeThePeerCanBeAnsweredWaits) {
-  const TestCluster cluster(2);
-  const auto server = cluster.Start(1);
+  ServerCluster cluster(2);
+  cluster.Start(1);
+  ServerProcess& server = cluster.at(1);
   FakeNode node(cluster, 7);
   const auto [ours, answer] = node.SayHello();
   // More than is held for it, so that the rest waits in the network.
@@ -378,14 +350,13 @@ TEST(Links, WhatIsSaidBeforeThePeerCanBeAnsweredWaits) {
   ASSERT_TRUE(ours->Send(Pings(kPings / 2, kPings / 2)));
   const std::string expected = Pongs(0, kPings);
   EXPECT_TRUE(node.ReadAccepted(expected.size()) == expected);
-  EXPECT_EQ(Linked(*server, 2), 1);
+  EXPECT_EQ(Linked(server, 2), 1);
 }
 
 TEST(Links, APeerThatDoesNotReadIsDroppedAtTheLimit) {
-  const TestCluster cluster(2);
-  std::vector<std::string> options = cluster.Options(1);
-  options.insert(options.end(), {"--cluster-link-sendbuf-limit", "64mb"});
-  ServerProcess server(options);
+  ServerCluster cluster(2);
+  cluster.Start(1, {"--cluster-link-sendbuf-limit", "64mb"});
+  ServerProcess& server = cluster.at(1);
   FakeNode node(cluster, 7);
   const auto ours = node.Dial();
   ASSERT_NO_FATAL_FAILURE(node.Accept());
@@ -409,22 +380,23 @@ TEST(Links, APeerThatDoesNotReadIsDroppedAtTheLimit) {
 }
 
 TEST(Links, ASecondConnectionReplacesTheFirstAndAnotherStartDoesNot) {
-  const TestCluster cluster(2);
-  const auto server = cluster.Start(1);
+  ServerCluster cluster(2);
+  cluster.Start(1);
+  ServerProcess& server = cluster.at(1);
   FakeNode node(cluster, 7);
   const auto first = node.Dial();
   ASSERT_NO_FATAL_FAILURE(node.Accept());
-  ASSERT_TRUE(Eventually([&] { return Linked(*server, 2) == 1; }));
+  ASSERT_TRUE(Eventually([&] { return Linked(server, 2) == 1; }));
   const auto second = node.Dial();
   EXPECT_EQ(first->ReadAll(), "");
-  ASSERT_TRUE(Says(*server, "is not linked any more: it has dialled anew"));
-  ASSERT_TRUE(Eventually([&] { return Linked(*server, 2) == 2; }));
+  ASSERT_TRUE(Says(server, "is not linked any more: it has dialled anew"));
+  ASSERT_TRUE(Eventually([&] { return Linked(server, 2) == 2; }));
   ASSERT_TRUE(second->Send(Pings(5, 1)));
   EXPECT_TRUE(node.ReadAccepted(Pongs(5, 1).size()) == Pongs(5, 1));
 
   const FakeCaller clone(cluster, 8);
   EXPECT_EQ(clone.Dial()->ReadAll(), "");
-  EXPECT_TRUE(Says(*server, "refused: node 2 runs twice"));
+  EXPECT_TRUE(Says(server, "refused: node 2 runs twice"));
   ASSERT_TRUE(second->Send(Pings(6, 1)));
   EXPECT_TRUE(node.ReadAccepted(Pongs(6, 1).size()) == Pongs(6, 1));
 }

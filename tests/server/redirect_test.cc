@@ -143,6 +143,32 @@ TEST_F(Redirect, ReadOnlyIsAboutWhatReads) {
   EXPECT_EQ(cluster_.Run(0, "GET " + elsewhere_), MovedTo(elsewhere_, 1));
 }
 
+TEST_F(Redirect, WhoIsSentAwayTwiceInVainIsServed) {
+  const std::string set = "SET " + elsewhere_ + " v";
+  EXPECT_EQ(cluster_.Run(0, set), MovedTo(elsewhere_, 1));
+  EXPECT_EQ(cluster_.Run(0, set), MovedTo(elsewhere_, 1));
+  EXPECT_EQ(cluster_.Run(0, set), "OK");
+  EXPECT_EQ(cluster_.Run(0, set), "OK") << "it still cannot go there";
+  EXPECT_EQ(cluster_.Run(0, "GET " + elsewhere_), MovedTo(elsewhere_, 1)) << "not the same";
+  EXPECT_EQ(cluster_.Run(0, set), MovedTo(elsewhere_, 1)) << "nor in a row";
+}
+
+TEST_F(Redirect, WhatIsSentAtOnceIsSentAwayAsOften) {
+  const std::string increment = "INCR " + elsewhere_ + "\r\n";
+  cluster_.at(0).Receive("a", increment + increment + increment + increment);
+  cluster_.Settle();
+  const std::string moved = "-" + Moved(cluster::SlotOf(elsewhere_), At(1)) + "\r\n";
+  EXPECT_EQ(cluster_.at(0).Take("a"), moved + moved + moved + moved);
+}
+
+TEST_F(Redirect, ATransactionIsSentAwayAsOftenAsItIsTried) {
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(cluster_.Run(0, "MULTI"), "OK");
+    EXPECT_EQ(cluster_.Run(0, "SET " + elsewhere_ + " v"), MovedTo(elsewhere_, 1));
+    EXPECT_THAT(cluster_.Run(0, "EXEC"), StartsWith("(error) EXECABORT"));
+  }
+}
+
 TEST_F(Redirect, IsSwitchedOffWithoutARestart) {
   EXPECT_EQ(cluster_.Run(0, "CONFIG SET cluster-redirect no"), "OK");
   EXPECT_EQ(cluster_.Run(0, "SET " + elsewhere_ + " v"), "OK");
