@@ -118,6 +118,47 @@ TEST(Forming, NodesThatAreToldOfNobodyMeet) {
               StartsWith("-ERR Invalid node address"));
 }
 
+// As an operator does it, with the node's data kept all along.
+TEST(Forming, ANodeThatWasForgottenStaysOutUntilItIsToldToJoin) {
+  ServerCluster nodes(3, Joining());
+  nodes.StartAll();
+  ASSERT_TRUE(nodes.AwaitOneOf(3));
+  const std::string id = nodes.Connect(3).Call({"CLUSTER", "MYID"});
+  nodes.Kill(3);
+  EXPECT_TRUE(Eventually([&] { return nodes.Connect(1).Call({"CLUSTER", "FORGET", id}) == "OK"; }));
+  ASSERT_TRUE(nodes.AwaitOneOf(2));
+  for (int start = 0; start < 2; ++start) {
+    nodes.Start(3);
+    EXPECT_TRUE(Eventually([&] {
+      return nodes.Connect(3).Call({"GET", "k"}).contains("was taken out of its cluster");
+    })) << nodes.at(3).log();
+    nodes.Kill(3);
+  }
+  nodes.Start(3);
+  EXPECT_EQ(
+      nodes.Connect(3).Call({"CLUSTER", "JOIN", "127.0.0.1", std::to_string(nodes.at(1).port()),
+                             std::to_string(nodes.cluster_port(1))}),
+      "OK");
+  EXPECT_TRUE(nodes.AwaitOneOf(3)) << nodes.at(3).log();
+}
+
+// The configuration's list would make it a member at once.
+TEST(Forming, WithoutAutoCommitAnOperatorDecidesWhenNodesGetTheirShare) {
+  ServerCluster::Options options = Joining();
+  options.of_all.insert(options.of_all.end(), {"--cluster-auto-commit", "no"});
+  ServerCluster nodes(3, options);
+  nodes.StartAll();
+  ASSERT_TRUE(nodes.AwaitOneOf(3));
+  Client client = nodes.Connect(2);
+  EXPECT_THAT(client.Call({"CLUSTER", "PLAN"}), HasSubstr("copies of a partition: 1 -> 3"));
+  EXPECT_THAT(client.Call({"CLUSTER", "RING"}), HasSubstr("1 copy of each"));
+  EXPECT_EQ(client.Call({"CLUSTER", "COMMIT"}), "OK");
+  EXPECT_TRUE(Eventually([&] {
+    return client.Call({"CLUSTER", "RING"}).contains("3 copies of each");
+  })) << client.Call({"CLUSTER", "PLAN"});
+  EXPECT_EQ(client.Call({"DYN.QUORUM", "W", "3", "SET", "k", "v"}), "OK");
+}
+
 TEST(Forming, OptionsThatDoNotGoTogetherAreRefused) {
   const auto both = RunToEnd({"--port", std::to_string(FreePort()), "--cluster-join", "a:1",
                               "--cluster-nodes", "1=a:1", "--cluster-self", "1"});
