@@ -28,13 +28,13 @@ constexpr int kClientsOfANode = 2;
 
 // What 300 ms are made of: after dyn-rpc-timeout another node is asked, whose answer is here within
 // the rest.
-constexpr int64_t kBoundUs = (250'000 + 50'000) * CARTWHEEL_SLOWDOWN;
+constexpr int64_t kBoundUs = int64_t{250'000 + 50'000} * CARTWHEEL_SLOWDOWN;
 // Well before any detector notices (1.5 s): a read may meet the lost node twice, at the node that
 // it is passed on to and then as one of those which that node's successor asks.
-constexpr int64_t kLongestUs = 3 * 250'000 * CARTWHEEL_SLOWDOWN;
+constexpr int64_t kLongestUs = int64_t{3 * 250'000} * CARTWHEEL_SLOWDOWN;
 // A write that another node coordinates is not made anew elsewhere: its client is told that nobody
 // knows once the deadline of a request has passed, after the node was given its rpc timeout.
-constexpr int64_t kUncertainUs = (1'000'000 + 250'000 + 250'000) * CARTWHEEL_SLOWDOWN;
+constexpr int64_t kUncertainUs = int64_t{1'000'000 + 250'000 + 250'000} * CARTWHEEL_SLOWDOWN;
 
 // CARTWHEEL_DEATHS: the bounds as they stand. Otherwise the machine may be busy with other tests,
 // and only what is far off them fails.
