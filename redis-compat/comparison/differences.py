@@ -94,10 +94,13 @@ def names_of_commands(a, b, _):
     return a[0] == b[0] and common(a) == common(b)
 
 
+_OWN_CLUSTER = ("CLUSTER COMMIT", "CLUSTER JOIN", "CLUSTER PLAN", "CLUSTER RING")
+
+
 def _only_one_has(name):
-    """DYN.* and CLUSTER RING are commands of our own, which nothing is compared with."""
+    """DYN.* and some of CLUSTER are commands of our own, which nothing is compared with."""
     return bool({name, name.split()[0]} &
-                (SUPPORT.missing | SUPPORT.later)) or name.startswith(("DYN.", "CLUSTER RING"))
+                (SUPPORT.missing | SUPPORT.later)) or name.startswith(("DYN.", *_OWN_CLUSTER))
 
 
 def command_info(a, b, _):
@@ -206,7 +209,7 @@ NOT_SENT = {
     "CLIENT SETINFO": "of Redis 7.2, unknown to the reference",
     "CLIENT NO-TOUCH": "of Redis 7.2, unknown to the reference",
     "CLUSTER MYSHARDID": "of Redis 7.2, unknown to the reference",
-    "CLUSTER RING": "our own",
+    **dict.fromkeys(_OWN_CLUSTER, "our own"),
     "values out of the bounds of maxclients and proto-max-bulk-len": "our own bounds",
     "sizes without digits": "0 in Redis's configuration, refused here",
     "times after the year 10889": "refused here; docs/commands.md",
