@@ -194,10 +194,9 @@ void Membership::TellRefusal(Target& target, const NodeAddress& to, const std::s
 }
 
 void Membership::Join(const NodeAddress& to, const JoinReply& reply) {
-  const auto message = DecodeRegisterMessage(reply.record);
-  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
-  const auto topology = chosen == nullptr ? std::unexpected(std::string("no record"))
-                                          : DecodeTopology(chosen->record.bytes);
+  const auto record = DecodeChosen(reply.record);
+  const auto topology =
+      record ? DecodeTopology(record->bytes) : std::unexpected(std::string("no record"));
   if (!topology || topology->cluster_id != wanted_ ||
       FindMember(*topology, options_.self) == nullptr) {
     const std::string what = topology ? "a topology without this node" : topology.error();
@@ -205,7 +204,7 @@ void Membership::Join(const NodeAddress& to, const JoinReply& reply) {
   }
   register_.emplace(
       options_.self,
-      Register::State{.chosen = chosen->record, .promised = {}, .accepted = {}, .record = {}},
+      Register::State{.chosen = *record, .promised = {}, .accepted = {}, .record = {}},
       options_.reg, Random());
   changed_ = true;
   Decode();
@@ -251,10 +250,9 @@ void Membership::Abandon(uint64_t for_cluster, const NodeAddress& at, int64_t no
 
 // A record that this node knows of already, or one before it.
 bool Membership::IsOld(const JoinReply& reply) const {
-  const auto message = DecodeRegisterMessage(reply.record);
-  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
-  return chosen != nullptr && reply.cluster_id == known_->topology.cluster_id &&
-         chosen->record.epoch <= known_->record.epoch;
+  const auto record = DecodeChosen(reply.record);
+  return record && reply.cluster_id == known_->topology.cluster_id &&
+         record->epoch <= known_->record.epoch;
 }
 
 void Membership::EndMembership() {
@@ -268,7 +266,6 @@ void Membership::EndMembership() {
   peers_.clear();
   wanted_change_.reset();
   wanted_ = 0;
-  ChooseTargets();
 }
 
 // ---- creating one
@@ -361,8 +358,8 @@ void Membership::Committed(bool committed) {
     const bool was_in = topology() != nullptr;
     committed_ = known_;
     adopt_due_ = false;
-    ChooseTargets();
     if (was_in && is_taken_out()) EndMembership();
+    ChooseTargets();
     const Topology* const adopted = topology();
     outputs_.emplace_back(
         Adopt{adopted == nullptr ? std::optional<Topology>() : std::optional(*adopted)});

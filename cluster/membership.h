@@ -196,6 +196,8 @@ class Membership {
 
   // membership_register.cc: letting others in
   void MeetBack(const JoinRequest& request, const NodeAddress& address);
+  const MemberNews* NewsOf(NodeId node) const;  // nullptr: it has told nothing
+  static std::string NotKnown(const TopologyMember& member);
   bool SomebodyHoldsKeys() const;
   bool IsBehind(const JoinRequest& request) const;
   bool OwnsAtOnce(const JoinRequest& request) const;

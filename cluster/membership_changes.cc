@@ -26,12 +26,9 @@ std::string Membership::WhyNotMove(NodeId without) const {
   if (holds_keys_) return "the cluster holds keys";
   for (const TopologyMember& member : committed_->topology.members) {
     if (member.node == options_.self || member.node == without) continue;
-    const auto peer = peers_.find(member.node);
-    if (peer == peers_.end() || !peer->second.news) {
-      return "the member at " + Text(member.address) +
-             " cannot be reached, so whether it holds keys is not known";
-    }
-    if (peer->second.news->holds_keys) return "the cluster holds keys";
+    const MemberNews* const news = NewsOf(member.node);
+    if (news == nullptr) return NotKnown(member);
+    if (news->holds_keys) return "the cluster holds keys";
   }
   return {};
 }
@@ -57,9 +54,8 @@ std::string Membership::WhyNotForget(NodeId node) const {
   if (member == nullptr) return "it is no member";
   if (node == options_.self) return "a node does not take itself out";
   const bool owns = member->weight > 0;
-  const auto peer = peers_.find(node);
-  const bool may_hold_keys =
-      peer == peers_.end() || !peer->second.news || peer->second.news->holds_keys;
+  const MemberNews* const news = NewsOf(node);
+  const bool may_hold_keys = news == nullptr || news->holds_keys;
   if (IsLinked(node) && owns) return "it is alive; stop it first";
   if (IsLinked(node) && may_hold_keys) return "it is alive and holds keys";
   if (!ReachesMajority()) return "a majority of those who decide cannot be reached";

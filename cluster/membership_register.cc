@@ -83,26 +83,34 @@ JoinReply Membership::OnRequest(const JoinRequest& request, const std::string& f
 // to know of the other.
 void Membership::MeetBack(const JoinRequest& request, const NodeAddress& address) {
   if (request.cluster_id == 0 || request.cluster_id == known_->topology.cluster_id) return;
-  const auto message = DecodeRegisterMessage(request.record);
-  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
-  if (chosen == nullptr) return;
-  const auto topology = DecodeTopology(chosen->record.bytes);
+  const auto record = DecodeChosen(request.record);
+  if (!record) return;
+  const auto topology = DecodeTopology(record->bytes);
   if (topology && topology->members.size() == 1) Meet(address);
 }
 
 // Who asks takes itself for a member, as it was in an earlier record.
 bool Membership::IsBehind(const JoinRequest& request) const {
-  const auto message = DecodeRegisterMessage(request.record);
-  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
-  return chosen != nullptr && request.cluster_id == committed_->topology.cluster_id &&
-         chosen->record.epoch < committed_->record.epoch;
+  const auto record = DecodeChosen(request.record);
+  return record && request.cluster_id == committed_->topology.cluster_id &&
+         record->epoch < committed_->record.epoch;
+}
+
+const MemberNews* Membership::NewsOf(NodeId node) const {
+  const auto peer = peers_.find(node);
+  return peer == peers_.end() || !peer->second.news ? nullptr : &*peer->second.news;
+}
+
+std::string Membership::NotKnown(const TopologyMember& member) {
+  return "the member at " + Text(member.address) +
+         " cannot be reached, so whether it holds keys is not known";
 }
 
 bool Membership::SomebodyHoldsKeys() const {
   return holds_keys_ ||
          std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
-           const auto peer = peers_.find(member.node);
-           return peer != peers_.end() && peer->second.news && peer->second.news->holds_keys;
+           const MemberNews* const news = NewsOf(member.node);
+           return news != nullptr && news->holds_keys;
          });
 }
 
@@ -127,14 +135,11 @@ std::string Membership::WhyNot(const JoinRequest& request) const {
   if (topology.members.size() >= Ring::kMaxMembers) return "the cluster is full";
   for (const TopologyMember& member : topology.members) {
     if (member.node == options_.self) continue;
-    const auto peer = peers_.find(member.node);
-    const bool known = peer != peers_.end() && peer->second.news.has_value();
     const bool same_place = member.address == request.address;
     if (same_place && IsLinked(member.node))
       return "another member is at its address " + Text(member.address);
-    if (moves && !same_place && !known) {
-      return "the member at " + Text(member.address) +
-             " cannot be reached, so whether it holds keys is not known" + std::string(kMoves);
+    if (moves && !same_place && NewsOf(member.node) == nullptr) {
+      return NotKnown(member) + std::string(kMoves);
     }
   }
   return {};
@@ -226,12 +231,11 @@ void Membership::OnRegister(NodeId from, const RegisterMessage& message, int64_t
 // Of who carries it with a question or an answer, whose secret is ours.
 void Membership::LearnRecord(NodeId from, const std::string& bytes, int64_t now_us) {
   if (!register_) return;
-  const auto message = DecodeRegisterMessage(bytes);
-  const auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
-  if (chosen == nullptr || chosen->record.epoch <= register_->chosen().epoch) return;
-  const auto topology = DecodeTopology(chosen->record.bytes);
+  const auto record = DecodeChosen(bytes);
+  if (!record || record->epoch <= register_->chosen().epoch) return;
+  const auto topology = DecodeTopology(record->bytes);
   if (!topology || topology->cluster_id != known_->topology.cluster_id) return;
-  register_->On(from, *message, now_us);
+  register_->On(from, RegisterMessage(Chosen{*record}), now_us);
   DrainRegister(now_us);
 }
 

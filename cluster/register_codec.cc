@@ -129,6 +129,13 @@ std::expected<RegisterMessage, std::string> DecodeRegisterMessage(std::string_vi
   return message;
 }
 
+std::optional<Record> DecodeChosen(std::string_view bytes) {
+  auto message = DecodeRegisterMessage(bytes);
+  auto* const chosen = message ? std::get_if<Chosen>(&*message) : nullptr;
+  if (chosen == nullptr) return std::nullopt;
+  return std::move(chosen->record);
+}
+
 std::string EncodeRegisterState(const Register::State& state) {
   std::string bytes;
   Writer out(bytes);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ namespace cartwheel::cluster {
 std::string EncodeRegisterMessage(const RegisterMessage& message);
 // Never trust the bytes. The errors say what is wrong with them, as a part of one line.
 std::expected<RegisterMessage, std::string> DecodeRegisterMessage(std::string_view bytes);
+// What questions and answers of join.h carry; nullopt: it is no Chosen.
+std::optional<Record> DecodeChosen(std::string_view bytes);
 
 std::string EncodeRegisterState(const Register::State& state);
 std::expected<Register::State, std::string> DecodeRegisterState(std::string_view bytes);

@@ -43,13 +43,6 @@ TopologyMember TakeMember(uint8_t format, ByteReader& in) {
   return member;
 }
 
-// Those who own something, as a ring takes them.
-std::vector<Member> OwningMembers(const Topology& topology) {
-  std::vector<Member> members = RingMembers(topology);
-  std::erase_if(members, [](const Member& member) { return member.weight == 0; });
-  return members;
-}
-
 // Where who owns something stays the same, nothing is to move.
 void PlaceAnew(const Topology& before, Topology& after) {
   const std::vector<Member> owning = OwningMembers(after);
@@ -107,6 +100,12 @@ std::vector<Member> RingMembers(const Topology& topology) {
   for (const TopologyMember& member : topology.members) {
     members.push_back({.node = member.node, .zone = member.zone, .weight = member.weight});
   }
+  return members;
+}
+
+std::vector<Member> OwningMembers(const Topology& topology) {
+  std::vector<Member> members = RingMembers(topology);
+  std::erase_if(members, [](const Member& member) { return member.weight == 0; });
   return members;
 }
 

@@ -58,6 +58,8 @@ struct Topology {
 const TopologyMember* FindMember(const Topology& topology, NodeId node);
 // As a ring takes them.
 std::vector<Member> RingMembers(const Topology& topology);
+// Of those, who own something: as a placement takes them.
+std::vector<Member> OwningMembers(const Topology& topology);
 Ring RingOf(const Topology& topology);
 
 // The same with these members in it, in place of those with their ids or their addresses. The

@@ -51,9 +51,7 @@ std::string_view ChangeOf(const TopologyMember& member) {
 
 // Partitions with more copies in one zone than the zones there are make necessary.
 size_t ZoneViolations(const cluster::Topology& topology) {
-  std::vector<cluster::Member> owning = cluster::RingMembers(topology);
-  std::erase_if(owning, [](const cluster::Member& member) { return member.weight == 0; });
-  const size_t most = cluster::MostPerZone(owning, topology.n);
+  const size_t most = cluster::MostPerZone(cluster::OwningMembers(topology), topology.n);
   size_t violations = 0;
   for (size_t partition = 0; partition < cluster::kPartitions; ++partition) {
     std::map<std::string_view, size_t> copies;

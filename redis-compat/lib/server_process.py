@@ -23,7 +23,7 @@ class Server:
     def start(self):
         os.makedirs(self.directory, exist_ok=True)
         for _ in range(3):  # the port is free when asked, another process may take it before we do
-            self.port = _free_port()
+            self.port = free_port()
             command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1",
                        "--dir", self.directory] + self.options
             with open(self.log_path(), "ab") as log:
@@ -77,7 +77,7 @@ class Server:
 _handed_out = set()
 
 
-def _free_port():
+def free_port():
     """A free loopback port, never the same twice: its server may not listen yet when the next is asked for."""
     while True:
         with socket.socket() as probe:

@@ -10,20 +10,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CARTWHEEL = os.path.join(ROOT, "build", "cartwheel-server")
-
-
-_handed_out = set()
-
-
-def free_port():
-    """A free loopback port, never the same twice: its server may not listen yet when the next is asked for."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _handed_out:
-            _handed_out.add(port)
-            return port
+sys.path.insert(0, os.path.join(ROOT, "redis-compat"))
+from lib.server_process import free_port  # noqa: E402
 
 
 class Server:

@@ -20,13 +20,25 @@ std::string IdOf(FormingTester& cluster, size_t node) {
   return RedisNodeId(id, FormingTester::IdOf(node));
 }
 
+// So many nodes that are one cluster.
+class Formed : public FormingTester {
+ public:
+  explicit Formed(size_t nodes, bool auto_commit = true)
+      : FormingTester(nodes, ServerTester::InMemory(), auto_commit) {
+    BeginAll();
+    Advance(4 * kSecond);
+  }
+  // Long enough for the others to take it for lost.
+  void Lose(size_t node) {
+    CutOff(node);
+    Advance(4 * kSecond);
+  }
+};
+
 TEST(ClusterForget, OnceOnAnyNodeIsForAll) {
-  FormingTester cluster(4);
-  cluster.BeginAll();
-  cluster.Advance(4 * kSecond);
+  Formed cluster(4);
   const std::string gone = IdOf(cluster, 3);
-  cluster.CutOff(3);
-  cluster.Advance(4 * kSecond);
+  cluster.Lose(3);
   ASSERT_EQ(cluster.Run(1, "CLUSTER FORGET " + gone), "OK");
   cluster.Advance(kSecond);
   for (size_t i = 0; i < 3; ++i) {
@@ -38,12 +50,9 @@ TEST(ClusterForget, OnceOnAnyNodeIsForAll) {
 }
 
 TEST(ClusterForget, WhoIsBackServesNothingAndSaysWhy) {
-  FormingTester cluster(3);
-  cluster.BeginAll();
-  cluster.Advance(4 * kSecond);
+  Formed cluster(3);
   const std::string gone = IdOf(cluster, 2);
-  cluster.CutOff(2);
-  cluster.Advance(4 * kSecond);
+  cluster.Lose(2);
   ASSERT_EQ(cluster.Run(0, "CLUSTER FORGET " + gone), "OK");
   cluster.Advance(kSecond);
   cluster.Mend();
@@ -58,26 +67,21 @@ TEST(ClusterForget, WhoIsBackServesNothingAndSaysWhy) {
 }
 
 TEST(ClusterForget, IsRefusedWithTheReason) {
-  FormingTester cluster(3);
-  cluster.BeginAll();
-  cluster.Advance(4 * kSecond);
+  Formed cluster(3);
   EXPECT_EQ(cluster.Run(0, "CLUSTER FORGET " + IdOf(cluster, 0)),
             "(error) ERR I tried hard but I can't forget myself...");
   EXPECT_EQ(cluster.Run(0, "CLUSTER FORGET " + IdOf(cluster, 1)),
             "(error) ERR it is alive; stop it first");
   EXPECT_EQ(cluster.Run(0, "CLUSTER FORGET nobody"), "(error) ERR Unknown node nobody");
   EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
-  cluster.CutOff(2);
-  cluster.Advance(4 * kSecond);
+  cluster.Lose(2);
   EXPECT_THAT(cluster.Run(0, "CLUSTER FORGET " + IdOf(cluster, 2)),
               StartsWith("(error) ERR the cluster holds keys"));
   EXPECT_THAT(cluster.Run(0, "CLUSTER INFO"), HasSubstr("cluster_known_nodes:3\\r"));
 }
 
 TEST(ClusterPlan, ShowsWhatTheCommitThenDoes) {
-  FormingTester cluster(3, ServerTester::InMemory(), false);
-  cluster.BeginAll();
-  cluster.Advance(4 * kSecond);
+  Formed cluster(3, false);
   EXPECT_EQ(cluster.Run(1, "SET k v"), "OK") << "members that own nothing serve clients, too";
   EXPECT_EQ(cluster.Run(2, "GET k"), "\"v\"");
   const std::string plan = cluster.Run(2, "CLUSTER PLAN");
@@ -100,9 +104,7 @@ TEST(ClusterPlan, ShowsWhatTheCommitThenDoes) {
 }
 
 TEST(ClusterJoin, IsRefusedAtOnceWhereItCannotBe) {
-  FormingTester cluster(3);
-  cluster.BeginAll();
-  cluster.Advance(4 * kSecond);
+  Formed cluster(3);
   EXPECT_EQ(cluster.Run(0, "CLUSTER JOIN node-9 7000"),
             "(error) ERR this node cannot join another cluster: it is in a cluster of 3 members "
             "already");
