@@ -22,7 +22,7 @@ void Forgetting::RingChanged() {
 
 std::vector<NodeId> Forgetting::OtherOwnersOf(Partition partition) const {
   std::vector<NodeId> others;
-  for (const NodeId node : ring_.OwnersOf(partition)) {
+  for (const NodeId node : ring_.HoldersOf(partition)) {
     if (node != self_) others.push_back(node);
   }
   return others;
@@ -51,12 +51,14 @@ void Forgetting::Tell(Partition partition, NodeId node, Messages& messages) {
   OwnerWord& told = told_[node][partition];
   if (told == word) return;
   told = word;
-  messages[node].partitions.push_back({partition, std::move(word)});
+  messages[node].partitions.push_back({partition, ring_.EpochOf(partition), std::move(word)});
 }
 
 void Forgetting::Heard(NodeId from, const TellReceived& message) {
-  for (const auto& [partition, told] : message.partitions) {
+  for (const auto& [partition, epoch, told] : message.partitions) {
     if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) continue;
+    // Under the owners before, others may have had writes acknowledged that it has not received.
+    if (epoch < ring_.EpochOf(partition)) continue;
     bases_[partition].Heard(from, told, store_.VnodeOf(partition).received);
   }
 }
@@ -86,7 +88,8 @@ size_t Forgetting::CompleteNext() {
   for (Partition i = 0; i < options_.completes_partitions; ++i) {
     const Partition partition = next_completed_;
     next_completed_ = static_cast<Partition>((next_completed_ + 1) % kPartitions);
-    if (store_.IsComplete(partition)) continue;
+    // What comes here is complete when it has been brought (refill.h).
+    if (store_.IsComplete(partition) || ring_.IsMoving(partition)) continue;
     const auto heard = bases_.find(partition);
     if (heard == bases_.end()) continue;
     const Vnode& vnode = store_.VnodeOf(partition);

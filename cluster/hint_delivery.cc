@@ -72,6 +72,7 @@ std::optional<size_t> HintDelivery::Send(NodeId node, const Hint& hint, RequestI
   dots.erase(std::remove_if(dots.begin(), dots.end(), gone), dots.end());
   peers_.Send(node, Replicate{.id = id,
                               .ref = ref,
+                              .epoch = ring_.EpochOf(partition),
                               .target = peers_.ActorAt(node, partition),
                               .dots = dots,
                               .container = **container});

@@ -14,6 +14,7 @@
 #include "cluster/message.h"
 #include "cluster/node_id.h"
 #include "cluster/peers.h"
+#include "cluster/ring.h"
 #include "cluster/time.h"
 
 namespace cartwheel::cluster {
@@ -31,8 +32,8 @@ class HintDelivery {
   static bool IsDelivery(RequestId id) { return (static_cast<uint64_t>(id) & kIdBit) != 0; }
 
   // All outlive it.
-  HintDelivery(LocalStore& store, Peers& peers, const Options& options)
-      : store_(store), peers_(peers), options_(options) {}
+  HintDelivery(LocalStore& store, const Ring& ring, Peers& peers, const Options& options)
+      : store_(store), ring_(ring), peers_(peers), options_(options) {}
 
   // Sends what there is room for. Changes the store, for hints that have nothing to bring.
   void OnTime(int64_t now_us);
@@ -64,6 +65,7 @@ class HintDelivery {
   std::optional<size_t> Send(NodeId node, const Hint& hint, RequestId id);
 
   LocalStore& store_;
+  const Ring& ring_;
   Peers& peers_;
   Options options_;
   std::map<NodeId, Target> targets_;

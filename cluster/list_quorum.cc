@@ -35,6 +35,7 @@ ListQuorum::ListQuorum(const Ring& ring, std::span<const NodeId> asked, const Le
                        ScanPlace from, ScanPlace until, const ReadQuorum::Options& options,
                        int64_t now_us)
     : ring_(ring),
+      asked_for_(levels),
       levels_(levels.Over(ring.copies())),
       from_(from),
       deadline_us_(now_us + options.rpc_timeout_us),
@@ -42,6 +43,13 @@ ListQuorum::ListQuorum(const Ring& ring, std::span<const NodeId> asked, const Le
   storage::Check(from < until && until <= kEndPlace, "a listing has a range");
   for (const NodeId node : asked) asked_.push_back({.node = node});
   Advance();
+}
+
+void ListQuorum::Restart(std::span<const NodeId> asked) {
+  storage::Check(!IsOver(), "what is decided does not begin again");
+  levels_ = asked_for_.Over(ring_.copies());
+  asked_.clear();
+  for (const NodeId node : asked) asked_.push_back({.node = node});
 }
 
 void ListQuorum::Answered(NodeId node, Answer answer, int64_t) {

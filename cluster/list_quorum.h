@@ -48,6 +48,10 @@ class ListQuorum {
   ListQuorum(const Ring& ring, std::span<const NodeId> asked, const Levels& levels, ScanPlace from,
              ScanPlace until, const ReadQuorum::Options& options, int64_t now_us);
 
+  // Other owners from now on: these are asked instead, and what was answered counts no more. Not
+  // once it is decided.
+  void Restart(std::span<const NodeId> asked);
+
   // Only the first answer of a node counts, and none that was not asked for.
   void Answered(NodeId node, Answer answer, int64_t now_us);
   // No answer can come any more.
@@ -82,7 +86,8 @@ class ListQuorum {
   uint64_t EstimateKeys() const;
 
   const Ring& ring_;
-  Levels levels_;
+  Levels asked_for_;
+  Levels levels_;  // of as many owners as there are
   ScanPlace from_;
   int64_t deadline_us_;
   std::vector<Asked> asked_;

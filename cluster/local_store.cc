@@ -71,7 +71,22 @@ LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
       options.may_have_lost_writes || (is_new && !ownership_.alone) ||
       (!boot_id_.empty() && MayHaveLostWrites(engine.Get(Keyspace::kMeta, kRunKey), boot_id_));
   if (lost) vnodes_.RotateAll();
-  if (ownership_.alone) vnodes_.MarkAllComplete();
+  TakeOwnership(options.ownership, is_new);
+}
+
+void LocalStore::TakeOwnership(const Ownership& now, bool is_new) {
+  const auto stored = engine_->Get(Keyspace::kMeta, kOwnershipKey);
+  const auto before = stored ? DecodeOwnership(*stored) : std::nullopt;
+  if (stored && !before) {
+    damage_.emplace_back("which partitions this node owned: all go on under new actors");
+    vnodes_.RotateAll();
+  }
+  if (before && !is_new) {
+    ownership_ = *before;
+    return SetOwnership(now);
+  }
+  ownership_due_ = !now.alone;
+  if (now.alone) vnodes_.MarkAllComplete();
 }
 
 std::expected<LocalStore, storage::Error> LocalStore::Open(storage::Engine& engine,
@@ -404,6 +419,7 @@ storage::Result<void> LocalStore::Commit() {
   }
   const bool mark_run = !run_is_marked_ && !boot_id_.empty();
   if (mark_run) StageRunMark(false);
+  if (ownership_due_) engine_->Put(Keyspace::kMeta, kOwnershipKey, EncodeOwnership(ownership_));
   vnodes_.Stage();
   auto committed = engine_->Commit();
   synced_ = std::exchange(syncs_next_commit_, false) && committed.has_value();
@@ -413,6 +429,7 @@ storage::Result<void> LocalStore::Commit() {
   if (committed) {
     committed_counts_ = counts_;
     counts_due_ = false;
+    ownership_due_ = false;
   } else {
     counts_ = committed_counts_;
     reap_after_.clear();  // what was reaped is back

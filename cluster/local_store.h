@@ -64,7 +64,9 @@ class LocalStore {
     bool always_durable = false;
     // Who this node was in its cluster when it last stopped. Nodes that are alone are complete at
     // once, so whoever is not has to say so here, not only afterwards: an empty store may have lost
-    // everything, and rebuilds until the other owners have told that they know no more.
+    // everything, and rebuilds until the other owners have told that they know no more. Another one
+    // than the store's vnodes are of is taken in as by SetOwnership: the process may have ended
+    // between the change of the topology and that.
     Ownership ownership{};
   };
   // Reads the counts and vnodes that the last commit stored. Fails on a store of a newer format or
@@ -75,7 +77,8 @@ class LocalStore {
   const std::vector<std::string>& damage() const { return damage_; }
 
   // From the next call on. A node that becomes alone is complete; of a partition that it did not
-  // own it may lack what others have, and rebuilds.
+  // own, or that is on its way here once more, it may lack what others have, and rebuilds as a new
+  // vnode that has received nothing.
   void SetOwnership(const Ownership& ownership);
   // What commits are worth from the next one on; see Options.
   void SetAlwaysDurable(bool always_durable);
@@ -200,10 +203,6 @@ class LocalStore {
   // The target lacks these writes of the key, whose record is here: true. False: there is none (it
   // was delivered to somebody else and went), so that the copy has to be applied first.
   bool AddHint(NodeId target, const KeyRef& ref, std::span<const Dot> dots, int64_t now_ms);
-  // The owners of a partition are others now: each record of it that is here is owed to `lacking`,
-  // and not to `departed`. One that is nobody's here goes once it is delivered. Reads all of them.
-  void HandOver(Partition partition, std::span<const NodeId> lacking,
-                std::span<const NodeId> departed, int64_t now_ms);
   // The target has stored the record as it was when `hint` was read, or there is no record. What
   // was added since is still owed. What was the last hint of a key that is another's takes the
   // record with it.
@@ -217,6 +216,44 @@ class LocalStore {
   // Forgets deletions that every owner has seen, and looks at `limit` records at most: from behind
   // the store key `after` on, which moves along and is empty at the end.
   Walked Forget(Partition partition, const Floor& floor, size_t limit, std::string& after);
+
+  // ---- partitions that move (moving_store.cc)
+
+  // Records of a partition in store order, each in its form in a message (message_codec.h), from
+  // behind the store key `after` on (empty: from the first). What has been received by `known` is
+  // left out, and so is what is damaged.
+  struct Part {
+    std::string records;
+    size_t count = 0;
+    std::string next;  // `after` of what follows
+    bool last = false;
+  };
+  // Ends when it has `max_bytes` or has looked at `max_records`. Changes the store where records of
+  // the time before there were versions get a name to be sent under.
+  Part ReadPart(Partition partition, std::string_view after, const ReceivedDots& known,
+                size_t max_bytes, size_t max_records);
+  // As Vnodes::JoinReceived.
+  void JoinReceived(Partition partition, const ReceivedDots& received) {
+    vnodes_.JoinReceived(partition, received);
+  }
+
+  // The first partition from `from` on that has a record here; nullopt: none has.
+  std::optional<Partition> NextWithRecords(Partition from);
+  // What an owner has received.
+  struct OwnerReceived {
+    NodeId owner = kNoNode;
+    ReceivedDots received;
+  };
+  // Of a partition that this node does not own, deletes what all its owners have received, and owes
+  // the rest to those that have not; what is owed already stays so. Looks at `limit` records at
+  // most, from behind `after` on, which moves along and is empty at the end.
+  struct Released {
+    size_t looked_at = 0;
+    size_t deleted = 0;
+    size_t owed = 0;
+  };
+  Released Release(Partition partition, std::span<const OwnerReceived> owners, size_t limit,
+                   std::string& after, int64_t now_ms);
 
   // Makes everything since the last call durable, or, on an error, nothing of it: the counts return
   // to the last commit too. The first one after Open waits for the disk once.
@@ -275,6 +312,7 @@ class LocalStore {
                                  const Floor& floor);
   void ReceiveAll(Partition partition, const Context& brought, std::span<const Dot> dots);
   void StageRunMark(bool ended);
+  void TakeOwnership(const Ownership& now, bool is_new);
 
   storage::Engine* engine_;
   ExpiryIndex expiry_index_;
@@ -282,6 +320,7 @@ class LocalStore {
   Vnodes vnodes_;
   Hints hints_;
   Ownership ownership_;
+  bool ownership_due_ = false;  // to be stored
   std::string boot_id_;
   bool always_durable_;
   bool syncs_next_commit_ = false;

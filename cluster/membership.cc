@@ -34,6 +34,7 @@ Membership::Membership(const Options& options, const std::optional<Register::Sta
   register_.emplace(options_.self, *stored, options_.reg, Random());
   storage::Check(Decode(), "what is stored is a topology");
   committed_ = known_;
+  own_news_.epoch = epoch();
 }
 
 uint64_t Membership::Random() {
@@ -64,7 +65,19 @@ void Membership::Meet(const NodeAddress& address) {
 }
 
 void Membership::SetHoldsKeys(bool holds_keys) {
-  if (std::exchange(holds_keys_, holds_keys) != holds_keys) TellAll();
+  if (std::exchange(own_news_.holds_keys, holds_keys) != holds_keys) TellAll();
+}
+
+void Membership::SetReport(const Report& report) {
+  const bool is_urgent = own_news_.drained != report.drained ||
+                         own_news_.arrived != report.arrived || own_news_.trouble != report.trouble;
+  own_news_.drained = report.drained;
+  own_news_.keys = report.keys;
+  own_news_.bytes = report.bytes;
+  own_news_.arrived = report.arrived;
+  own_news_.trouble = report.trouble;
+  const NodeId proposer = Proposer();
+  if (is_urgent && proposer != kNoNode && proposer != options_.self) TellNews(proposer);
 }
 
 // ---- asking
@@ -73,7 +86,7 @@ void Membership::SetHoldsKeys(bool holds_keys) {
 bool Membership::IsLookedFor() const {
   if (!formed() || IsSingle()) return true;
   return std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
-    return member.node != options_.self && !IsLinked(member.node);
+    return member.node != options_.self && !member.gone && !IsLinked(member.node);
   });
 }
 
@@ -88,7 +101,7 @@ void Membership::ChooseTargets() {
   wanted.insert(wanted.end(), met_.begin(), met_.end());
   if (formed()) {
     for (const TopologyMember& member : known_->topology.members) {
-      if (member.node == options_.self) continue;
+      if (member.node == options_.self || member.gone) continue;
       if (IsLinked(member.node)) {
         std::erase(wanted, member.address);
       } else {
@@ -117,7 +130,7 @@ void Membership::AskDue(int64_t now_us) {
                         .node = options_.self,
                         .boot_nonce = options_.boot_nonce,
                         .cluster_id = cluster,
-                        .holds_keys = holds_keys_,
+                        .holds_keys = HoldsKeys(),
                         .asked = address,
                         .address = OwnAddress(),
                         .zone = options_.zone,
@@ -219,15 +232,17 @@ void Membership::OnForeignCluster(Target& target, const NodeAddress& to, const J
   const uint64_t own = known_->topology.cluster_id;
   const bool asked_for = std::ranges::find(met_, to) != met_.end() ||
                          std::ranges::find(options_.seeds, to) != options_.seeds.end();
-  const bool gives_way = reply.members > 1 || reply.cluster_id < own;
-  if (IsSingle() && !holds_keys_ && asked_for && gives_way)
+  const bool gives_way =
+      reply.members > 1 || reply.cluster_id < own || reply.cluster_id == keeps_keys_;
+  if (IsSingle() && !HoldsKeys() && asked_for && gives_way) {
     return Abandon(reply.cluster_id, to, now_us);
+  }
   const bool it_gives_way = reply.members == 1 && IsSingle() && !gives_way;
   if (it_gives_way || std::exchange(target.told, Hex(reply.cluster_id)) == Hex(reply.cluster_id)) {
     return;
   }
   const std::string stays =
-      holds_keys_ && IsSingle() ? ", and as it holds keys it stays there" : "";
+      HoldsKeys() && IsSingle() ? ", and as it holds keys it stays there" : "";
   Say("the node at " + Text(to) + " is of the cluster " + Hex(reply.cluster_id) + ", this one of " +
           Hex(own) + stays,
       true);
@@ -257,7 +272,7 @@ bool Membership::IsOld(const JoinReply& reply) const {
 
 void Membership::EndMembership() {
   const std::string keeps =
-      holds_keys_ ? "; it keeps the keys that it holds, and serves none of them" : "";
+      HoldsKeys() ? "; it keeps the keys that it holds, and serves none of them" : "";
   Say("was taken out of the cluster " + Hex(known_->topology.cluster_id) + keeps +
           "; CLUSTER MEET lets it in again",
       true);
@@ -266,6 +281,7 @@ void Membership::EndMembership() {
   peers_.clear();
   wanted_change_.reset();
   wanted_ = 0;
+  StopMoving();
 }
 
 // ---- creating one
@@ -312,6 +328,7 @@ void Membership::OnTime(int64_t now_us) {
   if (register_) register_->OnTime(now_us);
   ProposeWanted(now_us);
   ProposeDue(now_us);
+  MoveDue(now_us);
   DrainRegister(now_us);
   if (now_us < next_news_us_) return;
   next_news_us_ = now_us + options_.news_every_us;
@@ -326,6 +343,8 @@ int64_t Membership::NextDeadline() const {
   }
   if (register_) next = std::min(next, register_->NextDeadline());
   if (wanted_change_ && IsReadyToPropose()) next = 0;
+  if (CanPropose() && (HasMovesToMake() || said_that_it_moves_))
+    next = std::min(next, next_move_us_);
   for (const auto& [node, pending] : pending_) {
     const int64_t due_us = std::max(pending.first_us + options_.gather_us, propose_not_before_us_);
     next = std::min(next, CanPropose() ? due_us : pending.last_us + kStillAsksUs + 1);
@@ -348,7 +367,9 @@ std::optional<Register::State> Membership::TakeState() const {
 
 void Membership::Committed(bool committed) {
   if (!committed) {
-    outputs_.clear();
+    std::erase_if(outputs_, [](const Output& output) {
+      return !std::holds_alternative<Tell>(output) && !std::holds_alternative<Notice>(output);
+    });
     return;
   }
   changed_ = false;
@@ -356,8 +377,11 @@ void Membership::Committed(bool committed) {
                     (!known_ || committed_->record == known_->record);
   if (!same || adopt_due_) {
     const bool was_in = topology() != nullptr;
+    const uint64_t known_epoch = epoch();
     committed_ = known_;
     adopt_due_ = false;
+    own_news_.epoch = epoch();
+    if (committed_) TakeBackReport(committed_->topology, known_epoch);
     if (was_in && is_taken_out()) EndMembership();
     ChooseTargets();
     const Topology* const adopted = topology();

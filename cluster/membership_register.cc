@@ -41,6 +41,15 @@ JoinReply Membership::OnRequest(const JoinRequest& request, const std::string& f
   JoinRequest complete = request;
   if (complete.address.host.empty()) complete.address.host = from_host;
   if (!is_self && !request.record.empty()) LearnRecord(request.node, request.record, now_us);
+  if (committed_ && is_taken_out() && request.cluster_id == committed_->topology.cluster_id &&
+      FindMember(committed_->topology, request.node) != nullptr) {
+    // Who left may be the only one that knows.
+    reply.cluster_id = request.cluster_id;
+    reply.members = committed_->topology.members.size();
+    reply.verdict = Verdict::kFormed;
+    reply.record = EncodeRegisterMessage(Chosen{committed_->record});
+    return reply;
+  }
   if (!committed_ || !formed()) return reply;
   if (IsSingle() && !is_self) MeetBack(request, complete.address);
   // It is found there at least by one; so others can reach it there.
@@ -86,7 +95,9 @@ void Membership::MeetBack(const JoinRequest& request, const NodeAddress& address
   const auto record = DecodeChosen(request.record);
   if (!record) return;
   const auto topology = DecodeTopology(record->bytes);
-  if (topology && topology->members.size() == 1) Meet(address);
+  if (!topology || topology->members.size() != 1) return;
+  if (request.holds_keys) keeps_keys_ = request.cluster_id;
+  Meet(address);
 }
 
 // Who asks takes itself for a member, as it was in an earlier record.
@@ -97,30 +108,34 @@ bool Membership::IsBehind(const JoinRequest& request) const {
 }
 
 const MemberNews* Membership::NewsOf(NodeId node) const {
+  if (node == options_.self) return &own_news_;
   const auto peer = peers_.find(node);
   return peer == peers_.end() || !peer->second.news ? nullptr : &*peer->second.news;
 }
 
-std::string Membership::NotKnown(const TopologyMember& member) {
-  return "the member at " + Text(member.address) +
-         " cannot be reached, so whether it holds keys is not known";
-}
-
 bool Membership::SomebodyHoldsKeys() const {
-  return holds_keys_ ||
-         std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
-           const MemberNews* const news = NewsOf(member.node);
-           return news != nullptr && news->holds_keys;
-         });
+  return std::ranges::any_of(known_->topology.members, [this](const TopologyMember& member) {
+    const MemberNews* const news = NewsOf(member.node);
+    return news != nullptr && news->holds_keys;
+  });
 }
 
-// It comes to own something by being let in: its share, or what another had at its address.
-bool Membership::OwnsAtOnce(const JoinRequest& request) const {
-  return options_.auto_commit ||
-         std::ranges::any_of(committed_->topology.members, [&](const TopologyMember& member) {
-           return member.node != request.node && member.address == request.address &&
-                  member.weight > 0;
-         });
+// All have told that they hold no keys, so that nothing would have to move. What the one who goes
+// holds, and those who are gone, is not asked for.
+bool Membership::IsKnownEmpty(NodeId without) const {
+  return std::ranges::all_of(known_->topology.members, [&](const TopologyMember& member) {
+    const MemberNews* const news = NewsOf(member.node);
+    return member.gone || member.node == without || (news != nullptr && !news->holds_keys);
+  });
+}
+
+// Another one, which is not there any more.
+const TopologyMember* Membership::WhoseAddressItHas(const TopologyMember& asks) const {
+  if (FindMember(known_->topology, asks.node) != nullptr) return nullptr;
+  const auto other = std::ranges::find_if(known_->topology.members, [&](const auto& member) {
+    return !member.gone && member.node != asks.node && member.address == asks.address;
+  });
+  return other == known_->topology.members.end() ? nullptr : &*other;
 }
 
 std::string Membership::WhyNot(const JoinRequest& request) const {
@@ -128,18 +143,12 @@ std::string Membership::WhyNot(const JoinRequest& request) const {
   if (request.holds_keys) {
     return "it holds keys itself; a node joins empty: start it on a new data directory";
   }
-  constexpr std::string_view kMoves = "; a node joins while the cluster is empty";
-  const bool moves = OwnsAtOnce(request);
-  if (moves && SomebodyHoldsKeys()) return "the cluster holds keys" + std::string(kMoves);
   const Topology& topology = committed_->topology;
   if (topology.members.size() >= Ring::kMaxMembers) return "the cluster is full";
   for (const TopologyMember& member : topology.members) {
-    if (member.node == options_.self) continue;
-    const bool same_place = member.address == request.address;
-    if (same_place && IsLinked(member.node))
+    const bool same_place = !member.gone && member.address == request.address;
+    if (same_place && IsLinked(member.node)) {
       return "another member is at its address " + Text(member.address);
-    if (moves && !same_place && NewsOf(member.node) == nullptr) {
-      return NotKnown(member) + std::string(kMoves);
     }
   }
   return {};
@@ -155,15 +164,34 @@ void Membership::Admit(const JoinRequest& request, int64_t now_us) {
   const auto [at, is_new] = pending_.try_emplace(request.node);
   if (is_new) at->second.first_us = now_us;
   at->second.member = MemberOf(request);
-  // What it is to hold is not its own to say.
-  if (const TopologyMember* const before = FindMember(committed_->topology, request.node)) {
-    const NodeAddress address = at->second.member.address;
-    at->second.member = *before;
-    at->second.member.address = address;
-  } else if (!options_.auto_commit) {
-    at->second.member.planned_weight = std::exchange(at->second.member.weight, 0);
-  }
   at->second.last_us = now_us;
+}
+
+bool Membership::MayOwnAtOnce(const TopologyMember& asks) const {
+  return FindMember(known_->topology, asks.node) == nullptr &&
+         (options_.auto_commit != AutoCommit::kNo || WhoseAddressItHas(asks) != nullptr);
+}
+
+// As a member, from what it says of itself. `empty`: the cluster is.
+TopologyMember Membership::LetIn(const TopologyMember& asks, bool empty) const {
+  TopologyMember member = asks;
+  // What a member is to hold is not its own to say.
+  if (const TopologyMember* const before = FindMember(known_->topology, asks.node)) {
+    member = *before;
+    member.address = asks.address;
+    return member;
+  }
+  const TopologyMember* const place = WhoseAddressItHas(asks);
+  if (place != nullptr && (place->weight > 0 || place->planned_weight)) {
+    // The same machine with another disk.
+    member.weight = place->weight;
+    member.planned_weight = place->planned_weight;
+    return member;
+  }
+  const bool owns = options_.auto_commit == AutoCommit::kYes ||
+                    (options_.auto_commit == AutoCommit::kWhenEmpty && empty);
+  if (!owns) member.planned_weight = std::exchange(member.weight, 0);
+  return member;
 }
 
 // Where it can be reached may be found out only after it created the cluster.
@@ -188,10 +216,15 @@ void Membership::OnPassedOn(const JoinRequest& request, int64_t now_us) {
 
 NodeId Membership::Proposer() const {
   if (topology() == nullptr) return kNoNode;
+  NodeId first = kNoNode;
   for (const NodeId voter : committed_->record.voters) {
-    if (voter == options_.self || IsLinked(voter)) return voter;
+    if (voter != options_.self && !IsLinked(voter)) continue;
+    if (first == kNoNode) first = voter;
+    // One whose disk is full could not keep what it proposes.
+    const MemberNews* const news = NewsOf(voter);
+    if (news == nullptr || news->trouble.empty()) return voter;
   }
-  return kNoNode;
+  return first;
 }
 
 void Membership::PeerUp(NodeId node) {
@@ -200,14 +233,14 @@ void Membership::PeerUp(NodeId node) {
 }
 
 void Membership::PeerDown(NodeId node) {
-  peers_[node].linked = false;
-  // What it held it still holds, until it says otherwise.
+  Peer& peer = peers_[node];
+  peer.linked = false;
+  // What it held it still holds, until it says otherwise; what was on its way to it may be lost.
+  if (peer.news) peer.news->arrived.clear();
 }
 
 void Membership::TellNews(NodeId to) {
-  if (topology() == nullptr) return;
-  outputs_.emplace_back(
-      Tell{.to = to, .news = {.epoch = committed_->record.epoch, .holds_keys = holds_keys_}});
+  if (topology() != nullptr) outputs_.emplace_back(Tell{.to = to, .news = own_news_});
 }
 
 void Membership::TellAll() {
@@ -216,10 +249,24 @@ void Membership::TellAll() {
   }
 }
 
+// What the node said of itself before it knew the topology.
+void Membership::TakeBackReport(const Topology& adopted, uint64_t known_epoch) {
+  const auto is_new = [&](uint64_t epoch) { return epoch > known_epoch; };
+  if (std::ranges::none_of(adopted.epochs, is_new)) return;
+  std::erase_if(own_news_.arrived,
+                [&](Partition partition) { return is_new(adopted.epochs[partition]); });
+  own_news_.drained = false;
+  own_news_.trouble.clear();
+}
+
 void Membership::OnNews(NodeId from, const MemberNews& news) {
   if (!register_) return;
   peers_[from].news = news;
   register_->HeardOf(from, news.epoch);
+}
+
+void Membership::KnowsMore(NodeId node) {
+  if (register_) register_->HeardOf(node, register_->chosen().epoch + 1);
 }
 
 void Membership::OnRegister(NodeId from, const RegisterMessage& message, int64_t now_us) {
@@ -251,22 +298,30 @@ bool Membership::CanPropose() const {
   return IsReadyToPropose() && Proposer() == options_.self;
 }
 
-void Membership::Propose(const Topology& next, int64_t now_us) {
+void Membership::Propose(Topology next, int64_t now_us) {
   const Record& before = register_->chosen();
-  register_->Propose({.epoch = before.epoch + 1,
-                      .voters = VotersOf(next, before.voters),
-                      .bytes = EncodeTopology(next)},
-                     now_us);
+  const uint64_t epoch = before.epoch + 1;
+  StampEpochs(known_->topology, next, epoch);
+  register_->Propose(
+      {.epoch = epoch, .voters = VotersOf(next, before.voters), .bytes = EncodeTopology(next)},
+      now_us);
 }
 
 void Membership::ForgetPending(int64_t now_us) {
   std::erase_if(pending_, [&](const auto& entry) {
     const TopologyMember* const member = FindMember(known_->topology, entry.first);
-    const bool done = member != nullptr && *member == entry.second.member;
-    // Keys may have come since it asked.
-    const bool too_late =
-        member == nullptr && entry.second.member.weight > 0 && SomebodyHoldsKeys();
-    return done || too_late || now_us - entry.second.last_us > kStillAsksUs;
+    const bool done = member != nullptr && member->address == entry.second.member.address;
+    return done || now_us - entry.second.last_us > kStillAsksUs;
+  });
+}
+
+// Somebody has not told yet whether it holds keys, as it has only just come: if it holds none, who
+// asks can be given its share at once.
+bool Membership::MayBeFoundEmpty(int64_t now_us) const {
+  if (SomebodyHoldsKeys()) return false;
+  return std::ranges::any_of(pending_, [&](const auto& entry) {
+    const Pending& pending = entry.second;
+    return MayOwnAtOnce(pending.member) && now_us - pending.first_us < kTellWithinUs;
   });
 }
 
@@ -278,10 +333,18 @@ void Membership::ProposeDue(int64_t now_us) {
   const auto first = std::ranges::min_element(
       pending_, {}, [](const auto& entry) { return entry.second.first_us; });
   if (now_us - first->second.first_us < options_.gather_us) return;
+  // What somebody at whose address another is now had is gone with it.
+  const TopologyMember* const place = WhoseAddressItHas(first->second.member);
+  const bool empty = IsKnownEmpty(place == nullptr ? kNoNode : place->node);
+  if (!empty && MayBeFoundEmpty(now_us)) {
+    propose_not_before_us_ = now_us + options_.ask_every_us;
+    return;
+  }
   std::vector<TopologyMember> members;
   members.reserve(pending_.size());
-  for (const auto& [node, pending] : pending_) members.push_back(pending.member);
-  Propose(With(known_->topology, members), now_us);
+  for (const auto& [node, pending] : pending_) members.push_back(LetIn(pending.member, empty));
+  const bool at_once = empty && known_->topology.moves.empty();
+  Propose(With(known_->topology, members, at_once ? Placing::kAtOnce : Placing::kByMoves), now_us);
 }
 
 void Membership::DrainRegister(int64_t now_us) {
@@ -314,6 +377,7 @@ bool Membership::Decode() {
     return false;
   }
   known_ = Known{.record = record, .topology = *std::move(topology)};
+  has_moves_to_make_.reset();
   return true;
 }
 

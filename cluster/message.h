@@ -32,8 +32,9 @@ enum class RequestId : uint64_t {};
 
 // The versions of the protocol that this program speaks. In the first one nobody proved anything:
 // were it still spoken, nobody would have to.
-inline constexpr uint16_t kOldestProtocol = 2;
-inline constexpr uint16_t kNewestProtocol = 2;
+// The second knew no partitions that move.
+inline constexpr uint16_t kOldestProtocol = 3;
+inline constexpr uint16_t kNewestProtocol = 3;
 
 // What a node makes the other end of a connection prove its knowledge on. Random, so that no two
 // connections have the same: what was heard on one is of no use on another.
@@ -72,6 +73,7 @@ std::optional<uint16_t> CommonProtocol(const Hello& a, const Hello& b);
 struct Replicate {
   RequestId id{};
   KeyRef ref{};
+  uint64_t epoch = 0;  // of the partition, for the sender
   // The incarnation that is meant: what one of them is known to have does not hold of the next.
   // None: a fallback, whose incarnation does not matter.
   ActorId target{};
@@ -96,6 +98,7 @@ struct ReplicateReply {
 struct Read {
   RequestId id{};
   KeyRef ref{};
+  uint64_t epoch = 0;      // as in Replicate
   DotList session_dots{};  // which of these has the replica received?
   // Of what is known already: who has the very same says so instead of sending it.
   std::optional<ContainerDigest> known{};
@@ -153,6 +156,7 @@ struct Pong {
 struct TellReceived {
   struct OfPartition {
     Partition partition = 0;
+    uint64_t epoch = 0;  // for the sender, when it told
     OwnerWord told{};
     bool operator==(const OfPartition&) const = default;
   };
@@ -165,6 +169,7 @@ struct TellReceived {
 // of them, in store order (LocalStore::List).
 struct ListKeys {
   RequestId id{};
+  uint64_t epoch = 0;  // the largest of the partitions in the range, for the sender
   Database database = 0;
   ScanPlace from = 0;
   ScanPlace until = 0;
@@ -175,6 +180,7 @@ struct ListKeys {
 
 struct KeyList {
   RequestId id{};
+  uint64_t epoch = 0;          // as in ListKeys
   bool complete = false;       // no partition of the places that it lists is rebuilding
   uint64_t database_keys = 0;  // that the replica has in the whole database
   ScanPlace next = 0;          // all before it is listed
@@ -199,6 +205,45 @@ struct ReceivedReply {
   bool operator==(const ReceivedReply&) const = default;
 };
 
+// A part of what the replica has of a partition that it owns, or is to hand on: its records in
+// store order from behind `after` on (empty: from the first), up to about so many bytes. Left out
+// is what who asks has received.
+struct Fetch {
+  RequestId id{};
+  Partition partition = 0;
+  uint64_t epoch = 0;  // as in Replicate
+  uint64_t max_bytes = 0;
+  std::string_view after{};  // a store key
+  ReceivedDots known{};
+
+  bool operator==(const Fetch&) const = default;
+};
+
+struct Fetched {
+  struct Item {
+    KeyRef ref{};
+    Container container{};
+    bool operator==(const Item&) const = default;
+  };
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;  // otherwise the rest means nothing
+  bool last = false;                 // there is no more behind it
+  OwnerWord word{};                  // the replica's, now
+  std::string_view next{};           // `after` of what follows
+  std::vector<Item> items{};
+
+  bool operator==(const Fetched&) const = default;
+};
+
+// What has the replica, an owner, received of a partition? A Fetched without items answers.
+struct AskWord {
+  RequestId id{};
+  Partition partition = 0;
+  uint64_t epoch = 0;  // as in Replicate
+
+  bool operator==(const AskWord&) const = default;
+};
+
 // A client has published it at the sender: to those who have subscribed at the receiver. Whoever is
 // not linked at that moment misses it, as Redis's subscribers do.
 struct Published {
@@ -214,6 +259,14 @@ struct Published {
 struct MemberNews {
   uint64_t epoch = 0;  // of the sender's topology
   bool holds_keys = false;
+  // It keeps nothing that is others', as it does for owners that were away, or was an owner itself.
+  bool drained = false;
+  uint64_t keys = 0;
+  uint64_t bytes = 0;  // of keys and values, about
+  // Of partitions on their way to it (MoveStep::kPrepare): of which it has all.
+  std::vector<Partition> arrived{};
+  // Why it cannot take what is on its way to it, as a part of one line; empty: it can.
+  std::string trouble{};
 
   bool operator==(const MemberNews&) const = default;
 };
@@ -244,9 +297,9 @@ struct UnknownMessage {
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message =
-    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
-                 Pong, TellReceived, ListKeys, KeyList, Published, MemberNews, RegisterTalk,
-                 JoinTalk, Proof, SwimTalk, AskReceived, ReceivedReply, UnknownMessage>;
+using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
+                             ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
+                             MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, AskReceived,
+                             ReceivedReply, Fetch, Fetched, AskWord, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

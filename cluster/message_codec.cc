@@ -1,3 +1,4 @@
+// Messages to bytes.
 #include "cluster/message_codec.h"
 
 #include <algorithm>
@@ -10,203 +11,10 @@ namespace cartwheel::cluster {
 namespace {
 
 using Writer = MessageWriter;
-using Reader = MessageReader;
-
-// What a replica tells of its record.
-enum class Told : uint8_t { kNothing = 0, kAsKnown = 1, kContainer = 2 };
-
-constexpr uint8_t kOldestResp = 2;
-constexpr uint8_t kNewestResp = 3;
-
-// Members of a braced list are read in their order, so the structs' members stand as the fields do.
-
-// It becomes a word of lines that clients read.
-bool IsOfHost(char c) {
-  return c > ' ' && c <= '~';
-}
-
-Hello TakeHello(Reader& in) {
-  Hello hello;
-  hello.oldest_protocol = static_cast<uint16_t>(in.Little<2>());
-  hello.newest_protocol = static_cast<uint16_t>(in.Little<2>());
-  hello.cluster_id = in.U64();
-  hello.node = in.Name<NodeId>();
-  hello.boot_nonce = in.U64();
-  hello.epoch = in.U64();
-  hello.capabilities = in.U64();
-  if (in.ok() && !in.empty()) {  // not of the first nodes
-    hello.client_port = static_cast<uint16_t>(in.Little<2>());
-    hello.client_host = in.Bytes();
-    in.Require(std::ranges::all_of(hello.client_host, IsOfHost));
-  }
-  if (in.ok() && !in.empty()) {  // not of those that prove nothing
-    hello.challenge = in.Fixed<std::tuple_size_v<Challenge>>();
-  }
-  in.Require(hello.oldest_protocol <= hello.newest_protocol && hello.node != kNoNode);
-  return hello;
-}
-
-Replicate TakeReplicate(Reader& in) {
-  return {.id = in.Name<RequestId>(),
-          .ref = in.Key(),
-          .target = in.Name<ActorId>(),
-          .hint_for = in.Name<NodeId>(),
-          .wants_durable = in.Flag(),
-          .dots = in.Dots(),
-          .container = in.Value()};
-}
-
-ReplicateReply TakeReplicateReply(Reader& in) {
-  return {.id = in.Name<RequestId>(),
-          .refusal = in.TakeRefusal(),
-          .durable = in.Flag(),
-          .actor = in.Name<ActorId>()};
-}
-
-Read TakeRead(Reader& in) {
-  Read read{.id = in.Name<RequestId>(), .ref = in.Key(), .session_dots = in.Dots(), .known = {}};
-  if (in.Flag()) read.known = {.low = in.U64(), .high = in.U64()};
-  return read;
-}
 
 Told ToldBy(const ReadReply& message) {
   if (message.as_known) return Told::kAsKnown;
   return message.container ? Told::kContainer : Told::kNothing;
-}
-
-ReadReply TakeReadReply(Reader& in) {
-  ReadReply reply{.id = in.Name<RequestId>(),
-                  .refusal = in.TakeRefusal(),
-                  .complete = in.Flag(),
-                  .actor = in.Name<ActorId>(),
-                  .received = in.Dots(),
-                  .as_known = false,
-                  .container = {}};
-  const Told told{in.U8()};
-  in.Require(told <= Told::kContainer);
-  reply.as_known = told == Told::kAsKnown;
-  if (told == Told::kContainer) reply.container = in.Value();
-  return reply;
-}
-
-Levels TakeLevels(Reader& in) {
-  const Levels levels{
-      .n = in.U8(), .r = in.U8(), .w = in.U8(), .pr = in.U8(), .pw = in.U8(), .dw = in.U8()};
-  in.Require(Validate(levels).has_value());
-  return levels;
-}
-
-Forward TakeForward(Reader& in) {
-  Forward forward{.sequence = in.U64(),
-                  .database = in.TakeDatabase(),
-                  .resp = in.U8(),
-                  .levels = TakeLevels(in),
-                  .session = in.TakeSeen(),
-                  .arguments = {}};
-  in.Require(forward.resp >= kOldestResp && forward.resp <= kNewestResp);
-  uint64_t left = in.Varint();
-  in.Require(left > 0);
-  for (; left > 0 && in.ok(); --left) forward.arguments.push_back(in.Bytes());
-  return forward;
-}
-
-ForwardReply TakeForwardReply(Reader& in) {
-  const uint64_t sequence = in.U64();
-  Seen seen = in.TakeSeen();
-  std::vector<WriteRange> writes = in.Writes();
-  return {.sequence = sequence,
-          .reply = in.Bytes(),
-          .seen = std::move(seen),
-          .writes = std::move(writes)};
-}
-
-OwnerWord TakeOwnerWord(Reader& in) {
-  OwnerWord told{.actor = in.Name<ActorId>(),
-                 .counter = in.Varint(),
-                 .rebuilding = in.Flag(),
-                 .received = in.Received()};
-  in.Require(told.actor != ActorId{} && told.counter <= kMaxDotNumber);
-  return told;
-}
-
-TellReceived TakeTellReceived(Reader& in) {
-  TellReceived message;
-  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
-    const Partition partition = in.TakePartition();
-    OwnerWord told = TakeOwnerWord(in);
-    if (in.ok()) message.partitions.push_back({partition, std::move(told)});
-  }
-  return message;
-}
-
-ListKeys TakeListKeys(Reader& in) {
-  const ListKeys message{.id = in.Name<RequestId>(),
-                         .database = in.TakeDatabase(),
-                         .from = in.U64(),
-                         .until = in.U64(),
-                         .count = in.Varint()};
-  in.Require(message.from < message.until && message.until <= kEndPlace);
-  return message;
-}
-
-KeyList TakeKeyList(Reader& in) {
-  KeyList message{.id = in.Name<RequestId>(),
-                  .complete = in.Flag(),
-                  .database_keys = in.Varint(),
-                  .next = in.U64(),
-                  .keys = {}};
-  in.Require(message.next <= kEndPlace);
-  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) message.keys.push_back(in.Bytes());
-  return message;
-}
-
-Published TakePublished(Reader& in) {
-  return {.shard = in.Flag(), .channel = in.Bytes(), .message = in.Bytes()};
-}
-
-MemberNews TakeMemberNews(Reader& in) {
-  return {.epoch = in.U64(), .holds_keys = in.Flag()};
-}
-
-AskReceived TakeAskReceived(Reader& in) {
-  return {.id = in.Name<RequestId>(), .writes = in.Writes()};
-}
-
-ReceivedReply TakeReceivedReply(Reader& in) {
-  ReceivedReply message{.id = in.Name<RequestId>()};
-  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
-    const Partition partition = in.TakePartition();
-    in.Require(message.held.empty() || message.held.back() < partition);
-    if (in.ok()) message.held.push_back(partition);
-  }
-  return message;
-}
-
-// Into `out`, so that what was read is not moved from hand to hand.
-void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
-  switch (type) {
-    case MessageType::kHello: out.emplace<Hello>(TakeHello(in)); return;
-    case MessageType::kReplicate: out.emplace<Replicate>(TakeReplicate(in)); return;
-    case MessageType::kReplicateReply: out.emplace<ReplicateReply>(TakeReplicateReply(in)); return;
-    case MessageType::kRead: out.emplace<Read>(TakeRead(in)); return;
-    case MessageType::kReadReply: out.emplace<ReadReply>(TakeReadReply(in)); return;
-    case MessageType::kForward: out.emplace<Forward>(TakeForward(in)); return;
-    case MessageType::kForwardReply: out.emplace<ForwardReply>(TakeForwardReply(in)); return;
-    case MessageType::kPing: out.emplace<Ping>(in.U64()); return;
-    case MessageType::kPong: out.emplace<Pong>(in.U64()); return;
-    case MessageType::kTellReceived: out.emplace<TellReceived>(TakeTellReceived(in)); return;
-    case MessageType::kListKeys: out.emplace<ListKeys>(TakeListKeys(in)); return;
-    case MessageType::kKeyList: out.emplace<KeyList>(TakeKeyList(in)); return;
-    case MessageType::kPublished: out.emplace<Published>(TakePublished(in)); return;
-    case MessageType::kMemberNews: out.emplace<MemberNews>(TakeMemberNews(in)); return;
-    case MessageType::kRegisterTalk: out.emplace<RegisterTalk>(in.Bytes()); return;
-    case MessageType::kJoinTalk: out.emplace<JoinTalk>(in.Bytes()); return;
-    case MessageType::kProof: out.emplace<Proof>(in.Fixed<std::tuple_size_v<Mac>>()); return;
-    case MessageType::kSwimTalk: out.emplace<SwimTalk>(in.Bytes()); return;
-    case MessageType::kAskReceived: out.emplace<AskReceived>(TakeAskReceived(in)); return;
-    case MessageType::kReceivedReply: out.emplace<ReceivedReply>(TakeReceivedReply(in)); return;
-  }
-  out.emplace<UnknownMessage>(raw_type);
 }
 
 // `container`: one, or its form in a message.
@@ -215,38 +23,13 @@ bool AppendReplicate(const Replicate& head, const Container& container, std::str
   return Writer(out)
       .Name(head.id)
       .Key(head.ref)
+      .Varint(head.epoch)
       .Name(head.target)
       .Name(head.hint_for)
       .U8(head.wants_durable ? 1 : 0)
       .Dots(head.dots)
       .Value(container)
       .End(MessageType::kReplicate);
-}
-
-std::string_view NameOf(MessageType type) {
-  switch (type) {
-    case MessageType::kHello: return "Hello";
-    case MessageType::kReplicate: return "Replicate";
-    case MessageType::kReplicateReply: return "ReplicateReply";
-    case MessageType::kRead: return "Read";
-    case MessageType::kReadReply: return "ReadReply";
-    case MessageType::kForward: return "Forward";
-    case MessageType::kForwardReply: return "ForwardReply";
-    case MessageType::kPing: return "Ping";
-    case MessageType::kPong: return "Pong";
-    case MessageType::kTellReceived: return "TellReceived";
-    case MessageType::kListKeys: return "ListKeys";
-    case MessageType::kKeyList: return "KeyList";
-    case MessageType::kPublished: return "Published";
-    case MessageType::kMemberNews: return "MemberNews";
-    case MessageType::kRegisterTalk: return "RegisterTalk";
-    case MessageType::kJoinTalk: return "JoinTalk";
-    case MessageType::kProof: return "Proof";
-    case MessageType::kSwimTalk: return "SwimTalk";
-    case MessageType::kAskReceived: return "AskReceived";
-    case MessageType::kReceivedReply: return "ReceivedReply";
-  }
-  return "unknown message";
 }
 
 }  // namespace
@@ -287,6 +70,7 @@ bool AppendFrame(const Read& message, std::string& out) {
   return Writer(out)
       .Name(message.id)
       .Key(message.ref)
+      .Varint(message.epoch)
       .Dots(message.session_dots)
       .Known(message.known)
       .End(MessageType::kRead);
@@ -336,12 +120,8 @@ bool AppendFrame(const Pong& message, std::string& out) {
 bool AppendFrame(const TellReceived& message, std::string& out) {
   Writer writer(out);
   writer.Varint(message.partitions.size());
-  for (const auto& [partition, told] : message.partitions) {
-    writer.Little<2>(partition)
-        .Name(told.actor)
-        .Varint(told.counter)
-        .U8(told.rebuilding ? 1 : 0)
-        .Value(told.received);
+  for (const auto& [partition, epoch, told] : message.partitions) {
+    writer.Little<2>(partition).Varint(epoch).Value(told);
   }
   return writer.End(MessageType::kTellReceived);
 }
@@ -349,6 +129,7 @@ bool AppendFrame(const TellReceived& message, std::string& out) {
 bool AppendFrame(const ListKeys& message, std::string& out) {
   return Writer(out)
       .Name(message.id)
+      .Varint(message.epoch)
       .U8(message.database)
       .U64(message.from)
       .U64(message.until)
@@ -359,6 +140,7 @@ bool AppendFrame(const ListKeys& message, std::string& out) {
 bool AppendFrame(const KeyList& message, std::string& out) {
   Writer writer(out);
   writer.Name(message.id)
+      .Varint(message.epoch)
       .U8(message.complete ? 1 : 0)
       .Varint(message.database_keys)
       .U64(message.next)
@@ -387,10 +169,50 @@ bool AppendFrame(const Published& message, std::string& out) {
 }
 
 bool AppendFrame(const MemberNews& message, std::string& out) {
-  return Writer(out)
-      .U64(message.epoch)
+  Writer writer(out);
+  writer.U64(message.epoch)
       .U8(message.holds_keys ? 1 : 0)
-      .End(MessageType::kMemberNews);
+      .U8(message.drained ? 1 : 0)
+      .Varint(message.keys)
+      .Varint(message.bytes)
+      .Varint(message.arrived.size());
+  for (const Partition partition : message.arrived) writer.Little<2>(partition);
+  return writer.Bytes(message.trouble).End(MessageType::kMemberNews);
+}
+
+bool AppendFrame(const Fetch& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .Varint(message.max_bytes)
+      .Bytes(message.after)
+      .Value(message.known)
+      .End(MessageType::kFetch);
+}
+
+bool AppendFrame(const Fetched& message, std::string& out) {
+  std::string records;
+  for (const auto& [ref, container] : message.items) RecordWriter(records).Append(ref, container);
+  return AppendFrame(FetchedEncoded{message, message.items.size(), records}, out);
+}
+
+bool AppendFrame(const FetchedEncoded& message, std::string& out) {
+  const Fetched& head = message.head;
+  Writer writer(out);
+  writer.Name(head.id).U8(static_cast<uint8_t>(head.refusal)).U8(head.last ? 1 : 0);
+  if (head.refusal == Refusal::kNone) {
+    writer.Value(head.word).Bytes(head.next).Varint(message.count).Value(message.records);
+  }
+  return writer.End(MessageType::kFetched);
+}
+
+bool AppendFrame(const AskWord& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .End(MessageType::kAskWord);
 }
 
 bool AppendFrame(const RegisterTalk& message, std::string& out) {
@@ -407,39 +229,6 @@ bool AppendFrame(const Proof& message, std::string& out) {
 
 bool AppendFrame(const SwimTalk& message, std::string& out) {
   return Writer(out).Bytes(message.bytes).End(MessageType::kSwimTalk);
-}
-
-size_t LookAhead(std::string_view input, size_t count, std::vector<KeyRef>& keys) {
-  keys.clear();
-  size_t frames = 0;
-  for (; frames < count; ++frames) {
-    const auto frame = PeekFrame(input);
-    if (!frame) break;
-    const MessageType type{frame->type};
-    if (type == MessageType::kReplicate || type == MessageType::kRead) {
-      Reader in(frame->payload);
-      in.U64();
-      const KeyRef key = in.Key();
-      if (!in.ok()) break;
-      keys.push_back(key);
-    }
-    input.remove_prefix(kFrameHead + frame->payload.size());
-  }
-  return frames;
-}
-
-std::expected<Message, std::string> DecodeMessage(const Frame& frame) {
-  std::expected<Message, std::string> message;
-  Reader in(frame.payload);
-  Take(MessageType{frame.type}, frame.type, in, *message);
-  const bool may_have_more =
-      std::holds_alternative<Hello>(*message) || std::holds_alternative<UnknownMessage>(*message);
-  if (!may_have_more) in.Require(in.empty());
-  if (!in.ok()) {
-    message = std::unexpected("an ill-formed " + std::string(NameOf(MessageType{frame.type})) +
-                              " of " + std::to_string(frame.payload.size()) + " bytes");
-  }
-  return message;  // one object, so that nothing is moved
 }
 
 std::optional<uint16_t> CommonProtocol(const Hello& a, const Hello& b) {

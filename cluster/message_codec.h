@@ -4,31 +4,41 @@
 //   Hello           1  u16 oldest, u16 newest, u64 cluster, u64 node, u64 nonce, u64 epoch,
 //                      u64 capabilities, u16 client port, bytes client host,
 //                      16 bytes challenge, ...
-//   Replicate       2  u64 id, key, u64 actor, u64 hint_for, u8 wants_durable, dots, container
-//   ReplicateReply  3  u64 id, u8 refusal, u8 durable, u64 actor
-//   Read            4  u64 id, key, dots, u8 known, [u64 low, u64 high]
-//   ReadReply       5  u64 id, u8 refusal, u8 complete, u64 actor, dots,
+//   Replicate       2  u64 id, key, varint epoch, u64 actor, u64 hint_for, u8 wants_durable, dots,
+//   container ReplicateReply  3  u64 id, u8 refusal, u8 durable, u64 actor Read            4  u64
+//   id, key, varint epoch, dots, u8 known, [u64 low, u64 high] ReadReply       5  u64 id, u8
+//   refusal, u8 complete, u64 actor, dots,
 //                      u8 0 no record, 1 as known, 2: container
 //   Forward         6  u64 sequence, u8 database, u8 resp, u8 n, r, w, pr, pw, dw, seen,
 //                      varint number of arguments, of each: bytes
 //   ForwardReply    7  u64 sequence, seen, bytes
 //   Ping, Pong    8 9  u64 nonce
-//   TellReceived   10  varint number of partitions, of each: u16 partition, u64 actor, varint
-//                      counter, u8 rebuilding, received as ReceivedDots::EncodeTo
-//   ListKeys       11  u64 id, u8 database, u64 from, u64 until, varint count
-//   KeyList        12  u64 id, u8 complete, varint keys of the database, u64 next, varint number
+//   TellReceived   10  varint number of partitions, of each: u16 partition, varint epoch, word
+//   ListKeys       11  u64 id, varint epoch, u8 database, u64 from, u64 until, varint count
+//   KeyList        12  u64 id, varint epoch, u8 complete, varint keys of the database, u64 next,
+//   varint number
 //                      of keys, of each: bytes
 //   Published      13  u8 shard, bytes channel, bytes message
-//   MemberNews     14  u64 epoch, u8 holds keys
+//   MemberNews     14  u64 epoch, u8 holds keys, u8 drained, varint keys, varint bytes of them,
+//                      varint number of partitions arrived, of each: u16; bytes trouble
 //   RegisterTalk   15  bytes, as register_codec.h says
 //   JoinTalk       16  bytes, as join.h says
 //   Proof          17  32 bytes, as link_proof.h says
 //   SwimTalk       18  bytes, as swim_codec.h says
+//   AskReceived    19  u64 id, writes
+//   ReceivedReply  20  u64 id, varint number of partitions, of each: u16
+//   Fetch          21  u64 id, u16 partition, varint epoch, varint most bytes, bytes after,
+//                      received
+//   Fetched        22  u64 id, u8 refusal, u8 last, [unless refused: word, bytes next, varint
+//                      number of records, of each: key, container]
+//   AskWord        23  u64 id, u16 partition, varint epoch
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
 //   dots            varint number, of each: u64 actor, varint number
 //   container       as EncodeToMessage
+//   received        as ReceivedDots::EncodeTo
+//   word            u64 actor, varint counter, u8 rebuilding, received
 //   seen            a container without versions and resets
 #pragma once
 
@@ -65,6 +75,17 @@ bool AppendFrame(const ListKeys& message, std::string& out);
 bool AppendFrame(const KeyList& message, std::string& out);
 bool AppendFrame(const AskReceived& message, std::string& out);
 bool AppendFrame(const ReceivedReply& message, std::string& out);
+bool AppendFrame(const Fetch& message, std::string& out);
+bool AppendFrame(const Fetched& message, std::string& out);
+// A Fetched whose records have their form in a message already (RecordWriter); head.items is not
+// looked at.
+struct FetchedEncoded {
+  const Fetched& head;
+  size_t count;
+  std::string_view records;
+};
+bool AppendFrame(const FetchedEncoded& message, std::string& out);
+bool AppendFrame(const AskWord& message, std::string& out);
 bool AppendFrame(const Published& message, std::string& out);
 bool AppendFrame(const MemberNews& message, std::string& out);
 bool AppendFrame(const RegisterTalk& message, std::string& out);

@@ -38,7 +38,13 @@ enum class MessageType : uint8_t {
   kSwimTalk = 18,
   kAskReceived = 19,
   kReceivedReply = 20,
+  kFetch = 21,
+  kFetched = 22,
+  kAskWord = 23,
 };
+
+// What a replica tells of its record.
+enum class Told : uint8_t { kNothing = 0, kAsKnown = 1, kContainer = 2 };
 
 // Appends a payload, field by field.
 class MessageWriter : public FieldWriter<MessageWriter> {
@@ -80,6 +86,9 @@ class MessageWriter : public FieldWriter<MessageWriter> {
     received.EncodeTo(out_);
     return *this;
   }
+  MessageWriter& Value(const OwnerWord& word) {
+    return Name(word.actor).Varint(word.counter).U8(word.rebuilding ? 1 : 0).Value(word.received);
+  }
   MessageWriter& Value(const Seen& seen) {
     Container container;
     container.context = seen.context;
@@ -90,6 +99,17 @@ class MessageWriter : public FieldWriter<MessageWriter> {
 
  private:
   size_t begin_;
+};
+
+// Appends records as a Fetched has them.
+class RecordWriter : public FieldWriter<RecordWriter> {
+ public:
+  explicit RecordWriter(std::string& out) : FieldWriter(out) {}
+
+  void Append(const KeyRef& ref, const Container& container) {
+    U8(ref.database).Bytes(ref.key);
+    EncodeToMessage(container, out_);
+  }
 };
 
 class MessageReader : public ByteReader {

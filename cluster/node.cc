@@ -1,6 +1,7 @@
 #include "cluster/node.h"
 
 #include <algorithm>
+#include <array>
 
 #include "cluster/slot.h"
 #include "cluster/store_key.h"
@@ -21,8 +22,10 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       options_(options),
       peers_(options.self, ring_.members(), options.peers),
       gossip_(options.self, options.gossip, peers_),
-      delivery_(store_, peers_, options.hints),
-      forgetting_(store_, ring_, peers_, options.self, options.forgetting) {
+      delivery_(store_, ring_, peers_, options.hints),
+      forgetting_(store_, ring_, peers_, options.self, options.forgetting),
+      refill_(store_, ring_, peers_, options.self, options.refill),
+      retire_(store_, ring_, peers_, options.self, options.retire) {
   gossip_.SetMembers(ring_.members());
 }
 
@@ -38,10 +41,13 @@ NodeId Node::CoordinatorOf(const KeyRef& ref) const {
 
 Node::Candidates Node::CandidatesForWrite(Partition partition) const {
   Candidates candidates;
+  const size_t holders = ring_.HoldersOf(partition).size();
   size_t at = 0;
   for (const NodeId node : ring_.PreferenceList(partition)) {
-    candidates.push_back(
-        {.node = node, .owner = at++ < ring_.copies(), .healthy = IsHealthy(node)});
+    Candidate candidate{.node = node, .owner = at < holders, .healthy = IsHealthy(node)};
+    if (candidate.owner) candidate.quorums = ring_.QuorumsOf(partition, at);
+    candidates.push_back(candidate);
+    ++at;
   }
   return candidates;
 }
@@ -49,7 +55,12 @@ Node::Candidates Node::CandidatesForWrite(Partition partition) const {
 // This node first, whose answer costs nothing, then by how fast they usually are: among owners, and
 // among those that stand in.
 Node::Candidates Node::CandidatesForRead(Partition partition) const {
-  Candidates candidates = CandidatesForWrite(partition);
+  Candidates candidates;
+  const size_t owners = ring_.OwnersOf(partition).size();
+  for (const NodeId node : ring_.PreferenceList(partition)) {
+    candidates.push_back(
+        {.node = node, .owner = candidates.size() < owners, .healthy = IsHealthy(node)});
+  }
   const auto rank = [this](const Candidate& candidate) {
     const int64_t answer =
         candidate.node == options_.self ? -1 : peers_.TypicalAnswer(candidate.node);
@@ -74,6 +85,7 @@ DotList DotsOfVersions(const Container& container) {
 Node::Request& Node::Add(std::unique_ptr<Request> request, const KeyRef& ref, Partition partition,
                          Time now) {
   request->id = RequestId{next_id_++};
+  request->epoch = ring_.EpochOf(partition);
   request->database = ref.database;
   request->key = ref.key;
   request->partition = partition;
@@ -88,10 +100,25 @@ Node::Request* Node::Find(RequestId id) {
   return found == by_id_.end() ? nullptr : found->second.get();
 }
 
+// An id and, above it, which of its attempts.
+constexpr int kAttemptShift = 48;
+constexpr uint64_t kMostAttempts = 1U << 13;
+
+RequestId Node::Request::wire_id() const {
+  return RequestId{static_cast<uint64_t>(id) | (attempt % kMostAttempts) << kAttemptShift};
+}
+
+Node::Request* Node::FindByWire(RequestId id) {
+  constexpr uint64_t kIdMask = (uint64_t{1} << kAttemptShift) - 1;
+  Request* const request = Find(RequestId{static_cast<uint64_t>(id) & kIdMask});
+  return request != nullptr && request->wire_id() == id ? request : nullptr;
+}
+
 std::optional<RequestId> Node::BeginRead(const KeyRef& ref, const Levels& levels,
                                          const Context* session, Time now) {
   if (by_id_.size() >= options_.max_requests) return std::nullopt;
   ++statistics_.reads;
+  if (!in_cluster_) return FailedRead(ref, levels, now);
   const Partition partition = PartitionOfKey(ref.key);
   const Candidates candidates = CandidatesForRead(partition);
   Context seen = session == nullptr ? Context() : *session;
@@ -100,6 +127,17 @@ std::optional<RequestId> Node::BeginRead(const KeyRef& ref, const Levels& levels
                              ReadQuorum(candidates, levels, seen, options_.read, now.monotonic_us)),
                          ref, partition, now);
   Pump(request, now);
+  return request.id;
+}
+
+// In no cluster there is nobody to ask.
+RequestId Node::FailedRead(const KeyRef& ref, const Levels& levels, Time now) {
+  const std::array<Candidate, 1> self = {{{.node = options_.self, .owner = true}}};
+  Request& request =
+      Add(std::make_unique<Request>(ReadQuorum(self, levels, {}, options_.read, now.monotonic_us)),
+          ref, PartitionOfKey(ref.key), now);
+  request.failed = true;
+  done_.push_back(request.id);
   return request.id;
 }
 
@@ -120,6 +158,12 @@ void Node::SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen) {
 std::expected<RequestId, std::variant<WriteOutcome, Node::Busy>> Node::BeginWrite(
     const KeyRef& ref, const Levels& levels, Time now) {
   if (by_id_.size() >= options_.max_requests) return std::unexpected(Busy{});
+  if (!in_cluster_) {
+    return std::unexpected(WriteOutcome{.kind = WriteOutcome::Kind::kNoReplicas,
+                                        .level = Level::kW,
+                                        .reached = 0,
+                                        .needed = levels.w});
+  }
   const Partition partition = PartitionOfKey(ref.key);
   const Candidates candidates = CandidatesForWrite(partition);
   auto request = std::make_unique<Request>(
@@ -156,20 +200,30 @@ void Node::Abandon(RequestId id) {
 std::optional<RequestId> Node::BeginList(Database database, ScanPlace from, ScanPlace until,
                                          size_t count, const Levels& levels, Time now) {
   if (by_id_.size() >= options_.max_requests) return std::nullopt;
-  std::vector<NodeId> asked;
-  for (const Member& member : ring_.members()) {
-    if (IsHealthy(member.node)) asked.push_back(member.node);
-  }
-  Request& request = Add(std::make_unique<Request>(ListQuorum(ring_, asked, levels, from, until,
+  Request& request = Add(std::make_unique<Request>(ListQuorum(ring_, Healthy(), levels, from, until,
                                                               options_.read, now.monotonic_us)),
                          {database, {}}, 0, now);
-  ListKeys question{.id = request.id,
-                    .database = database,
-                    .from = from,
-                    .until = until,
-                    .count = ShareOfPage(ring_, count)};
+  request.listing = std::make_unique<ListKeys>(ListKeys{
+      .database = database, .from = from, .until = until, .count = ShareOfPage(ring_, count)});
+  const RequestId id = request.id;
+  AskForList(request, now);
+  return id;
+}
+
+std::vector<NodeId> Node::Healthy() const {
+  std::vector<NodeId> healthy;
+  for (const Member& member : ring_.members()) {
+    if (IsHealthy(member.node)) healthy.push_back(member.node);
+  }
+  return healthy;
+}
+
+void Node::AskForList(Request& request, Time now) {
   auto& quorum = std::get<ListQuorum>(request.quorum);
-  for (const NodeId node : asked) {
+  ListKeys question = *request.listing;
+  request.epoch = question.epoch = EpochOfRange(question.from, question.until);
+  question.id = request.wire_id();
+  for (const NodeId node : Healthy()) {
     if (node == options_.self) {
       if (staged_) read_of_turn_.push_back(request.id);
       quorum.Answered(node, AnswerList(question, now), now.monotonic_us);
@@ -177,9 +231,7 @@ std::optional<RequestId> Node::BeginList(Database database, ScanPlace from, Scan
       quorum.Lost(node, now.monotonic_us);
     }
   }
-  const RequestId id = request.id;
   Pump(request, now);
-  return id;
 }
 
 std::optional<Node::Event> Node::NextEvent() {
@@ -215,160 +267,12 @@ void Node::RemoveIfOver(Request& request) {
   by_id_.erase(request.id);
 }
 
-// ---- what quorums want
-
-void Node::Pump(Request& request, Time now) {
-  if (auto* read = std::get_if<ReadQuorum>(&request.quorum)) {
-    PumpRead(request, *read, now);
-  } else if (auto* write = std::get_if<WriteQuorum>(&request.quorum)) {
-    PumpWrite(request, *write, now);
-  } else if (const auto* list = std::get_if<ListQuorum>(&request.quorum)) {
-    PumpList(request, *list);
-  } else {
-    PumpWait(request, std::get<CopiesWait>(request.quorum), now);
-  }
-  Schedule(request);
-  RemoveIfOver(request);
-}
-
-void Node::Schedule(Request& request) {
-  const auto deadline =
-      std::visit([](const auto& quorum) { return quorum.NextDeadline(); }, request.quorum);
-  if (!deadline || (request.scheduled_us != 0 && request.scheduled_us <= *deadline)) return;
-  request.scheduled_us = *deadline;
-  deadlines_.Add(*deadline, request.id);
-}
-
-void Node::PumpRead(Request& request, ReadQuorum& quorum, Time now) {
-  while (quorum.HasOutputs()) {
-    for (const ReadQuorum::Output& output : quorum.TakeOutputs()) {
-      if (const auto* send = std::get_if<ReadQuorum::Send>(&output)) {
-        AskForRead(request, quorum, send->node, now);
-      } else if (const auto* repair = std::get_if<ReadQuorum::Repair>(&output)) {
-        Repair(request, quorum, repair->node, repair->actor, now);
-      } else {
-        const auto& outcome = std::get<ReadOutcome>(output);
-        statistics_.degraded_reads += outcome.degraded ? 1 : 0;
-        statistics_.ryw_misses += outcome.session_missed ? 1 : 0;
-        statistics_.failed_reads += outcome.kind == ReadOutcome::Kind::kTooFew ? 1 : 0;
-        done_.push_back(request.id);
-      }
-    }
-  }
-}
-
-void Node::AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now) {
-  if (node == options_.self) return AnswerOwnRead(request, quorum, now);
-  const bool sent = peers_.Send(node, Read{.id = request.id,
-                                           .ref = request.ref(),
-                                           .session_dots = quorum.session_dots(),
-                                           .known = Known(request, quorum)});
-  if (!sent) quorum.Lost(node, now.monotonic_us);
-}
-
-// Replicas mostly agree: then nobody has to send what is here already.
-const std::optional<ContainerDigest>& Node::Known(Request& request, const ReadQuorum& quorum) {
-  if (!request.known && quorum.Knows(options_.self)) {
-    request.known = DigestOf(quorum.merged(), encoded_);
-  }
-  return request.known;
-}
-
-void Node::AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now) {
-  const auto container = store_.ReadContainer(request.ref());
-  if (!container) return quorum.Lost(options_.self, now.monotonic_us);
-  const DotList received = ReceivedOf(quorum.session_dots(), request.partition);
-  if (staged_) read_of_turn_.push_back(request.id);
-  quorum.Answered(options_.self,
-                  {.container = *container,
-                   .complete = store_.IsComplete(request.partition),
-                   .actor = store_.ActorOf(request.partition),
-                   .received = received},
-                  now.monotonic_us);
-}
-
-DotList Node::ReceivedOf(const DotList& dots, Partition partition) {
-  DotList received;
-  for (const Dot dot : dots) {
-    if (store_.HasReceived(partition, dot)) received.push_back(dot);
-  }
-  return received;
-}
-
-void Node::Repair(Request& request, const ReadQuorum& quorum, NodeId node, ActorId actor,
-                  Time now) {
-  if (!std::exchange(request.sloppy, true)) ++statistics_.divergent_reads;
-  ++statistics_.repairs;
-  const DotList dots = DotsOfVersions(quorum.merged());
-  if (node == options_.self) {
-    std::ignore = store_.Apply(request.ref(), quorum.merged(), dots, now.unix_ms);
-    staged_ = true;
-    return;
-  }
-  peers_.Send(
-      node,
-      Replicate{.ref = request.ref(), .target = actor, .dots = dots, .container = quorum.merged()});
-}
-
-void Node::PumpWrite(Request& request, WriteQuorum& quorum, Time now) {
-  while (quorum.HasOutputs()) {
-    for (const WriteQuorum::Output& output : quorum.TakeOutputs()) {
-      if (const auto* send = std::get_if<WriteQuorum::Send>(&output)) {
-        request.sloppy = request.sloppy || send->hint_for != kNoNode;
-        if (!SendCopy(request, quorum, *send)) {
-          quorum.Lost(send->node, now.monotonic_us);
-        } else if (IsPlanted(Mutation::kCountsWhatItSent)) {
-          quorum.Acknowledged(send->node, false, now.monotonic_us);
-        }
-      } else if (const auto* hint = std::get_if<WriteQuorum::StoreHint>(&output)) {
-        request.sloppy = true;
-        store_.AddHint(hint->owner, request.ref(), request.dots, now.unix_ms);
-        delivery_.Wake(now.monotonic_us);
-        staged_ = true;
-      } else {
-        const auto& outcome = std::get<WriteOutcome>(output);
-        if (outcome.kind == WriteOutcome::Kind::kUncertain) ++statistics_.uncertain_writes;
-        done_.push_back(request.id);
-      }
-    }
-  }
-}
-
-void Node::PumpList(Request& request, const ListQuorum& quorum) {
-  if (!quorum.IsOver() || std::exchange(request.decided, true)) return;
-  done_.push_back(request.id);
-}
-
-// At first as the write made it; what is sent to others in the end is the record as it is by then:
-// what came after the write may go with it. A node that stands in may have handed the write on to
-// all it was for, and forgotten it; then there is nothing to send, least of all a claim that the
-// write is in what is left.
-bool Node::SendCopy(const Request& request, const WriteQuorum& quorum,
-                    const WriteQuorum::Send& send) {
-  const auto [node, hint_for] = send;
-  Replicate message{
-      .id = request.id,
-      .ref = request.ref(),
-      .target = hint_for == kNoNode ? peers_.ActorAt(node, request.partition) : ActorId{},
-      .hint_for = hint_for,
-      .wants_durable = quorum.wants_durable(),
-      .dots = request.dots,
-      .container = {}};
-  if (!request.copy.empty()) return peers_.Send(node, ReplicateEncoded{message, request.copy});
-  const auto container = store_.ReadContainer(request.ref());
-  if (!container) return false;
-  const bool is_there =
-      std::ranges::all_of(request.dots, [&](Dot dot) { return (*container)->context.Covers(dot); });
-  if (!is_there) return false;
-  message.container = **container;
-  return peers_.Send(node, message);
-}
-
 // ---- links, time and the end of a turn
 
 void Node::PeerUp(NodeId peer, Time now) {
   if (!peers_.LinkUp(peer, now.monotonic_us)) return;
   forgetting_.PeerUp(peer);
+  refill_.Wake(now.monotonic_us);
   gossip_.PeerUp(peer, now.monotonic_us);
   delivery_.Wake(now.monotonic_us);
 }
@@ -376,6 +280,7 @@ void Node::PeerUp(NodeId peer, Time now) {
 void Node::PeerDown(NodeId peer, Time now) {
   if (!peers_.LinkDown(peer)) return;
   delivery_.PeerDown(peer);
+  refill_.PeerDown(peer, now.monotonic_us);
   gossip_.Doubt(peer, now.monotonic_us);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());
@@ -400,6 +305,11 @@ void Node::OnTime(Time now) {
   const Forgetting::Step step = forgetting_.OnTime(now.monotonic_us);
   statistics_.deletions_forgotten += step.forgotten;
   if (step.forgotten + step.completed > 0) staged_ = true;
+  if (refill_.OnTime(now.monotonic_us)) staged_ = true;
+  if (retire_.OnTime(now)) {
+    staged_ = true;
+    delivery_.Wake(now.monotonic_us);
+  }
   while (const auto due = deadlines_.TakeDue(now.monotonic_us)) {
     Request* const request = Find(*due);
     if (request == nullptr) continue;
@@ -417,7 +327,8 @@ size_t Node::RebuildingPartitions() const {
 
 int64_t Node::NextDeadline() const {
   return std::min({peers_.NextDeadline(), gossip_.NextDeadline(), delivery_.NextDeadline(),
-                   forgetting_.NextDeadline(), deadlines_.Next().value_or(INT64_MAX)});
+                   forgetting_.NextDeadline(), refill_.NextDeadline(), retire_.NextDeadline(),
+                   deadlines_.Next().value_or(INT64_MAX)});
 }
 
 // They were answered with what has not been kept. Those that are reported already are the caller's.
@@ -442,6 +353,7 @@ void Node::Committed(bool committed, bool durable, Time now) {
     FailReadsOfTurn();
   }
   read_of_turn_.clear();
+  refill_.Committed(committed, now.monotonic_us);
   for (const Answer& answer : std::exchange(answers_, {})) {
     peers_.Send(answer.to, ReplicateReply{.id = answer.id,
                                           .refusal = committed ? Refusal::kNone : Refusal::kFull,

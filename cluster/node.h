@@ -2,6 +2,11 @@
 // replica itself, stands in for owners that are away, and hands over what they missed ("Dynamo",
 // sections 4.3 to 4.6).
 //
+// Owners change while requests are under way (ring.h). What is asked of a replica carries the epoch
+// of the partition: one that knows a later one refuses, one that does not know it yet keeps the
+// message until it does. A request whose partition has other owners begins again, with none of the
+// answers that it had.
+//
 // It knows keys, containers and peers; what a client asked for and how it is answered is its
 // caller's. A turn is: inputs (messages, links, time, requests); the caller's commit of the store;
 // Committed; then the peers' output may be sent and events are final. So no copy is sent, and none
@@ -35,6 +40,8 @@
 #include "cluster/own_writes.h"
 #include "cluster/peers.h"
 #include "cluster/read_quorum.h"
+#include "cluster/refill.h"
+#include "cluster/retire.h"
 #include "cluster/ring.h"
 #include "cluster/time.h"
 #include "cluster/write_quorum.h"
@@ -59,6 +66,8 @@ class Node {
     Gossip::Options gossip;
     HintDelivery::Options hints;
     Forgetting::Options forgetting;
+    Refill::Options refill;
+    Retire::Options retire;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
     // refuse.
     size_t max_requests = 65'536;
@@ -102,12 +111,19 @@ class Node {
   // be reached: it stands in for one.
   NodeId CoordinatorOf(const KeyRef& ref) const;
 
-  // Other members, or other owners of some partitions, from now on; self is one of them. What new
-  // owners lack is owed to them like any hint; until it is there, and the old owners have said so,
-  // they rebuild. Changes the store. Reads all records of the partitions whose owners change: for
-  // few, as moving many is not its work.
-  // `ownership`: this node's share of it, or none while it is in no cluster.
+  // Other members, or other owners of some partitions, from now on; self is one of them. What it
+  // comes to own it rebuilds from those who own it, and what it owns no more it lets go once they
+  // have it. `ownership`: this node's share of it, or none while it is in no cluster. Changes the
+  // store.
   void SetRing(Ring ring, const Ownership& ownership, Time now);
+
+  // Who knows of a later change of the owners than this node, as their messages showed since the
+  // last call.
+  std::vector<NodeId> TakeAhead() { return std::exchange(ahead_, {}); }
+  // What comes to this node and what it lets go.
+  Refill& refill() { return refill_; }
+  const Refill& refill() const { return refill_; }
+  const Retire& retire() const { return retire_; }
 
   // --- What a client wants of a key
 
@@ -173,6 +189,8 @@ class Node {
     uint64_t hints_delivered = 0;
     uint64_t deletions_forgotten = 0;
     uint64_t unknown_messages = 0;
+    uint64_t restarted = 0;  // requests, as owners changed under them
+    uint64_t refused_stale = 0;
   };
   const Statistics& statistics() const { return statistics_; }
   // Of those that it owns: it may lack what others know, and does not count to R.
@@ -182,6 +200,9 @@ class Node {
  private:
   struct Request {
     RequestId id{};
+    uint64_t epoch = 0;    // of the partition, or of the listed ones the largest
+    uint64_t attempt = 0;  // answers to earlier ones are not for this one
+    RequestId wire_id() const;
     Partition partition = 0;
     KeyRef ref() const { return {database, key}; }
     Database database = 0;
@@ -192,6 +213,7 @@ class Node {
     std::optional<ContainerDigest> known;
     int64_t began_us = 0;
     int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
+    std::unique_ptr<ListKeys> listing;
     bool reported = false;
     bool decided = false;  // a listing or a wait: it is among done_
     bool failed = false;   // a read: what it was answered here has not been kept
@@ -215,9 +237,27 @@ class Node {
   Candidates CandidatesForRead(Partition partition) const;
   bool IsHealthy(NodeId node) const { return node == options_.self || peers_.IsHealthy(node); }
 
-  void HandOver(const Ring& before, Time now);
+  // What a replica does with a message under an epoch.
+  enum class Fence : uint8_t { kServe, kStale, kNotYet };
+  Fence FenceOf(uint64_t epoch, uint64_t own);
+  template <typename M>
+  Fence Admit(NodeId from, const M& message, uint64_t own, Time now);
+  uint64_t EpochOfRange(ScanPlace from, ScanPlace until) const;
+  uint64_t EpochNowOf(const Request& request) const;
+  void RestartMoved(Time now);
+  void GiveUp(Request& request);
+  void Restart(Request& request, Time now);
+  void AskForList(Request& request, Time now);
+  std::vector<NodeId> Healthy() const;
+  void TakeParked(Time now);
+  void KnowsMore(NodeId node);
+  void Owe(NodeId owner, const Request& request, Time now);
+
   Request& Add(std::unique_ptr<Request> request, const KeyRef& ref, Partition partition, Time now);
   Request* Find(RequestId id);
+  // Of an answer; nullptr: to an attempt that is over.
+  Request* FindByWire(RequestId id);
+  RequestId FailedRead(const KeyRef& ref, const Levels& levels, Time now);
   void SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen);
   void Pump(Request& request, Time now);
   void PumpRead(Request& request, ReadQuorum& quorum, Time now);
@@ -246,6 +286,9 @@ class Node {
   void On(NodeId from, const KeyList& message, Time now);
   void On(NodeId from, const AskReceived& message, Time now);
   void On(NodeId from, const ReceivedReply& message, Time now);
+  void On(NodeId from, const Fetch& message, Time now);
+  void On(NodeId from, const Fetched& message, Time now);
+  void On(NodeId from, const AskWord& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -266,6 +309,18 @@ class Node {
   Gossip gossip_;
   HintDelivery delivery_;
   Forgetting forgetting_;
+  Refill refill_;
+  Retire retire_;
+  // Messages under an epoch that this node does not know yet.
+  struct Parked {
+    NodeId from;
+    int64_t since_us;
+    std::string frame;
+  };
+  static constexpr size_t kMostParkedBytes = 16UL << 20;
+  std::deque<Parked> parked_;
+  size_t parked_bytes_ = 0;
+  std::vector<NodeId> ahead_;
   boost::unordered_flat_map<RequestId, std::unique_ptr<Request>> by_id_;
   DeadlineQueue<RequestId> deadlines_;
   uint64_t next_id_ = 1;
@@ -275,6 +330,7 @@ class Node {
   std::deque<RequestId> done_;           // not reported yet
   RequestId last_reported_{};            // may go with the next call
   bool staged_ = false;
+  bool in_cluster_ = true;
   std::string encoded_;  // scratch, reused
   Statistics statistics_;
 };

@@ -14,10 +14,13 @@ void Node::OnMessage(NodeId from, const Message& message, Time now) {
 }
 
 void Node::On(NodeId from, const Replicate& message, Time now) {
-  const Refusal refusal = ApplyCopy(message, now);
+  const Partition partition = PartitionOfKey(message.ref.key);
+  const Fence fence = Admit(from, message, ring_.EpochOf(partition), now);
+  if (fence == Fence::kNotYet) return;
+  const Refusal refusal = fence == Fence::kStale ? Refusal::kStale : ApplyCopy(message, now);
   ++(refusal == Refusal::kNone ? statistics_.copies_applied : statistics_.copies_refused);
   if (message.id == RequestId{}) return;
-  const ActorId actor = store_.ActorOf(PartitionOfKey(message.ref.key));
+  const ActorId actor = store_.ActorOf(partition);
   if (refusal == Refusal::kNone) {
     answers_.push_back({from, message.id, actor});
   } else {
@@ -52,9 +55,14 @@ void Node::On(NodeId from, const ReplicateReply& message, Time now) {
     }
     return;
   }
-  Request* const request = Find(message.id);
+  Request* const request = FindByWire(message.id);
   auto* const quorum = request == nullptr ? nullptr : std::get_if<WriteQuorum>(&request->quorum);
   if (quorum == nullptr) return;
+  if (message.refusal == Refusal::kStale) {
+    KnowsMore(from);
+    // It begins again when this node knows of them too.
+    if (!quorum->outcome()) return;
+  }
   if (ring_.Owns(from, request->partition)) {
     peers_.LearnActor(from, request->partition, message.actor);
   }
@@ -67,8 +75,14 @@ void Node::On(NodeId from, const ReplicateReply& message, Time now) {
   Pump(*request, now);
 }
 
-void Node::On(NodeId from, const Read& message, Time) {
+void Node::On(NodeId from, const Read& message, Time now) {
   const Partition partition = PartitionOfKey(message.ref.key);
+  const Fence fence = Admit(from, message, ring_.EpochOf(partition), now);
+  if (fence == Fence::kNotYet) return;
+  if (fence == Fence::kStale) {
+    peers_.Send(from, ReadReply{.id = message.id, .refusal = Refusal::kStale});
+    return;
+  }
   const auto container = store_.ReadContainer(message.ref);
   ReadReply reply{.id = message.id, .complete = store_.IsComplete(partition)};
   if (!container) {
@@ -85,9 +99,13 @@ void Node::On(NodeId from, const Read& message, Time) {
 }
 
 void Node::On(NodeId from, const ReadReply& message, Time now) {
-  Request* const request = Find(message.id);
+  Request* const request = FindByWire(message.id);
   auto* const quorum = request == nullptr ? nullptr : std::get_if<ReadQuorum>(&request->quorum);
   if (quorum == nullptr || request->failed) return;
+  if (message.refusal == Refusal::kStale) {
+    KnowsMore(from);
+    if (!quorum->outcome()) return;
+  }
   peers_.NoteAnswer(from, now.monotonic_us - request->began_us);
   // Who is the same as something that it was not told, or rebuilds and says so, is not believed.
   const bool in_vain = message.as_known && !(message.complete && request->known);
@@ -125,9 +143,12 @@ void Node::On(NodeId, const UnknownMessage&, Time) {
 }
 
 void Node::On(NodeId from, const ListKeys& message, Time now) {
+  const uint64_t own = EpochOfRange(message.from, message.until);
+  if (Admit(from, message, own, now) == Fence::kNotYet) return;
   const ListQuorum::Answer answer = AnswerList(message, now);
   const auto& keys = answer.page.keys;
   KeyList reply{.id = message.id,
+                .epoch = own,
                 .complete = answer.complete,
                 .database_keys = answer.database_keys,
                 .next = answer.page.next,
@@ -150,9 +171,10 @@ ListQuorum::Answer Node::AnswerList(const ListKeys& asked, Time now) {
 }
 
 void Node::On(NodeId from, const KeyList& message, Time now) {
-  Request* const request = Find(message.id);
+  Request* const request = FindByWire(message.id);
   auto* const quorum = request == nullptr ? nullptr : std::get_if<ListQuorum>(&request->quorum);
   if (quorum == nullptr) return;
+  if (message.epoch > request->epoch) return KnowsMore(from);
   quorum->Answered(
       from,
       {.page = {.next = message.next, .keys = {message.keys.begin(), message.keys.end()}},

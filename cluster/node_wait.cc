@@ -29,11 +29,7 @@ size_t Node::EndWait(RequestId id) {
 
 void Node::PumpWait(Request& request, CopiesWait& wait, Time now) {
   if (wait.IsRoundDue(now.monotonic_us)) {
-    std::vector<NodeId> healthy;
-    for (const Member& member : ring_.members()) {
-      if (IsHealthy(member.node)) healthy.push_back(member.node);
-    }
-    for (const NodeId node : wait.BeginRound(healthy, now.monotonic_us)) {
+    for (const NodeId node : wait.BeginRound(Healthy(), now.monotonic_us)) {
       AskReceived question{.id = request.id, .writes = wait.WritesAt(node)};
       if (node == options_.self) {
         wait.Answered(node, HeldOf(question.writes), now.monotonic_us);

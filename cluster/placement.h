@@ -24,8 +24,9 @@ std::vector<double> FairShares(std::span<const Member> members, size_t n);
 // them find a place.
 size_t MostPerZone(std::span<const Member> members, size_t n);
 
-// `before` may be empty, and may name nodes that are no members any more or hold more or fewer
-// copies than n. Members are distinct and at least one, their weights within bounds; n is not 0.
+// `before` may be empty, and may name nodes that are not among `members` or hold more or fewer
+// copies than n, filled up with kNoNode. Members are distinct and at least one, their weights
+// within bounds; n is not 0.
 //
 // Source: water-filling for the targets; then holes are filled and surplus is moved to deficit,
 // directly or along a shortest augmenting path (as in Ford and Fulkerson's maximum flow), so that

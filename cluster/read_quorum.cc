@@ -27,16 +27,35 @@ DotList SessionDots(const Context& session) {
 
 ReadQuorum::ReadQuorum(std::span<const Candidate> best_first, const Levels& levels,
                        const Context& session, const Options& options, int64_t now_us)
-    : options_(options),
+    : asked_for_(levels),
+      options_(options),
       hedge_at_us_(now_us + options.hedge_after_us),
       deadline_us_(now_us + options.deadline_us),
-      session_dots_(SessionDots(session)),
-      unconfirmed_(session_dots_),
-      candidates_(best_first.begin(), best_first.end()) {
+      session_dots_(SessionDots(session)) {
   storage::Check(Validate(levels).has_value(), "levels are valid");
+  TakeCandidates(best_first);
+  Advance(now_us);
+}
+
+void ReadQuorum::TakeCandidates(std::span<const Candidate> best_first) {
+  candidates_.assign(best_first.begin(), best_first.end());
   const auto owners = std::ranges::count_if(best_first, &Candidate::owner);
   storage::Check(owners > 0, "a partition has owners");
-  levels_ = levels.Over(static_cast<size_t>(owners));
+  levels_ = asked_for_.Over(static_cast<size_t>(owners));
+  unconfirmed_ = session_dots_;
+}
+
+void ReadQuorum::Restart(std::span<const Candidate> best_first, int64_t now_us) {
+  storage::Check(!outcome_, "what is decided does not begin again");
+  asked_.clear();
+  outputs_.clear();
+  merged_ = OwnedContainer();
+  merge_ = 1;
+  merged_rebuilding_ = false;
+  rebuilding_.reset();
+  hedged_ = false;
+  hedge_at_us_ = now_us + options_.hedge_after_us;
+  TakeCandidates(best_first);
   Advance(now_us);
 }
 

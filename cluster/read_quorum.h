@@ -105,6 +105,10 @@ class ReadQuorum {
   // When OnTime has something to do; nullopt: nothing any more.
   std::optional<int64_t> NextDeadline() const;
 
+  // Other owners from now on: whatever was answered under those before counts no more, and R of
+  // these are asked. Not once it is decided.
+  void Restart(std::span<const Candidate> best_first, int64_t now_us);
+
   // What to do since the last call, in order.
   Outputs TakeOutputs();
   bool HasOutputs() const { return !outputs_.empty(); }
@@ -177,7 +181,10 @@ class ReadQuorum {
   bool Lacks(const Asked& asked) const;
   void Finish();
 
-  Levels levels_;
+  void TakeCandidates(std::span<const Candidate> best_first);
+
+  Levels asked_for_;
+  Levels levels_;  // of as many owners as there are
   Options options_;
   int64_t hedge_at_us_;
   int64_t deadline_us_;

@@ -11,6 +11,7 @@ std::string_view Describe(Refusal refusal) {
     case Refusal::kBusy: return "too much queued";
     case Refusal::kFailed: return "its disk failed or its record is damaged";
     case Refusal::kClockAhead: return "the copy's clock is ahead of its own";
+    case Refusal::kStale: return "asked under owners that are others by now";
   }
   return "unknown";
 }

@@ -14,8 +14,9 @@ enum class Refusal : uint8_t {
   kBusy = 4,        // a queue has reached its limit
   kFailed = 5,      // its disk failed, or what it has of the key is damaged
   kClockAhead = 6,  // the copy is of a time that its clock will not reach soon
+  kStale = 7,       // it knows of a later change of the partition's owners than who asks
 };
-inline constexpr Refusal kLastRefusal = Refusal::kClockAhead;
+inline constexpr Refusal kLastRefusal = Refusal::kStale;
 
 // A few words for the log.
 std::string_view Describe(Refusal refusal);

@@ -22,9 +22,17 @@ constexpr size_t kMostBytes = size_t{512} << 20;
 void LocalStore::SetOwnership(const Ownership& ownership) {
   const Ownership before = std::exchange(ownership_, ownership);
   reap_after_.clear();
+  if (ownership_ != before) ownership_due_ = true;
   if (ownership_.alone) return vnodes_.MarkAllComplete();
+  const auto begins_to_arrive = [&](Partition partition) {
+    const auto arrives = ownership_.arriving.find(partition);
+    if (arrives == ownership_.arriving.end()) return false;
+    const auto arrived = before.arriving.find(partition);
+    return arrived == before.arriving.end() || arrived->second != arrives->second;
+  };
   for (Partition partition = 0; partition < kPartitions; ++partition) {
-    if (ownership_.Owns(partition) && !before.Owns(partition)) vnodes_.Rotate(partition);
+    if (!ownership_.Owns(partition)) continue;
+    if (!before.Owns(partition) || begins_to_arrive(partition)) vnodes_.Renew(partition);
   }
 }
 
@@ -102,28 +110,6 @@ bool LocalStore::AddHint(NodeId target, const KeyRef& ref, std::span<const Dot> 
   if (!engine_->Get(Keyspace::kData, store_key_)) return false;
   hints_.Add(target, store_key_, dots, now_ms);
   return true;
-}
-
-void LocalStore::HandOver(Partition partition, std::span<const NodeId> lacking,
-                          std::span<const NodeId> departed, int64_t now_ms) {
-  // Gathered first: a change would end the cursor.
-  std::vector<std::pair<std::string, std::vector<Dot>>> records;
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
-  cursor->Seek(StoreKeyPrefix(static_cast<Slot>(partition * kSlotsPerPartition), 0, 0));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto parts = DecodeStoreKey(cursor->key());
-    if (parts && PartitionOf(parts->slot) != partition) break;
-    std::vector<Dot> dots;
-    const ActorTable& actors = vnodes_.ActorsOf(partition);
-    if (DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_)) {
-      for (const Version& version : container_.versions) dots.push_back(version.dot);
-    }
-    records.emplace_back(cursor->key(), std::move(dots));
-  }
-  for (const auto& [store_key, dots] : records) {
-    for (const NodeId target : lacking) hints_.Add(target, store_key, dots, now_ms);
-    for (const NodeId target : departed) hints_.Drop(target, store_key);
-  }
 }
 
 void LocalStore::HintDelivered(const Hint& hint) {

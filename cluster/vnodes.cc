@@ -230,6 +230,25 @@ void Vnodes::Rotate(Partition partition) {
   Restate(partition);
 }
 
+// Both change what the journal cannot say, so the whole vnode is stored.
+void Vnodes::Renew(Partition partition) {
+  Held& held = At(partition);
+  held.vnode.counter = 0;
+  held.vnode.received = {};
+  held.vnode.flushed.clear();
+  held.period = period_;
+  vnodes_due_ = true;
+  Rotate(partition);
+}
+
+void Vnodes::JoinReceived(Partition partition, const ReceivedDots& received) {
+  Held& held = At(partition);
+  held.vnode.received.Join(received);
+  held.period = period_;
+  vnodes_due_ = true;
+  Restate(partition);
+}
+
 void Vnodes::RotateAll() {
   if (IsPlanted(Mutation::kKeepsActorsAfterLoss)) return;
   for (Partition partition = 0; partition < kPartitions; ++partition) Rotate(partition);

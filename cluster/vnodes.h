@@ -39,6 +39,12 @@ class Vnodes {
   void Rotate(Partition partition);
   // Those that never wrote too: what was lost may be all that they had.
   void RotateAll();
+  // The same of a partition that comes to this node: what it once had of it, and handed on, has
+  // been received no more. So nothing of what it is sent looks removed.
+  void Renew(Partition partition);
+  // All that another replica had received is in the records here, as the last commit left them.
+  // From here on; stored with the next commit that succeeds.
+  void JoinReceived(Partition partition, const ReceivedDots& received);
   // It has all that it ever acknowledged.
   void MarkComplete(Partition partition);
   void MarkAllComplete();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/check.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 
@@ -11,28 +12,40 @@ using Kind = WriteOutcome::Kind;
 
 WriteQuorum::WriteQuorum(NodeId self, std::span<const Candidate> preference_list,
                          const Levels& levels, const Options& options, int64_t now_us)
-    : options_(options), deadline_us_(now_us + options.deadline_us) {
-  bool self_is_there = false;
-  for (const Candidate& candidate : preference_list) {
-    if (candidate.owner) copies_.push_back({.owner = candidate.node});
-    self_is_there = self_is_there || candidate.node == self;
-  }
-  storage::Check(self_is_there && !copies_.empty(),
-                 "a coordinator is in the preference list of what it writes");
+    : levels_(levels), options_(options), deadline_us_(now_us + options.deadline_us) {
   storage::Check(Validate(levels).has_value(), "levels are valid");
-  levels_ = levels.Over(copies_.size());
+  TakeCandidates(self, preference_list);
+  if (Refuse(self, preference_list)) candidates_.clear();
+}
+
+void WriteQuorum::TakeCandidates(NodeId self, std::span<const Candidate> preference_list) {
+  copies_.clear();
+  candidates_.clear();
+  bool self_is_there = false;
+  std::array<size_t, kMostQuorums> sizes{};
+  for (const Candidate& candidate : preference_list) {
+    self_is_there = self_is_there || candidate.node == self;
+    if (!candidate.owner) continue;
+    copies_.push_back({.owner = candidate.node, .quorums = candidate.quorums});
+    for (size_t i = 0; i < kMostQuorums; ++i) sizes[i] += (candidate.quorums >> i) & 1;
+  }
+  storage::Check(self_is_there && sizes[0] > 0,
+                 "a coordinator is in the preference list of what it writes");
+  for (size_t i = 0; i < kMostQuorums; ++i) {
+    of_quorum_[i] = sizes[i] == 0 ? std::nullopt : std::optional(levels_.Over(sizes[i]));
+  }
 
   // A fallback coordinates only while owners are away: it stands in for the first of those.
-  const auto is_self = [self](const Copy& copy) { return copy.owner == self; };
-  const auto own = std::ranges::find_if(copies_, is_self);
+  local_hint_for_ = kNoNode;
+  local_copy_.reset();
+  for (size_t i = copies_.size(); i-- > 0;) {
+    if (!preference_list[i].healthy) local_copy_ = i;
+  }
+  const auto own = std::ranges::find(copies_, self, &Copy::owner);
   if (own != copies_.end()) {
     local_copy_ = static_cast<size_t>(own - copies_.begin());
   } else {
-    local_copy_ = copies_.size() - 1;
-    for (size_t i = copies_.size(); i-- > 0;) {
-      if (!preference_list[i].healthy) local_copy_ = i;
-    }
-    local_hint_for_ = copies_[local_copy_].owner;
+    local_hint_for_ = local_copy_ ? copies_[*local_copy_].owner : copies_.back().owner;
   }
 
   for (const bool healthy : {true, false}) {
@@ -43,24 +56,51 @@ WriteQuorum::WriteQuorum(NodeId self, std::span<const Candidate> preference_list
       candidates_.push_back(candidate);
     }
   }
-  if (Refuse(self, preference_list)) candidates_.clear();
 }
 
 // Before anything is done: could it be done at all, by those who are healthy?
 bool WriteQuorum::Refuse(NodeId self, std::span<const Candidate> preference_list) {
-  Standing most;
+  int healthy = 0;
+  Standings most;
+  std::array<int, kMostQuorums> sizes{};
   for (const Candidate& candidate : preference_list) {
-    if (!candidate.healthy && candidate.node != self) continue;
-    ++most.stored;
-    if (candidate.owner) ++most.at_owners;
+    const bool counts = candidate.healthy || candidate.node == self;
+    healthy += counts ? 1 : 0;
+    for (size_t i = 0; candidate.owner && i < kMostQuorums; ++i) {
+      if (((candidate.quorums >> i) & 1) == 0) continue;
+      ++sizes[i];
+      most[i].at_owners += counts ? 1 : 0;
+    }
   }
-  most.stored = std::min(most.stored, static_cast<int>(copies_.size()));
-  most.durable = most.stored;
+  for (size_t i = 0; i < kMostQuorums; ++i) {
+    most[i].stored = most[i].durable = std::min(healthy, sizes[i]);
+  }
   auto shortfall = ShortOf(most);
   if (!shortfall) return false;
   shortfall->kind = Kind::kNoReplicas;
   Decide(*shortfall);
   return true;
+}
+
+void WriteQuorum::Restart(NodeId self, std::span<const Candidate> preference_list, int64_t now_us) {
+  storage::Check(!outcome_, "what is decided does not begin again");
+  boost::container::small_vector<Asked, 3> before;
+  before.swap(asked_);
+  TakeCandidates(self, preference_list);
+  outputs_.clear();
+  if (std::exchange(stored_here_, false)) LocalStored(durable_here_, now_us);
+  if (!IsPlanted(Mutation::kMixesEpochs)) return;
+  for (const Asked& asked : before) {
+    if (asked.state == Asked::State::kStored) Acknowledged(asked.node, durable_here_, now_us);
+  }
+}
+
+void WriteQuorum::GiveUp() {
+  storage::Check(!outcome_, "what is decided is not given up");
+  candidates_.clear();
+  asked_.clear();
+  const auto shortfall = ShortOf(Count(false));
+  outcome_ = shortfall ? *shortfall : WriteOutcome{.kind = Kind::kUncertain};
 }
 
 void WriteQuorum::LocalFailed() {
@@ -72,9 +112,12 @@ void WriteQuorum::LocalFailed() {
 void WriteQuorum::LocalStored(bool durable, int64_t now_us) {
   storage::Check(!stored_here_ && !outcome_, "the local commit has one result");
   stored_here_ = true;
-  Copy& local = copies_[local_copy_];
-  (local_hint_for_ == kNoNode ? local.at_owner : local.at_fallback) = true;
-  local.durable = durable;
+  durable_here_ = durable;
+  if (local_copy_) {
+    Copy& local = copies_[*local_copy_];
+    (local_hint_for_ == kNoNode ? local.at_owner : local.at_fallback) = true;
+    local.durable = durable;
+  }
   // The first N healthy: owners for themselves, then others for the owners that are not.
   for (size_t i = 0; i < copies_.size(); ++i) {
     if (copies_[i].stored()) continue;
@@ -117,7 +160,8 @@ bool WriteQuorum::AskNext(size_t copy, int64_t now_us) {
 // While PW needs more owners than those who answered or may answer yet: those that were passed
 // over at first.
 void WriteQuorum::AskMoreOwners(int64_t now_us) {
-  for (size_t i = 0; i < copies_.size() && Count(true).at_owners < levels_.pw; ++i) {
+  for (size_t i = 0; i < copies_.size(); ++i) {
+    if (!LacksOwners(copies_[i])) continue;
     const auto is_owner = [this, i](const Candidate& candidate) {
       return candidate.node == copies_[i].owner;
     };
@@ -198,8 +242,19 @@ bool WriteQuorum::IsAwaited(size_t copy) const {
   });
 }
 
-WriteQuorum::Standing WriteQuorum::Count(bool or_may_be) const {
-  Standing standing;
+// One more at this owner itself would help one of its quorums.
+bool WriteQuorum::LacksOwners(const Copy& copy) const {
+  if (levels_.pw == 0) return false;
+  const Standings standings = Count(true);
+  for (size_t i = 0; i < kMostQuorums; ++i) {
+    const bool counts = ((copy.quorums >> i) & 1) != 0;
+    if (counts && standings[i].at_owners < of_quorum_[i]->pw) return true;
+  }
+  return false;
+}
+
+WriteQuorum::Standings WriteQuorum::Count(bool or_may_be) const {
+  Standings standings;
   for (size_t i = 0; i < copies_.size(); ++i) {
     bool stored = copies_[i].stored();
     bool at_owner = copies_[i].at_owner;
@@ -213,22 +268,32 @@ WriteQuorum::Standing WriteQuorum::Count(bool or_may_be) const {
         at_owner = at_owner || IsOwner(asked);
       }
     }
-    standing.stored += stored ? 1 : 0;
-    standing.at_owners += at_owner ? 1 : 0;
-    standing.durable += durable ? 1 : 0;
+    for (size_t quorum = 0; quorum < kMostQuorums; ++quorum) {
+      if (((copies_[i].quorums >> quorum) & 1) == 0) continue;
+      standings[quorum].stored += stored ? 1 : 0;
+      standings[quorum].at_owners += at_owner ? 1 : 0;
+      standings[quorum].durable += durable ? 1 : 0;
+    }
   }
-  return standing;
+  return standings;
 }
 
-std::optional<WriteOutcome> WriteQuorum::ShortOf(const Standing& standing) const {
+std::optional<WriteOutcome> WriteQuorum::ShortOf(const Standings& standings) const {
+  for (size_t i = 0; i < kMostQuorums; ++i) {
+    if (!of_quorum_[i]) continue;
+    if (const auto shortfall = ShortOf(*of_quorum_[i], standings[i])) return shortfall;
+  }
+  return std::nullopt;
+}
+
+std::optional<WriteOutcome> WriteQuorum::ShortOf(const Levels& levels,
+                                                 const Standing& standing) const {
   const auto shortfall = [](Level level, int reached, int needed) {
     return WriteOutcome{Kind::kUncertain, level, reached, needed};
   };
-  if (standing.stored < levels_.w) return shortfall(Level::kW, standing.stored, levels_.w);
-  if (standing.at_owners < levels_.pw) {
-    return shortfall(Level::kPW, standing.at_owners, levels_.pw);
-  }
-  if (standing.durable < levels_.dw) return shortfall(Level::kDW, standing.durable, levels_.dw);
+  if (standing.stored < levels.w) return shortfall(Level::kW, standing.stored, levels.w);
+  if (standing.at_owners < levels.pw) return shortfall(Level::kPW, standing.at_owners, levels.pw);
+  if (standing.durable < levels.dw) return shortfall(Level::kDW, standing.durable, levels.dw);
   return std::nullopt;
 }
 

@@ -8,11 +8,13 @@
 //   - for every owner without a copy by then there is a StoreHint.
 //
 // Copies are counted by owner, not by node: a fallback's copy ends at the owner it stands in for,
-// so the two of them are worth one replica to a later read.
+// so the two of them are worth one replica to a later read. While the partition moves there are two
+// quorums, of its owners before and of those after, and each level is to be reached in both.
 //
 // Time is monotonic microseconds and never goes back from call to call.
 #pragma once
 
+#include <array>
 #include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -74,9 +76,18 @@ class WriteQuorum {
 
   // `preference_list`: owners first, with the coordinator `self` in it. Decides kNoReplicas at once
   // when it has too few healthy nodes for the levels, valid ones; otherwise the caller makes the
-  // write in its own replica, or as a hint when `local_hint_for` names an owner.
+  // write in its own replica, or as a hint when `local_hint_for` names an owner. That copy counts
+  // only while the owner is not healthy: who is none any more does not stand in for one that is.
   WriteQuorum(NodeId self, std::span<const Candidate> preference_list, const Levels& levels,
               const Options& options, int64_t now_us);
+
+  // Other owners from now on, or another step of a move: whatever has been acknowledged under those
+  // before counts no more, and all are asked again. Not once it is decided. If local_hint_for
+  // names an owner then, the copy that is here is to become a hint.
+  void Restart(NodeId self, std::span<const Candidate> preference_list, int64_t now_us);
+
+  // Nobody can be asked any more. Not once it is decided.
+  void GiveUp();
 
   // kNoNode: the coordinator is an owner.
   NodeId local_hint_for() const { return local_hint_for_; }
@@ -112,6 +123,7 @@ class WriteQuorum {
   // One of the N copies.
   struct Copy {
     NodeId owner;
+    uint8_t quorums;
     bool at_owner = false;
     bool at_fallback = false;
     bool durable = false;
@@ -132,7 +144,11 @@ class WriteQuorum {
     int at_owners = 0;
     int durable = 0;
   };
+  // Of the quorum of the owners and, while the partition moves, of those after.
+  static constexpr size_t kMostQuorums = 2;
+  using Standings = std::array<Standing, kMostQuorums>;
 
+  void TakeCandidates(NodeId self, std::span<const Candidate> preference_list);
   bool Refuse(NodeId self, std::span<const Candidate> preference_list);
   Asked* Find(NodeId node);
   bool IsOwner(const Asked& asked) const { return asked.node == copies_[asked.copy].owner; }
@@ -141,18 +157,22 @@ class WriteQuorum {
   void AskMoreOwners(int64_t now_us);
   bool IsAwaited(size_t copy) const;
   // Counts what is stored, or what is or may still be.
-  Standing Count(bool or_may_be) const;
-  std::optional<WriteOutcome> ShortOf(const Standing& standing) const;
+  Standings Count(bool or_may_be) const;
+  std::optional<WriteOutcome> ShortOf(const Standings& standings) const;
+  std::optional<WriteOutcome> ShortOf(const Levels& levels, const Standing& standing) const;
+  bool LacksOwners(const Copy& copy) const;
   void Decide(const WriteOutcome& outcome);
   void Advance(int64_t now_us);
   void HintIfNeeded(Copy& copy);
 
-  Levels levels_;
+  Levels levels_;  // as asked for
+  std::array<std::optional<Levels>, kMostQuorums> of_quorum_;
   Options options_;
   int64_t deadline_us_;
   NodeId local_hint_for_ = kNoNode;
-  size_t local_copy_ = 0;
+  std::optional<size_t> local_copy_;  // none: it counts to none
   bool stored_here_ = false;
+  bool durable_here_ = false;
   boost::container::small_vector<Copy, 3> copies_;
   boost::container::small_vector<Asked, 3> asked_;
   boost::container::small_vector<Candidate, 4> candidates_;  // not asked yet

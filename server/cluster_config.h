@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/auto_commit.h"
 #include "cluster/levels.h"
 #include "cluster/mac.h"
 #include "cluster/node_id.h"
@@ -45,7 +46,7 @@ struct ClusterConfig {
   std::vector<cluster::NodeAddress> join{};  // if so: whom to ask for a cluster
   std::string zone{};
   uint32_t weight = 1;
-  bool auto_commit = true;
+  cluster::AutoCommit auto_commit = cluster::AutoCommit::kWhenEmpty;
   cluster::Mac join_key{};  // of what is asked and answered
 
   cluster::Mac gossip_key{};  // of all packets about who is alive

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/auto_commit.h"
 #include "storage/engine.h"
 
 namespace cartwheel::server {
@@ -79,7 +80,8 @@ struct Config {
   int cluster_port = 0;                    // 0: `port` and 10000
   std::string cluster_zone;
   int cluster_weight = 100;
-  bool cluster_auto_commit = true;  // who joins owns its share at once
+  cluster::AutoCommit cluster_auto_commit = cluster::AutoCommit::kWhenEmpty;
+  uint64_t cluster_move_bandwidth = 64UL << 20;  // bytes a second that come to a node; 0: any
   std::string cluster_name = "cartwheel";
   std::string cluster_bind;             // "": the host of the own entry
   std::string cluster_announce_ip;      // "": the host of the own entry

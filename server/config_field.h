@@ -78,11 +78,12 @@ struct SaveField {};         // pairs of seconds and changes
 struct OutputLimitField {};  // client class, hard, soft, soft seconds; other classes keep theirs
 struct PercentilesField {};  // numbers from 0 to 100
 
-using Field = std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
-                           MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
-                           ChoiceField<storage::Durability>, FixedField, EvictionField,
-                           MaxMemoryField, AppendOnlyField, BindField, MembersField, AddressesField,
-                           SaveField, OutputLimitField, PercentilesField>;
+using Field =
+    std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
+                 MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
+                 ChoiceField<storage::Durability>, ChoiceField<cluster::AutoCommit>, FixedField,
+                 EvictionField, MaxMemoryField, AppendOnlyField, BindField, MembersField,
+                 AddressesField, SaveField, OutputLimitField, PercentilesField>;
 
 inline constexpr size_t kMaxBindAddresses = 16;  // Redis's limit
 

@@ -42,6 +42,11 @@ constexpr std::array<std::pair<std::string_view, storage::Durability>, 3> kAppen
      {"always", storage::Durability::kAlways},
      {"no", storage::Durability::kNo}}};
 
+constexpr std::array<std::pair<std::string_view, cluster::AutoCommit>, 3> kAutoCommits = {
+    {{"when-empty", cluster::AutoCommit::kWhenEmpty},
+     {"yes", cluster::AutoCommit::kYes},
+     {"no", cluster::AutoCommit::kNo}}};
+
 constexpr std::string_view kNoMemoryEviction =
     "nothing is evicted from memory: data on disk are kept whole (see maxstorage-policy), and with "
     "'noeviction' writes beyond the maxmemory of data in memory only are refused";
@@ -135,9 +140,16 @@ constexpr Option kOptions[] = {
      "into different zones as far as there are enough. Counts when the node joins."},
     {"cluster-weight", kCluster, kAtStart, Int{&Config::cluster_weight, 1, cluster::kMaxWeight},
      "How much this node is to hold, in proportion to the others. Counts when the node joins."},
-    {"cluster-auto-commit", kCluster, kAtStart, BoolField{&Config::cluster_auto_commit},
-     "A node that is let in owns its share at once. With no it holds nothing at first, and CLUSTER "
-     "PLAN shows what it is to hold, CLUSTER COMMIT gives it that. Say the same on each node."},
+    {"cluster-auto-commit", kCluster, kAtStart,
+     ChoiceField<cluster::AutoCommit>{&Config::cluster_auto_commit, kAutoCommits},
+     "A node that is let in gets its share without anybody saying so: while the cluster holds no "
+     "keys, also when keys have to be moved to it (yes), or never (no). Otherwise it holds nothing "
+     "at first, and CLUSTER PLAN shows what it is to hold, CLUSTER COMMIT gives it that. Say the "
+     "same on each node."},
+    {"cluster-move-bandwidth", kCluster, kAnyTime,
+     MemoryField{&Config::cluster_move_bandwidth, 0, kMaxSize},
+     "Bytes a second, about, of the keys and values that come to this node while partitions move "
+     "to it or it rebuilds what it has lost; 0: as fast as it goes."},
     {"cluster-nodes", kCluster, kAtStart, MembersField{},
      "For a cluster whose members never change, instead of cluster-enabled: every member of the "
      "cluster, this node among them: its id, and the host and port on which it "

@@ -38,6 +38,7 @@ Membership::Options MembershipOptionsOf(const ClusterConfig& config, cluster::No
   options.weight = config.weight;
   options.n = config.levels.n;
   options.auto_commit = config.auto_commit;
+  options.levels = config.levels;
   return options;
 }
 
@@ -77,6 +78,25 @@ std::string Forming::Forget(cluster::NodeId node, Now now) {
   return membership_.Forget(node, now.monotonic_us);
 }
 
+std::string Forming::Leave(cluster::NodeId node, Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.Leave(node, now.monotonic_us);
+}
+
+std::string Forming::Reweight(cluster::NodeId node, uint32_t weight, Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.Reweight(node, weight, now.monotonic_us);
+}
+
+std::string Forming::Replace(cluster::NodeId old, cluster::NodeId by, Now now) {
+  membership_.SetHoldsKeys(HoldsKeys());
+  return membership_.Replace(old, by, now.monotonic_us);
+}
+
+std::string Forming::Cancel(Now now) {
+  return membership_.Cancel(now.monotonic_us);
+}
+
 // Each time with what the turn has changed so far: a node that holds keys gives up nothing.
 cluster::JoinReply Forming::OnRequest(const cluster::JoinRequest& request,
                                       const std::string& from_host, Now now) {
@@ -114,17 +134,47 @@ int64_t Forming::NextDeadline() const {
 
 // ---- the end of a turn
 
-void Forming::Stage() {
+void Forming::Stage(Now now) {
   wants_turn_ = false;
   membership_.SetHoldsKeys(HoldsKeys());
-  if (!membership_.TakeChanged()) return;
+  const bool changed = membership_.TakeChanged();
+  held_back_ = changed && now.monotonic_us < stage_not_before_us_;
+  if (!changed || held_back_) return;
   cluster::StageMembership(membership_.TakeState(), store_.engine());
   // What was promised has to outlive the machine.
   store_.SyncNextCommit();
 }
 
+cluster::Membership::Report Forming::ReportOf(Now now) {
+  const cluster::Node& node = gateway_.node();
+  Membership::Report report{.drained = node.retire().IsDrained(),
+                            .keys = 0,
+                            .bytes = 0,
+                            .arrived = node.refill().Arrived(),
+                            .trouble = node.refill().Trouble(now.monotonic_us)};
+  for (cluster::Database database = 0; database < cluster::kMaxDatabases; ++database) {
+    report.keys += store_.counts(database).keys;
+  }
+  if (now.monotonic_us >= next_bytes_us_) {
+    constexpr int64_t kBytesEveryUs = 2'000'000;
+    next_bytes_us_ = now.monotonic_us + kBytesEveryUs;
+    const storage::Usage usage = store_.engine().usage();
+    bytes_ = usage.bytes_on_disk > 0 ? usage.bytes_on_disk : usage.bytes_in_memory;
+  }
+  report.bytes = bytes_;
+  return report;
+}
+
 bool Forming::Committed(bool committed, Now now) {
-  membership_.Committed(committed);
+  Membership::Report report = ReportOf(now);
+  // What has been moved is told once it is here for good.
+  if (!committed) report.arrived = arrived_;
+  arrived_ = report.arrived;
+  membership_.SetReport(report);
+  for (const cluster::NodeId node : gateway_.node().TakeAhead()) membership_.KnowsMore(node);
+  constexpr int64_t kStageAgainUs = 1'000'000;
+  if (!committed) stage_not_before_us_ = now.monotonic_us + kStageAgainUs;
+  membership_.Committed(committed && !held_back_);
   gateway_.node().gossip().SetEpoch(membership_.epoch());
   bool adopted = false;
   for (Membership::Output& output : membership_.TakeOutputs()) {

@@ -45,6 +45,10 @@ class Forming {
   std::string WhyNotJoin();
   std::string Commit(Now now);
   std::string Forget(cluster::NodeId node, Now now);
+  std::string Leave(cluster::NodeId node, Now now);
+  std::string Reweight(cluster::NodeId node, uint32_t weight, Now now);
+  std::string Replace(cluster::NodeId old, cluster::NodeId by, Now now);
+  std::string Cancel(Now now);
   cluster::JoinReply OnRequest(const cluster::JoinRequest& request, const std::string& from_host,
                                Now now);
   void Replied(const cluster::NodeAddress& to, const cluster::JoinReply& reply, Now now);
@@ -58,8 +62,9 @@ class Forming {
 
   // --- The end of a turn
 
-  // What has changed goes into the turn's batch.
-  void Stage();
+  // What has changed goes into the turn's batch. Where it could not be stored it waits a while:
+  // otherwise no turn of a node whose disk is full could be committed, and it would fall silent.
+  void Stage(Now now);
   // Another topology goes to the gateway; what follows from it is in the next turn's batch. True:
   // there was one.
   bool Committed(bool committed, Now now);
@@ -70,6 +75,7 @@ class Forming {
 
  private:
   bool HoldsKeys() const;
+  cluster::Membership::Report ReportOf(Now now);
   void Carry(cluster::Membership::Output&& output, Now now);
 
   cluster::Membership membership_;
@@ -78,6 +84,12 @@ class Forming {
   std::vector<cluster::Membership::Ask> asks_;
   bool adopted_ = false;
   bool wants_turn_ = false;
+  bool held_back_ = false;  // what has changed is not in the turn's batch
+  int64_t stage_not_before_us_ = 0;
+  std::vector<cluster::Partition> arrived_;  // as the last commit left it
+  // How much the store takes, which costs something to find out, and when that is due again.
+  uint64_t bytes_ = 0;
+  int64_t next_bytes_us_ = 0;
 };
 
 }  // namespace cartwheel::server

@@ -10,11 +10,13 @@
 namespace cartwheel::server {
 namespace {
 
-cluster::Node::Options NodeOptions(const ClusterOptions& options) {
+cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& config) {
   cluster::Node::Options node;
   node.self = options.self;
   node.write.rpc_timeout_us = node.read.rpc_timeout_us = options.rpc_timeout_us;
   node.write.deadline_us = node.read.deadline_us = options.deadline_us;
+  node.refill.levels = options.levels;
+  node.refill.max_bytes_per_second = config.cluster_move_bandwidth;
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
   node.gossip.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
@@ -23,7 +25,9 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options) {
 }
 
 cluster::Ring RingOf(const ClusterOptions& options) {
-  if (!options.owners.nodes.empty()) return {options.members, options.owners};
+  if (!options.owners.nodes.empty()) {
+    return {options.members, options.owners, options.moves, options.epochs};
+  }
   return {options.members, cluster::RotatedTable(options.members, options.levels.n)};
 }
 
@@ -35,12 +39,17 @@ void TakeTopology(const cluster::Topology* topology, ClusterOptions& options) {
     options.cluster_id = 0;
     options.members = {{.node = options.self, .zone = ""}};
     options.owners = {};
+    options.moves.clear();
+    options.epochs.clear();
     return;
   }
   options.cluster_id = topology->cluster_id;
   options.members = cluster::RingMembers(*topology);
   options.owners = topology->owners;
+  options.moves = topology->moves;
+  options.epochs = topology->epochs;
   for (const cluster::TopologyMember& member : topology->members) {
+    if (member.gone) continue;  // another may be at its address
     options.listed[member.node] = {.host = member.address.host, .port = member.address.port};
   }
 }
@@ -78,7 +87,7 @@ Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& st
                  const cluster::TokenKey& token_key)
     : options_(options),
       watches_(watches),
-      node_(store, RingOf(options), NodeOptions(options)),
+      node_(store, RingOf(options), NodeOptions(options, config)),
       coordination_(node_, store, watches, statistics, conflicts, config, token_key),
       next_sequence_(RememberedReplies::FirstSequence(options.boot_nonce)) {
   node_.gossip().SetCluster(options_.cluster_id);
@@ -149,6 +158,10 @@ void Gateway::Scatter(const Origin& origin, const Command& command, Args args,
 void Gateway::BeginAt(cluster::NodeId coordinator, const Origin& origin, const Command& command,
                       Args args, const Coordination::Terms& terms, Now now,
                       const cluster::Seen* seen) {
+  // It was taken out while the operation waited for another node.
+  if (options_.cluster_id == 0) {
+    return Deliver(origin, ErrorReply(kTakenOut, terms.protocol), false, now);
+  }
   if (coordinator != options_.self) {
     return ForwardTo(coordinator, origin, command, args, terms, now);
   }

@@ -39,6 +39,8 @@ struct ClusterOptions {
   std::array<uint8_t, 32> gossip_key{};
   std::vector<cluster::Member> members;
   cluster::OwnerTable owners;  // empty: as RotatedTable says
+  std::vector<cluster::Move> moves;
+  std::vector<uint64_t> epochs;  // of each partition; empty: 0
   // Where they listen for each other, and where clients reach this node.
   std::map<cluster::NodeId, ClientAddress> listed;
   ClientAddress client_address;

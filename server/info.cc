@@ -297,6 +297,21 @@ void AddStorage(InfoContext& info) {
   text.Add("last_commit_error", info.server.commit_error());
 }
 
+void AddMoves(InfoText& text, const cluster::Node& node) {
+  size_t moving = 0;
+  for (cluster::Partition i = 0; i < cluster::kPartitions; ++i) {
+    moving += node.ring().IsMoving(i) ? 1 : 0;
+  }
+  const cluster::Refill::Progress progress = node.refill().progress();
+  text.Add("moving_partitions", moving);
+  text.Add("partitions_coming", progress.partitions);
+  text.Add("partitions_leaving", node.retire().partitions_left());
+  text.Add("moved_records", progress.records);
+  text.Add("moved_bytes", progress.bytes);
+  text.Add("requests_restarted", node.statistics().restarted);
+  text.Add("stale_requests_refused", node.statistics().refused_stale);
+}
+
 void AddNode(InfoText& text, Gateway& gateway) {
   cluster::Node& node = gateway.node();
   const cluster::Node::Statistics& of_node = node.statistics();
@@ -316,6 +331,7 @@ void AddNode(InfoText& text, Gateway& gateway) {
   text.Add("hints_delivered", of_node.hints_delivered);
   text.Add("deletions_forgotten", of_node.deletions_forgotten);
   text.Add("unknown_messages", of_node.unknown_messages);
+  AddMoves(text, node);
   const cluster::Gossip::Statistics& gossip = node.gossip().statistics();
   text.Add("gossip_datagrams_sent", gossip.datagrams_sent);
   text.Add("gossip_bytes_sent", gossip.bytes_sent);

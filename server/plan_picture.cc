@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "cluster/moves.h"
 #include "cluster/placement.h"
 #include "cluster/vnode.h"
 #include "server/ring_picture.h"
@@ -21,30 +23,35 @@ using cluster::NodeId;
 using cluster::OwnerTable;
 using cluster::TopologyMember;
 
-std::span<const NodeId> OwnersOf(const OwnerTable& table, size_t partition) {
-  return std::span(table.nodes).subspan(partition * table.copies, table.copies);
-}
+// Without a limit two nodes of one machine came to about so much.
+constexpr uint64_t kUsualBandwidth = 30'000'000;
 
 std::map<NodeId, size_t> PartitionsByNode(const OwnerTable& table) {
   std::map<NodeId, size_t> counts;
-  for (const NodeId node : table.nodes) ++counts[node];
+  for (size_t partition = 0; partition < cluster::kPartitions; ++partition) {
+    for (const NodeId node : RowOf(table, static_cast<cluster::Partition>(partition))) {
+      ++counts[node];
+    }
+  }
   return counts;
 }
 
-// Copies that come to be where there is none now.
-size_t Moves(const OwnerTable& before, const OwnerTable& after) {
-  size_t moves = 0;
-  for (size_t partition = 0; partition < cluster::kPartitions; ++partition) {
-    const auto were = OwnersOf(before, partition);
-    for (const NodeId owner : OwnersOf(after, partition)) {
-      if (std::ranges::find(were, owner) == were.end()) ++moves;
+// Copies that come to be where there is none now, by the member that gets them.
+std::map<NodeId, size_t> Arrivals(const OwnerTable& before, const OwnerTable& after) {
+  std::map<NodeId, size_t> arrivals;
+  for (size_t i = 0; i < cluster::kPartitions; ++i) {
+    const auto partition = static_cast<cluster::Partition>(i);
+    const auto were = RowOf(before, partition);
+    for (const NodeId owner : RowOf(after, partition)) {
+      if (std::ranges::find(were, owner) == were.end()) ++arrivals[owner];
     }
   }
-  return moves;
+  return arrivals;
 }
 
 std::string_view ChangeOf(const TopologyMember& member) {
-  if (!member.planned_weight) return "";
+  if (member.gone) return "is gone";
+  if (!member.planned_weight) return member.weight == 0 ? "leaves" : "";
   if (member.weight == 0) return "joins";
   return *member.planned_weight == 0 ? "leaves" : "another weight";
 }
@@ -55,7 +62,7 @@ size_t ZoneViolations(const cluster::Topology& topology) {
   size_t violations = 0;
   for (size_t partition = 0; partition < cluster::kPartitions; ++partition) {
     std::map<std::string_view, size_t> copies;
-    for (const NodeId owner : OwnersOf(topology.owners, partition)) {
+    for (const NodeId owner : RowOf(topology.owners, static_cast<cluster::Partition>(partition))) {
       ++copies[FindMember(topology, owner)->zone];
     }
     if (std::ranges::any_of(copies, [most](const auto& zone) { return zone.second > most; })) {
@@ -69,16 +76,48 @@ std::string FromTo(size_t before, size_t after) {
   return before == after ? fmt::format("{}", before) : fmt::format("{} -> {}", before, after);
 }
 
-}  // namespace
+// Of one copy of a partition, about.
+uint64_t BytesOfCopy(const cluster::Topology& topology, const PlanFacts& facts) {
+  uint64_t bytes = 0;
+  size_t copies = 0;
+  const auto held = PartitionsByNode(topology.owners);
+  for (const auto& [node, told] : facts.told) {
+    const auto partitions = held.find(node);
+    if (partitions == held.end()) continue;
+    bytes += told.bytes;
+    copies += partitions->second;
+  }
+  return copies == 0 ? 0 : bytes / copies;
+}
 
-std::string PlanPicture(const cluster::Topology& topology, const ClusterMap& map,
-                        const std::string& why_not) {
-  storage::Check(map.nodes.size() == topology.members.size(), "a map is of the members");
-  if (!HasPlan(topology)) return "nothing is planned\n";
-  const bool empty = std::ranges::none_of(topology.members, &TopologyMember::weight_to_be);
-  const cluster::Topology after = empty ? topology : Planned(topology);
+std::string Size(uint64_t bytes) {
+  constexpr std::string_view kUnits[] = {"bytes", "KB", "MB", "GB", "TB"};
+  constexpr double kStep = 1000;
+  auto size = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; size >= kStep && unit + 1 < std::size(kUnits); ++unit) size /= kStep;
+  return fmt::format("{:.{}f} {}", size, unit == 0 ? 0 : 1, kUnits[unit]);
+}
+
+// They come to all members at once, to each as fast as the limit allows.
+std::string Amount(const cluster::Topology& topology, const std::map<NodeId, size_t>& arrivals,
+                   const PlanFacts& facts) {
+  const uint64_t of_copy = BytesOfCopy(topology, facts);
+  size_t copies = 0;
+  size_t most = 0;
+  for (const auto& [node, count] : arrivals) {
+    copies += count;
+    most = std::max(most, count);
+  }
+  const uint64_t bandwidth = facts.bandwidth == 0 ? kUsualBandwidth : facts.bandwidth;
+  return fmt::format("about {}, {} seconds or more", Size(of_copy * copies),
+                     1 + of_copy * most / bandwidth);
+}
+
+std::string Members(const cluster::Topology& topology, const OwnerTable& after,
+                    const ClusterMap& map) {
   auto partitions_before = PartitionsByNode(topology.owners);
-  auto partitions_after = PartitionsByNode(after.owners);
+  auto partitions_after = PartitionsByNode(after);
   constexpr std::string_view kRow = "{:16}  {:28}  {:>14}  {:>14}  {}";
   std::string text = fmt::format(kRow, "node", "address", "weight", "partitions", "change") + '\n';
   for (size_t i = 0; i < topology.members.size(); ++i) {
@@ -90,16 +129,44 @@ std::string PlanPicture(const cluster::Topology& topology, const ClusterMap& map
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';
   }
-  const size_t moves = Moves(topology.owners, after.owners);
-  const size_t copies = after.owners.nodes.size();
-  text += fmt::format("\nmoves {} of {} copies of partitions, {:.1f} %\n", moves, copies,
-                      100 * static_cast<double>(moves) / static_cast<double>(copies));
+  return text;
+}
+
+std::string WhatNext(const cluster::Topology& topology, const PlanFacts& facts) {
+  if (HasPlan(topology) || !topology.halt.empty()) {
+    return facts.why_not.empty() ? "CLUSTER COMMIT carries it out\n"
+                                 : "CLUSTER COMMIT cannot be done now: " + facts.why_not + '\n';
+  }
+  return "CLUSTER CANCEL stops it\n";
+}
+
+}  // namespace
+
+std::string PlanPicture(const cluster::Topology& topology, const ClusterMap& map,
+                        const PlanFacts& facts) {
+  storage::Check(map.nodes.size() == topology.members.size(), "a map is of the members");
+  if (!HasPlan(topology) && IsSettled(topology)) return "nothing is planned\n";
+  const bool empty = std::ranges::none_of(topology.members, &TopologyMember::weight_to_be);
+  cluster::Topology after = empty ? topology : Planned(topology, cluster::Placing::kByMoves);
+  if (!empty) after.owners = TargetOf(after);
+  const auto arrivals = Arrivals(topology.owners, after.owners);
+  size_t moves = 0;
+  for (const auto& [node, count] : arrivals) moves += count;
+  size_t copies = 0;
+  for (const auto& [node, count] : PartitionsByNode(after.owners)) copies += count;
+  std::string text = Members(topology, after.owners, map);
+  text += fmt::format("\nmoves {} of {} copies of partitions, {:.1f} %: {}\n", moves, copies,
+                      100 * static_cast<double>(moves) / static_cast<double>(copies),
+                      Amount(topology, arrivals, facts));
+  if (!topology.moves.empty()) {
+    text += fmt::format("on their way now: {} partitions\n", topology.moves.size());
+  }
+  if (!topology.halt.empty()) text += "nothing is moved: " + topology.halt + '\n';
   text += fmt::format("copies of a partition: {}\n",
                       FromTo(topology.owners.copies, after.owners.copies));
   text += fmt::format("partitions with more copies in one zone than need be: {}\n",
                       FromTo(ZoneViolations(topology), ZoneViolations(after)));
-  return text + (why_not.empty() ? "CLUSTER COMMIT carries it out\n"
-                                 : "CLUSTER COMMIT cannot be done now: " + why_not + '\n');
+  return text + WhatNext(topology, facts);
 }
 
 }  // namespace cartwheel::server

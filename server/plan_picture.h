@@ -1,6 +1,9 @@
-// CLUSTER PLAN: what CLUSTER COMMIT would change, as lines for whoever decides about it.
+// CLUSTER PLAN: what CLUSTER COMMIT would change, or what is on its way, as lines for whoever
+// decides about it.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "cluster/topology.h"
@@ -8,8 +11,19 @@
 
 namespace cartwheel::server {
 
-// `map.nodes` are the topology's members. `why_not`: why it cannot be done now; empty: it can.
+// What is known besides the topology.
+struct PlanFacts {
+  struct Told {
+    uint64_t keys = 0;
+    uint64_t bytes = 0;
+  };
+  std::string why_not;     // it cannot be done now; empty: it can
+  uint64_t bandwidth = 0;  // bytes a second that come to a member; 0: no limit
+  std::map<cluster::NodeId, Told> told;
+};
+
+// `map.nodes` are the topology's members.
 std::string PlanPicture(const cluster::Topology& topology, const ClusterMap& map,
-                        const std::string& why_not);
+                        const PlanFacts& facts);
 
 }  // namespace cartwheel::server

@@ -57,14 +57,15 @@ std::vector<Share> SharesOf(const cluster::Ring& ring, const ClusterMap& map, Lo
   for (cluster::Partition partition = 0; partition < cluster::kPartitions; ++partition) {
     size_t lost_copies = 0;
     bool first = true;
-    for (const cluster::NodeId owner : ring.OwnersOf(partition)) {
+    const auto owners = ring.OwnersOf(partition);
+    for (const cluster::NodeId owner : owners) {
       const auto at = static_cast<size_t>(
           std::ranges::lower_bound(members, owner, {}, &cluster::Member::node) - members.begin());
       ++shares[at].partitions;
       if (std::exchange(first, false)) ++shares[at].first;
       if (!map.nodes[at].healthy) ++lost_copies;
     }
-    if (lost_copies == ring.copies()) {
+    if (lost_copies == owners.size()) {
       ++lost.all;
     } else if (lost_copies > 0) {
       ++lost.some;
@@ -122,7 +123,8 @@ std::string RingPicture(const cluster::Ring& ring, const ClusterMap& map) {
   std::string text =
       fmt::format("{:{}}  {:{}}  {:>7}  {:>10}  {:>7}  {:>6}  {}\n", "node", name_width, "address",
                   address_width, "weight", "partitions", "share", "first", "state");
-  const auto copies = static_cast<double>(ring.copies() * cluster::kPartitions);
+  const size_t all_copies = rows.back().share.partitions;
+  const auto copies = static_cast<double>(all_copies);
   for (const Row& row : rows) {
     const double percent = 100 * static_cast<double>(row.share.partitions) / copies;
     std::string line = fmt::format("{:{}}  {:{}}  {:>7}  {:>10}  {:>5.1f} %  {:>6}  {}", row.name,
@@ -133,9 +135,13 @@ std::string RingPicture(const cluster::Ring& ring, const ClusterMap& map) {
   }
   text += fmt::format("\n{} partitions, {} of each, {} in all\n", cluster::kPartitions,
                       ring.copies() == 1 ? "1 copy" : fmt::format("{} copies", ring.copies()),
-                      ring.copies() * cluster::kPartitions);
+                      all_copies);
   text += fmt::format("on lost nodes: all copies of {}, some copies of {}\n",
                       Count(lost.all, "partition"), Count(lost.some, "partition"));
+  size_t moving = 0;
+  for (cluster::Partition i = 0; i < cluster::kPartitions; ++i) moving += ring.IsMoving(i) ? 1 : 0;
+  if (moving > 0)
+    text += fmt::format("on their way to other owners: {}\n", Count(moving, "partition"));
   return text;
 }
 

@@ -184,7 +184,7 @@ void Server::CheckOutputLimit(Session& session, Now now) {
 
 void Server::EndTurn(Now now) {
   TakeLateReplies(now);
-  if (forming_ != nullptr) forming_->Stage();
+  if (forming_ != nullptr) forming_->Stage(now);
   const auto committed = Commit(now);
   FinishTurnInCluster(committed.has_value(), now);
   FinishSaves(committed, now);

@@ -28,8 +28,13 @@ enum class Mutation : uint8_t {
   kDropsNewerHints,       // what was added to a hint while it was under way goes with it
   kForwardsTwice,         // what is asked for again is done again
   kCountsHighestAsAll,    // WAIT: who has an actor's last write is taken to have those before it
+  kSkipsAdoption,         // a partition's move goes on whoever has adopted its step
+  kSkipsSwitch,           // it goes from the first step straight to the new owners
+  kSkipsSource,           // who goes need not have adopted the first step
+  kServesPreviousEpoch,   // what is asked under the epoch before is done
+  kMixesEpochs,           // answers under two epochs count as of one
 };
-inline constexpr std::array<std::string_view, 19> kMutationNames = {"none",
+inline constexpr std::array<std::string_view, 24> kMutationNames = {"none",
                                                                     "never-syncs",
                                                                     "answers-before-sync",
                                                                     "flushes-before-log",
@@ -47,7 +52,12 @@ inline constexpr std::array<std::string_view, 19> kMutationNames = {"none",
                                                                     "forgets-hints",
                                                                     "drops-newer-hints",
                                                                     "forwards-twice",
-                                                                    "counts-highest-as-all"};
+                                                                    "counts-highest-as-all",
+                                                                    "skips-adoption",
+                                                                    "skips-switch",
+                                                                    "skips-source",
+                                                                    "serves-previous-epoch",
+                                                                    "mixes-epochs"};
 
 #ifdef CARTWHEEL_MUTATIONS
 inline Mutation planted_mutation = Mutation::kNone;

@@ -94,7 +94,16 @@ def names_of_commands(a, b, _):
     return a[0] == b[0] and common(a) == common(b)
 
 
-_OWN_CLUSTER = ("CLUSTER COMMIT", "CLUSTER JOIN", "CLUSTER PLAN", "CLUSTER RING")
+_OWN_CLUSTER = (
+    "CLUSTER CANCEL",
+    "CLUSTER COMMIT",
+    "CLUSTER JOIN",
+    "CLUSTER LEAVE",
+    "CLUSTER PLAN",
+    "CLUSTER REPLACE",
+    "CLUSTER REWEIGHT",
+    "CLUSTER RING",
+)
 
 
 def _only_one_has(name):

@@ -1,4 +1,5 @@
-// CLUSTER MEET, JOIN, PLAN, COMMIT and FORGET: who the members of the cluster are to be.
+// CLUSTER MEET, JOIN, LEAVE, REPLACE, REWEIGHT, PLAN, COMMIT, CANCEL and FORGET: who the members of
+// the cluster are to be.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -84,14 +85,60 @@ void ClusterPlan(CommandContext& context) {
   if (forming == nullptr) return;
   const cluster::Topology* const topology = forming->membership().topology();
   if (topology == nullptr) return context.reply.Error(forming->WhyUnformed());
-  context.reply.Verbatim(
-      PlanPicture(*topology, context.server.MapOfCluster(), forming->membership().WhyNotCommit()),
-      "txt");
+  PlanFacts facts{.why_not = forming->membership().WhyNotCommit(),
+                  .bandwidth = context.server.config().cluster_move_bandwidth,
+                  .told = {}};
+  for (const cluster::TopologyMember& member : topology->members) {
+    const auto* const news = forming->membership().NewsOf(member.node);
+    if (news != nullptr) facts.told[member.node] = {.keys = news->keys, .bytes = news->bytes};
+  }
+  context.reply.Verbatim(PlanPicture(*topology, context.server.MapOfCluster(), facts), "txt");
 }
 
 void ClusterCommit(CommandContext& context) {
   Forming* const forming = TakeForming(context);
   if (forming != nullptr) ReplyUnless(context, forming->Commit(context.now));
+}
+
+// Of this node, or of the one that is named.
+void ClusterLeave(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  if (context.args.size() > 3) return context.reply.Error("ERR syntax error");
+  cluster::NodeId node = context.server.gateway()->node().self();
+  if (context.args.size() > 2) {
+    const auto named = TakeNode(context, context.args[2]);
+    if (!named) return;
+    node = named->id;
+  }
+  ReplyUnless(context, forming->Leave(node, context.now));
+}
+
+void ClusterReweight(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  const auto node = TakeNode(context, context.args[2]);
+  if (!node) return;
+  const auto weight = ParseInteger(context.args[3]);
+  if (!weight || *weight < 1 || *weight > cluster::kMaxWeight) {
+    return context.reply.Error("ERR the weight is a number from 1 to " +
+                               std::to_string(cluster::kMaxWeight) +
+                               "; CLUSTER LEAVE is for who is to hold nothing");
+  }
+  ReplyUnless(context, forming->Reweight(node->id, static_cast<uint32_t>(*weight), context.now));
+}
+
+void ClusterReplace(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming == nullptr) return;
+  const auto old = TakeNode(context, context.args[2]);
+  const auto by = old ? TakeNode(context, context.args[3]) : std::nullopt;
+  if (by) ReplyUnless(context, forming->Replace(old->id, by->id, context.now));
+}
+
+void ClusterCancel(CommandContext& context) {
+  Forming* const forming = TakeForming(context);
+  if (forming != nullptr) ReplyUnless(context, forming->Cancel(context.now));
 }
 
 // Here for the whole cluster, in a Redis Cluster for the node that is asked.

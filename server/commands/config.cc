@@ -18,6 +18,9 @@ void ApplyChanges(Server& server, const Config& before) {
   if (config.loglevel != before.loglevel) SetLogLevel(config.loglevel);
   server.store().engine().Configure(StorageSettings(config));
   server.store().SetAlwaysDurable(config.appendfsync == storage::Durability::kAlways);
+  if (Gateway* const gateway = server.gateway()) {
+    gateway->node().refill().SetMaxBytesPerSecond(config.cluster_move_bandwidth);
+  }
   // Without a password everybody is let in, also those who have not given the old one.
   if (!config.requirepass.empty()) return;
   for (const auto& [id, session] : server.sessions()) session->authenticated = true;

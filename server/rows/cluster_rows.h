@@ -26,6 +26,16 @@ inline constexpr Command kClusterRows[] = {
      .support = Command::Support::kDifferent,
      .note = kAskingNote},
     ContainerRow("cluster", "cluster", "3.0.0", "The cluster and its slots."),
+    {.name = "cluster|cancel",
+     .arity = 2,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterCancel,
+     .group = "cluster",
+     .summary = "Stops what CLUSTER COMMIT has begun, or drops what is planned.",
+     .note =
+         "On any node, for the whole cluster. Partitions that are on their way stay with their "
+         "owners, unless these have changed already; who holds what then stays so until the next "
+         "CLUSTER COMMIT. Where nothing is on its way the plans are dropped."},
     {.name = "cluster|commit",
      .arity = 2,
      .flags = kAdmin | kStale | kNoAsyncLoading,
@@ -34,8 +44,9 @@ inline constexpr Command kClusterRows[] = {
      .summary = "Carries out what CLUSTER PLAN shows.",
      .note =
          "On any node, for the whole cluster. OK says that it has been proposed to the members, "
-         "who agree on it within a round trip; CLUSTER RING then shows it. Refused while "
-         "somebody holds keys, with the reason."},
+         "who agree on it within a round trip. Keys are then moved while clients go on; CLUSTER "
+         "PLAN and INFO show how far they are. Refused while a member that has to take part "
+         "cannot be reached, with the reason."},
     {.name = "cluster|count-failure-reports",
      .arity = 3,
      .flags = kAdmin | kStale,
@@ -68,8 +79,9 @@ inline constexpr Command kClusterRows[] = {
      .note =
          "Once, on any node, for the whole cluster, and for good: the node learns of it when it "
          "is back, and joins again only when told to. OK says that it has been proposed to the "
-         "members. Refused for a node that is alive and owns something, and while others hold "
-         "keys, as the owners change. Not with the fixed list of cluster-nodes."},
+         "members. What it held its co-owners give to others, who take its place; so it is refused "
+         "where nobody else has a copy. Refused also for a node that is alive and owns something: "
+         "CLUSTER LEAVE is for those. Not with the fixed list of cluster-nodes."},
     {.name = "cluster|getkeysinslot",
      .arity = 4,
      .flags = kStale,
@@ -113,6 +125,17 @@ inline constexpr Command kClusterRows[] = {
      .since = "3.0.0",
      .syntax = "string",
      .summary = "The hash slot of a key."},
+    {.name = "cluster|leave",
+     .arity = -2,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterLeave,
+     .group = "cluster",
+     .syntax = "[node-id]",
+     .summary = "Plans that this node, or another, is to leave the cluster.",
+     .note =
+         "CLUSTER COMMIT carries it out: what the node holds is moved to others, then it is taken "
+         "out, which its log and CLUSTER NODES of the others show, and can be stopped. SHUTDOWN "
+         "alone moves nothing."},
     {.name = "cluster|links",
      .arity = 2,
      .flags = kStale,
@@ -170,8 +193,18 @@ inline constexpr Command kClusterRows[] = {
      .complexity = "O(N), N being the number of nodes and partitions",
      .summary = "What CLUSTER COMMIT would change, as a table to be read.",
      .tips = "nondeterministic_output",
-     .note = "For people: its form may change. Under cluster-auto-commit no a node that joins is "
-             "planned here, and holds nothing until the commit."},
+     .note = "For people: its form may change. What is planned with CLUSTER LEAVE, REWEIGHT and "
+             "REPLACE and, under cluster-auto-commit, with nodes that join: how much would be "
+             "moved, and about how long that takes; while it is moved, how much is left."},
+    {.name = "cluster|replace",
+     .arity = 4,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterReplace,
+     .group = "cluster",
+     .syntax = "node-id by-node-id",
+     .summary = "Plans that a node which has joined takes the place of another.",
+     .note = "The other may be dead: then its place is filled from its co-owners. The one that "
+             "joins holds nothing yet, as CLUSTER PLAN shows it. CLUSTER COMMIT carries it out."},
     {.name = "cluster|replicas",
      .arity = 3,
      .flags = kAdmin | kStale,
@@ -193,6 +226,14 @@ inline constexpr Command kClusterRows[] = {
      .summary = "Makes a node forget its cluster.",
      .support = Command::Support::kDifferent,
      .note = "Always refused."},
+    {.name = "cluster|reweight",
+     .arity = 4,
+     .flags = kAdmin | kStale | kNoAsyncLoading,
+     .handler = ClusterReweight,
+     .group = "cluster",
+     .syntax = "node-id weight",
+     .summary = "Plans that a node is to hold more or less, in proportion to the others.",
+     .note = "CLUSTER COMMIT carries it out. A node's weight is cluster-weight when it joins."},
     {.name = "cluster|ring",
      .arity = 2,
      .flags = kStale,

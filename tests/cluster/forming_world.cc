@@ -42,11 +42,16 @@ void FormingWorld::Start(size_t at) {
                                               .weight = 1,
                                               .n = 3,
                                               .auto_commit = auto_commit,
+                                              .levels = {},
+                                              .moves_at_once = moves_at_once,
+                                              .move_stuck_us = move_stuck_us,
                                               .reg = {}},
                           node.stored, random_.Next());
   node.membership->SetHoldsKeys(node.holds_keys);
   node.adopted.reset();
   if (node.membership->topology() != nullptr) node.adopted = *node.membership->topology();
+  node.arrives.clear();
+  ChooseArrivals(at);
 }
 
 void FormingWorld::Kill(size_t at) {
@@ -73,6 +78,41 @@ void FormingWorld::SetHoldsKeys(size_t at, bool holds_keys) {
   Turn(at);
 }
 
+void FormingWorld::SetTrouble(size_t at, std::string trouble) {
+  nodes_[at].trouble = std::move(trouble);
+  Turn(at);
+}
+
+// What moves comes in after a while, partition by partition.
+void FormingWorld::ChooseArrivals(size_t at) {
+  Node& node = nodes_[at];
+  if (!node.adopted) return;
+  const Topology& topology = *node.adopted;
+  std::map<Partition, std::pair<uint64_t, int64_t>> arrives;
+  for (const Move& move : topology.moves) {
+    const auto before = RowOf(topology.owners, move.partition);
+    const bool comes = std::ranges::find(move.to, node.id) != move.to.end() &&
+                       std::ranges::find(before, node.id) == before.end();
+    if (!comes || move.step != MoveStep::kPrepare) continue;
+    const uint64_t epoch = topology.epochs[move.partition];
+    const auto was = node.arrives.find(move.partition);
+    const bool same = was != node.arrives.end() && was->second.first == epoch;
+    const int64_t at_us = now_us_ + static_cast<int64_t>(random_.Below(300'000));
+    arrives[move.partition] = same ? was->second : std::pair(epoch, at_us);
+  }
+  node.arrives = std::move(arrives);
+  node.drained_us = now_us_ + static_cast<int64_t>(random_.Below(300'000));
+}
+
+void FormingWorld::Report(size_t at) {
+  Node& node = nodes_[at];
+  Membership::Report report{.drained = now_us_ >= node.drained_us, .trouble = node.trouble};
+  for (const auto& [partition, arrival] : node.arrives) {
+    if (!node.held_up && arrival.second <= now_us_) report.arrived.push_back(partition);
+  }
+  node.membership->SetReport(report);
+}
+
 std::optional<size_t> FormingWorld::FindId(NodeId id) const {
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].id == id) return i;
@@ -92,6 +132,7 @@ std::optional<size_t> FormingWorld::FindPlace(const NodeAddress& address) const 
 void FormingWorld::Turn(size_t at) {
   Node& node = nodes_[at];
   Membership& membership = *node.membership;
+  Report(at);
   if (membership.NextDeadline() <= now_us_) membership.OnTime(now_us_);
   if (membership.TakeChanged()) {
     if (stores_late) node.stored = node.committed;
@@ -132,6 +173,7 @@ void FormingWorld::Perform(size_t at, const Membership::Output& output) {
                 .news = {}});
   } else if (const auto* adopt = std::get_if<Membership::Adopt>(&output)) {
     nodes_[at].adopted = adopt->topology;
+    ChooseArrivals(at);
   } else {
     nodes_[at].notices.push_back(std::get<Membership::Notice>(output).text);
   }
@@ -271,7 +313,9 @@ void FormingWorld::RunFor(int64_t microseconds) {
       Handle(event);
     }
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (runs(i) && nodes_[i].membership->NextDeadline() <= now_us_) Turn(i);
+      if (!runs(i)) continue;
+      const bool reports = now_us_ % 50'000 == 0;
+      if (reports || nodes_[i].membership->NextDeadline() <= now_us_) Turn(i);
     }
     constexpr int64_t kLinksEveryUs = 10'000;
     if (now_us_ - links_looked_at_us_ >= kLinksEveryUs) UpdateLinks();
@@ -285,6 +329,19 @@ bool FormingWorld::RunUntilOne(int64_t microseconds) {
     RunFor(50'000);
   }
   return IsOne(nodes_.size());
+}
+
+bool FormingWorld::RunUntilSettled(size_t members, int64_t microseconds) {
+  const int64_t until_us = now_us_ + microseconds;
+  while (now_us_ < until_us) {
+    RunFor(100'000);
+    if (!IsOne(members)) continue;
+    const auto runs = std::ranges::find_if(nodes_, [](const Node& node) {
+      return node.membership.has_value() && node.adopted.has_value();
+    });
+    if (IsSettled(*runs->adopted)) return true;
+  }
+  return false;
 }
 
 bool FormingWorld::IsOne(size_t members) const {

@@ -20,9 +20,11 @@ class FormingWorld {
  public:
   explicit FormingWorld(uint64_t seed) : random_(seed) {}
 
-  uint64_t lost_percent = 0;  // of questions and of messages on links
-  bool auto_commit = true;    // of nodes that start from here on
-  bool stores_late = false;   // a fault: the last change is lost with the process
+  uint64_t lost_percent = 0;                        // of questions and of messages on links
+  AutoCommit auto_commit = AutoCommit::kWhenEmpty;  // of nodes that start from here on
+  bool stores_late = false;    // a fault: the last change is lost with the process
+  size_t moves_at_once = 400;  // of nodes that start from here on
+  int64_t move_stuck_us = 5'000'000;
 
   // Adds a node at an address of its own that does not run yet; the result names it.
   size_t Add(std::vector<NodeAddress> seeds, bool knows_its_address = false);
@@ -38,6 +40,10 @@ class FormingWorld {
   // Its data are gone, and with them who it was.
   void Wipe(size_t node);
   void SetHoldsKeys(size_t node, bool holds_keys);
+  // Why it cannot take what is on its way to it, as it tells; empty: it can.
+  void SetTrouble(size_t node, std::string trouble);
+  // What is on its way to it never arrives.
+  void HoldUp(size_t node, bool held_up) { nodes_[node].held_up = held_up; }
   void Cut(size_t a, size_t b) { cuts_.insert(std::minmax(a, b)); }
   void MendAll() { cuts_.clear(); }
   Membership& node(size_t at) { return *nodes_[at].membership; }
@@ -46,6 +52,8 @@ class FormingWorld {
   void RunFor(int64_t microseconds);
   // False: not within that time.
   bool RunUntilOne(int64_t microseconds);
+  // The same for who know that nothing is to be moved any more.
+  bool RunUntilSettled(size_t members, int64_t microseconds);
   // Whether all who run are in one cluster of `members` and agree on it, and are all linked.
   bool IsOne(size_t members) const;
   std::set<uint64_t> Clusters() const;
@@ -66,6 +74,11 @@ class FormingWorld {
     std::optional<Topology> adopted;
     std::vector<std::string> notices;
     bool holds_keys = false;
+    std::string trouble;
+    bool held_up = false;
+    // Of each partition on its way to it: under which epoch, and when all of it will be here.
+    std::map<Partition, std::pair<uint64_t, int64_t>> arrives;
+    int64_t drained_us = 0;  // when it will have handed on what is others'
   };
   struct Link {
     bool up = false;
@@ -98,6 +111,8 @@ class FormingWorld {
   std::optional<size_t> FindPlace(const NodeAddress& address) const;
   Link& LinkOf(size_t a, size_t b) { return links_[std::minmax(a, b)]; }
   void CheckRecord(size_t node);
+  void ChooseArrivals(size_t node);
+  void Report(size_t node);
 
   Random random_;
   int64_t now_us_ = 100'000'000;

@@ -328,7 +328,7 @@ TEST(Link, AProtocolThatIsNotSpokenIsRefusedWithAnAnswer) {
   later.newest_protocol = kNewestProtocol + 4;
   later.cluster_id = 6;  // which means what it means in that version
   EXPECT_THAT(OnIncoming(FrameOf(later)),
-              ElementsAre("failed: node 2 speaks protocol 3 to 6, this node 2 to 2"));
+              ElementsAre("failed: node 2 speaks protocol 4 to 7, this node 3 to 3"));
   later = HelloOf(kPeer);
   later.newest_protocol = kNewestProtocol + 4;
   EXPECT_THAT(OnIncoming(FrameOf(later) +

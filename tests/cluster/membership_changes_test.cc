@@ -1,4 +1,4 @@
-// What an operator changes: FORGET and COMMIT, on any member.
+// What an operator changes of the members, on any of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ constexpr int64_t kSecond = 1'000'000;
 
 class MembershipChanges : public ::testing::Test {
  protected:
-  void Form(size_t nodes, bool auto_commit = true) {
+  void Form(size_t nodes, AutoCommit auto_commit = AutoCommit::kYes) {
     std::vector<NodeAddress> seeds;
     for (size_t i = 0; i < nodes; ++i) seeds.push_back(FormingWorld::AddressOf(i));
     for (size_t i = 0; i < nodes; ++i) world_.Add(seeds);
@@ -33,6 +33,34 @@ class MembershipChanges : public ::testing::Test {
     const std::string why_not = world_.node(at).Commit(world_.now_us());
     world_.RunFor(kSecond);
     return why_not;
+  }
+  // The members that run, and who knows of their keys.
+  void AllHoldKeys() {
+    for (size_t i = 0; i < world_.size(); ++i) {
+      if (world_.runs(i)) world_.SetHoldsKeys(i, true);
+    }
+    world_.RunFor(kSecond);
+  }
+  // Who comes to them owns nothing at first.
+  void FormPlanned(size_t nodes) {
+    Form(nodes, AutoCommit::kNo);
+    EXPECT_EQ(Commit(0), "");
+  }
+  size_t Join() {
+    const size_t late = world_.Add({FormingWorld::AddressOf(1)});
+    world_.Start(late);
+    EXPECT_TRUE(world_.RunUntilOne(5 * kSecond));
+    return late;
+  }
+  NodeId IdOf(size_t node) const { return world_.IdOf(node); }
+  const Topology& TopologyAt(size_t node) { return *world_.node(node).topology(); }
+  bool HasSaid(std::string_view text) {
+    for (size_t i = 0; i < world_.size(); ++i) {
+      for (const std::string& notice : world_.notices(i)) {
+        if (notice.contains(text)) return true;
+      }
+    }
+    return false;
   }
   // 0: it is in no cluster.
   size_t MembersAt(size_t node) {
@@ -130,13 +158,7 @@ TEST_F(MembershipChanges, WhoCannotBeTakenOut) {
   EXPECT_EQ(Forget(0, 0), "a node does not take itself out");
   EXPECT_EQ(Forget(0, 2), "it is alive; stop it first");
   EXPECT_EQ(world_.node(0).Forget(NodeId{12345}, world_.now_us()), "it is no member");
-  world_.SetHoldsKeys(1, true);
-  world_.RunFor(kSecond);
   world_.Kill(2);
-  world_.RunFor(kSecond);
-  EXPECT_THAT(Forget(0, 2), HasSubstr("the cluster holds keys"));
-  EXPECT_THAT(Forget(1, 2), HasSubstr("the cluster holds keys"));
-  world_.SetHoldsKeys(1, false);
   world_.RunFor(kSecond);
   world_.Kill(1);
   world_.RunFor(kSecond);
@@ -147,7 +169,7 @@ TEST_F(MembershipChanges, WhoCannotBeTakenOut) {
 // ---- joining with a plan
 
 TEST_F(MembershipChanges, WithoutAutoCommitWhoJoinsOwnsNothingUntilTheCommit) {
-  Form(3, false);
+  Form(3, AutoCommit::kNo);
   EXPECT_EQ(PartitionsOf(0), kPartitions) << "who created it";
   EXPECT_EQ(PartitionsOf(1) + PartitionsOf(2), 0U);
   EXPECT_EQ(Commit(2), "");
@@ -156,23 +178,247 @@ TEST_F(MembershipChanges, WithoutAutoCommitWhoJoinsOwnsNothingUntilTheCommit) {
   EXPECT_EQ(Commit(1), "nothing is planned");
 }
 
-TEST_F(MembershipChanges, APlannedNodeIsLetInWhileThereAreKeysButNotCommitted) {
-  Form(3, false);
+TEST_F(MembershipChanges, PartitionsMoveToWhoIsPlannedWhenThereAreKeys) {
+  Form(3, AutoCommit::kNo);
   ASSERT_EQ(Commit(0), "");
   world_.SetHoldsKeys(1, true);
   const size_t late = world_.Add({FormingWorld::AddressOf(2)});
   world_.Start(late);
   ASSERT_TRUE(world_.RunUntilOne(5 * kSecond));
   EXPECT_EQ(PartitionsOf(late), 0U);
-  EXPECT_THAT(Commit(0), HasSubstr("the cluster holds keys"));
-  world_.SetHoldsKeys(1, false);
+  const OwnerTable before = TopologyAt(0).owners;
   world_.RunFor(kSecond);
+  EXPECT_EQ(world_.node(0).Commit(world_.now_us()), "");
+  world_.RunFor(100'000);
+  EXPECT_EQ(TopologyAt(0).owners, before) << "nothing moves at once";
+  ASSERT_TRUE(world_.RunUntilSettled(4, 20 * kSecond));
+  EXPECT_EQ(PartitionsOf(late), 3 * kPartitions / 4);
+  world_.RunFor(kSecond);
+  EXPECT_TRUE(HasSaid("moves partitions: "));
+  EXPECT_TRUE(HasSaid("all partitions are where they are to be"));
+}
+
+TEST_F(MembershipChanges, OnlyWhileAllWhoTakePartCanBeReached) {
+  FormPlanned(4);
+  AllHoldKeys();
+  Join();
+  world_.Kill(2);
+  world_.RunFor(kSecond);
+  EXPECT_EQ(Commit(0), "the member at node-2:7000 cannot be reached");
+}
+
+// ---- LEAVE
+
+TEST_F(MembershipChanges, WhoLeavesHandsOnWhatItHoldsAndIsTakenOut) {
+  Form(4);
+  AllHoldKeys();
+  EXPECT_EQ(world_.node(1).Leave(IdOf(1), world_.now_us()), "") << "itself";
+  world_.RunFor(kSecond);
+  EXPECT_EQ(world_.node(0).Leave(IdOf(1), world_.now_us()), "") << "it does already";
+  world_.RunFor(kSecond);
+  EXPECT_EQ(FindMember(TopologyAt(0), IdOf(1))->planned_weight, 0U);
+  EXPECT_EQ(PartitionsOf(1), 3 * kPartitions / 4);
+  ASSERT_EQ(Commit(2), "");
+  world_.RunFor(20 * kSecond);
+  EXPECT_EQ(MembersAt(0), 3U);
+  EXPECT_EQ(MembersAt(1), 0U);
+  EXPECT_TRUE(IsSettled(TopologyAt(0)));
+}
+
+TEST_F(MembershipChanges, WhoProposesLeavesToo) {
+  Form(4);
+  AllHoldKeys();
+  size_t proposer = 0;
+  while (IdOf(proposer) != world_.node(0).Proposer()) ++proposer;
+  const size_t other = proposer == 0 ? 1 : 0;
+  EXPECT_EQ(world_.node(other).Leave(IdOf(proposer), world_.now_us()), "");
+  world_.RunFor(kSecond);
+  ASSERT_EQ(Commit(proposer), "");
+  world_.RunFor(20 * kSecond);
+  EXPECT_EQ(MembersAt(other), 3U);
+  EXPECT_EQ(MembersAt(proposer), 0U);
+}
+
+TEST_F(MembershipChanges, TwoOfThreeLeave) {
+  Form(3);
+  AllHoldKeys();
+  for (const size_t node : {1U, 2U}) {
+    EXPECT_EQ(world_.node(0).Leave(IdOf(node), world_.now_us()), "");
+    world_.RunFor(kSecond);
+  }
+  EXPECT_EQ(world_.node(0).Leave(IdOf(0), world_.now_us()), "nobody else would own anything");
+  ASSERT_EQ(Commit(0), "");
+  world_.RunFor(30 * kSecond);
+  EXPECT_EQ(MembersAt(0), 1U);
+  EXPECT_EQ(TopologyAt(0).owners.copies, 1U);
+}
+
+TEST_F(MembershipChanges, WhoIsDeadDoesNotLeave) {
+  Form(3);
+  world_.Kill(2);
+  world_.RunFor(kSecond);
+  EXPECT_EQ(world_.node(0).Leave(IdOf(2), world_.now_us()),
+            "it cannot be reached; CLUSTER FORGET takes out who is dead");
+}
+
+TEST_F(MembershipChanges, AnotherWeightIsPlannedAndMovesPartitions) {
+  Form(4);
+  AllHoldKeys();
+  EXPECT_THAT(world_.node(0).Reweight(IdOf(1), 0, world_.now_us()), HasSubstr("between 1 and"));
+  EXPECT_EQ(world_.node(0).Reweight(IdOf(1), 3, world_.now_us()), "");
+  world_.RunFor(kSecond);
+  EXPECT_EQ(world_.node(0).Reweight(IdOf(1), 1, world_.now_us()), "");
+  world_.RunFor(kSecond);
+  EXPECT_FALSE(HasPlan(TopologyAt(0))) << "as it is";
+  EXPECT_EQ(world_.node(0).Reweight(IdOf(1), 3, world_.now_us()), "");
+  world_.RunFor(kSecond);
+  ASSERT_EQ(Commit(2), "");
+  ASSERT_TRUE(world_.RunUntilSettled(4, 20 * kSecond));
+  EXPECT_EQ(PartitionsOf(1), kPartitions);
+}
+
+// ---- who is dead, while there are keys
+
+TEST_F(MembershipChanges, WhatADeadOwnerHeldComesToOthers) {
+  Form(4);
+  AllHoldKeys();
+  world_.Kill(3);
+  world_.RunFor(kSecond);
+  ASSERT_EQ(Forget(1, 3), "");
+  ASSERT_TRUE(world_.RunUntilSettled(3, 20 * kSecond));
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(PartitionsOf(i), kPartitions);
+}
+
+TEST_F(MembershipChanges, WhoAloneHoldsSomethingIsNotTakenOut) {
+  Form(5);
+  AllHoldKeys();
+  for (size_t i = 0; i < 5; ++i) world_.HoldUp(i, true);
+  for (const size_t dead : {4U, 3U}) {
+    world_.Kill(dead);
+    world_.RunFor(kSecond);
+    EXPECT_EQ(Forget(0, dead), "");
+  }
+  EXPECT_EQ(Forget(0, 3), "") << "it goes already";
+  world_.Kill(2);
+  world_.RunFor(kSecond);
+  EXPECT_THAT(Forget(0, 2), HasSubstr("partitions have no other owner"));
+  EXPECT_EQ(MembersAt(0), 5U);
+}
+
+TEST_F(MembershipChanges, WhoWasTakenOutDeadComesBackToNothing) {
+  Form(4);
+  AllHoldKeys();
+  world_.Kill(3);
+  world_.RunFor(kSecond);
+  ASSERT_EQ(Forget(1, 3), "");
+  world_.Start(3);
+  world_.RunFor(20 * kSecond);
+  EXPECT_EQ(MembersAt(0), 3U);
+  EXPECT_EQ(MembersAt(3), 0U);
+}
+
+// ---- REPLACE
+
+TEST_F(MembershipChanges, WhoComesInTheirPlaceTakesAll) {
+  FormPlanned(4);
+  AllHoldKeys();
+  const size_t late = Join();
+  EXPECT_THAT(world_.node(0).Replace(IdOf(2), IdOf(1), world_.now_us()),
+              HasSubstr("has a share already"));
+  EXPECT_EQ(world_.node(0).Replace(IdOf(2), IdOf(late), world_.now_us()), "");
+  world_.RunFor(kSecond);
+  ASSERT_EQ(Commit(0), "");
+  world_.RunFor(20 * kSecond);
+  EXPECT_EQ(MembersAt(2), 0U);
+  EXPECT_EQ(PartitionsOf(late), 3 * kPartitions / 4);
+}
+
+TEST_F(MembershipChanges, AlsoOfWhoIsDead) {
+  FormPlanned(4);
+  AllHoldKeys();
+  const size_t late = Join();
+  world_.Kill(2);
+  world_.RunFor(kSecond);
+  EXPECT_EQ(world_.node(0).Replace(IdOf(2), IdOf(late), world_.now_us()), "");
+  world_.RunFor(kSecond);
+  EXPECT_TRUE(FindMember(TopologyAt(0), IdOf(2))->gone);
+  EXPECT_THAT(TopologyAt(0).moves, IsEmpty()) << "it is only planned";
+  ASSERT_EQ(Commit(0), "");
+  ASSERT_TRUE(world_.RunUntilSettled(4, 20 * kSecond));
+  EXPECT_EQ(PartitionsOf(late), 3 * kPartitions / 4);
+}
+
+// ---- CANCEL, and what goes wrong
+
+TEST_F(MembershipChanges, APlanIsCancelled) {
+  FormPlanned(4);
+  EXPECT_EQ(world_.node(0).Cancel(world_.now_us()), "there is nothing to cancel");
+  AllHoldKeys();
+  Join();
+  EXPECT_EQ(world_.node(0).Leave(IdOf(1), world_.now_us()), "");
+  world_.RunFor(kSecond);
+  EXPECT_EQ(world_.node(0).Cancel(world_.now_us()), "");
+  world_.RunFor(kSecond);
+  EXPECT_FALSE(FindMember(TopologyAt(0), IdOf(1))->planned_weight);
+  EXPECT_TRUE(HasPlan(TopologyAt(0))) << "who owns nothing keeps its plan";
+}
+
+TEST_F(MembershipChanges, MovesAreCancelledAndACommitGoesOnWithThem) {
+  world_.moves_at_once = 50;
+  FormPlanned(4);
+  AllHoldKeys();
+  const size_t late = Join();
+  ASSERT_EQ(Commit(0), "");
+  EXPECT_EQ(world_.node(3).Cancel(world_.now_us()), "");
+  world_.RunFor(5 * kSecond);
+  EXPECT_EQ(TopologyAt(0).halt, "cancelled by an operator");
+  EXPECT_THAT(TopologyAt(0).moves, IsEmpty());
+  EXPECT_LT(PartitionsOf(late), 3 * kPartitions / 4);
+  EXPECT_EQ(Commit(1), "");
+  ASSERT_TRUE(world_.RunUntilSettled(5, 60 * kSecond));
+  EXPECT_EQ(TopologyAt(0).halt, "");
+}
+
+TEST_F(MembershipChanges, TroubleOfWhoIsToTakeThemEndsTheMoves) {
+  world_.moves_at_once = 50;
+  FormPlanned(4);
+  AllHoldKeys();
+  const size_t late = Join();
+  ASSERT_EQ(Commit(0), "");
+  world_.SetTrouble(late, "its disk is full");
+  world_.RunFor(2 * kSecond);
+  EXPECT_EQ(TopologyAt(0).halt, "the member at node-4:7000: its disk is full");
+  EXPECT_THAT(TopologyAt(0).moves, IsEmpty());
+  world_.SetTrouble(late, "");
+  world_.RunFor(5 * kSecond);
+  EXPECT_NE(TopologyAt(0).halt, "") << "until an operator says so";
   EXPECT_EQ(Commit(0), "");
-  EXPECT_GT(PartitionsOf(late), kPartitions / 2);
+  EXPECT_TRUE(world_.RunUntilSettled(5, 60 * kSecond));
+}
+
+TEST_F(MembershipChanges, SoDoesWhatNeverArrives) {
+  FormPlanned(4);
+  AllHoldKeys();
+  const size_t late = Join();
+  world_.HoldUp(late, true);
+  ASSERT_EQ(Commit(0), "");
+  world_.RunFor(2 * kSecond);
+  EXPECT_EQ(TopologyAt(0).halt, "");
+  world_.RunFor(10 * kSecond);
+  EXPECT_EQ(TopologyAt(0).halt, "what is on its way to the member at node-4:7000 does not arrive");
+}
+
+TEST_F(MembershipChanges, AClusterAtRestIsIdle) {
+  Form(3);
+  AllHoldKeys();
+  ASSERT_TRUE(IsSettled(TopologyAt(0)));
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_GT(world_.node(i).NextDeadline(), world_.now_us()) << i;
+  }
 }
 
 TEST_F(MembershipChanges, APlanIsTakenBackByForget) {
-  Form(3, false);
+  Form(3, AutoCommit::kNo);
   ASSERT_EQ(Commit(0), "");
   const size_t late = world_.Add({FormingWorld::AddressOf(2)});
   world_.Start(late);
@@ -185,7 +431,7 @@ TEST_F(MembershipChanges, APlanIsTakenBackByForget) {
 }
 
 TEST_F(MembershipChanges, TheOnlyOwnerIsNotTakenOut) {
-  Form(3, false);
+  Form(3, AutoCommit::kNo);
   world_.Kill(0);
   world_.RunFor(kSecond);
   EXPECT_THAT(Forget(1, 0), HasSubstr("it alone owns what there is"));

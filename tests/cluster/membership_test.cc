@@ -117,21 +117,55 @@ TEST(Membership, ALateNodeJoinsAnEmptyCluster) {
   EXPECT_TRUE(world.RunUntilOne(2 * kSecond));
 }
 
-TEST(Membership, ANodeIsNotLetInWhileTheClusterHoldsKeys) {
+size_t PartitionsOf(FormingWorld& world, size_t node) {
+  return static_cast<size_t>(
+      std::ranges::count(world.node(0).topology()->owners.nodes, world.IdOf(node)));
+}
+
+TEST(Membership, ANodeIsLetInWhileTheClusterHoldsKeysButOnlyPlanned) {
   FormingWorld world = World(3);
   const size_t late = world.Add({FormingWorld::AddressOf(1)});
   for (size_t i = 0; i < 3; ++i) world.Start(i);
   world.RunFor(3 * kSecond);
   world.SetHoldsKeys(2, true);
   world.Start(late);
-  world.RunFor(3 * kSecond);
-  EXPECT_EQ(world.node(late).topology(), nullptr);
-  EXPECT_THAT(world.notices(late), Contains(HasSubstr("the cluster holds keys")));
-  world.SetHoldsKeys(2, false);
   EXPECT_TRUE(world.RunUntilOne(5 * kSecond));
+  EXPECT_EQ(PartitionsOf(world, late), 0U);
+  EXPECT_TRUE(HasPlan(*world.node(0).topology()));
 }
 
-TEST(Membership, NorWithKeysOfItsOwn) {
+TEST(Membership, WithAutoCommitPartitionsMoveToIt) {
+  FormingWorld world = World(3);
+  world.auto_commit = AutoCommit::kYes;
+  const size_t late = world.Add({FormingWorld::AddressOf(1)});
+  for (size_t i = 0; i < 3; ++i) world.Start(i);
+  world.RunFor(3 * kSecond);
+  world.SetHoldsKeys(2, true);
+  world.Start(late);
+  EXPECT_TRUE(world.RunUntilOne(5 * kSecond));
+  EXPECT_LT(PartitionsOf(world, late), kPartitions / 2);
+  EXPECT_TRUE(world.RunUntilSettled(4, 20 * kSecond));
+  EXPECT_EQ(PartitionsOf(world, late), 3 * kPartitions / 4);
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+
+TEST(Membership, AClusterOfOneThatHoldsKeysGrows) {
+  for (const uint64_t seed : {7U, 8U, 9U, 10U}) {
+    FormingWorld world(seed);
+    world.auto_commit = AutoCommit::kYes;
+    for (size_t i = 0; i < 2; ++i) world.Add({});
+    StartAll(world);
+    world.RunFor(kSecond);
+    world.SetHoldsKeys(0, true);
+    const uint64_t cluster = world.node(0).topology()->cluster_id;
+    world.node(1).Meet(FormingWorld::AddressOf(0));
+    ASSERT_TRUE(world.RunUntilSettled(2, 20 * kSecond)) << seed;
+    EXPECT_EQ(world.node(1).topology()->cluster_id, cluster) << "whatever their numbers";
+    EXPECT_EQ(world.node(1).topology()->owners.copies, 2U);
+  }
+}
+
+TEST(Membership, NotWithKeysOfItsOwn) {
   FormingWorld world = World(3);
   const size_t late = world.Add({FormingWorld::AddressOf(0)});
   for (size_t i = 0; i < 3; ++i) world.Start(i);
@@ -143,7 +177,7 @@ TEST(Membership, NorWithKeysOfItsOwn) {
   EXPECT_THAT(world.notices(late), Contains(HasSubstr("it holds keys itself")));
 }
 
-TEST(Membership, NobodyIsLetInWhileAMemberIsAwayWhoseKeysNobodyKnows) {
+TEST(Membership, WhileAMemberIsAwayWhoseKeysNobodyKnowsANodeIsOnlyPlanned) {
   FormingWorld world = World(3);
   StartAll(world);
   ASSERT_TRUE(world.RunUntilOne(5 * kSecond));
@@ -154,7 +188,10 @@ TEST(Membership, NobodyIsLetInWhileAMemberIsAwayWhoseKeysNobodyKnows) {
   world.RunFor(1 * kSecond);
   world.Start(late);
   world.RunFor(3 * kSecond);
-  EXPECT_THAT(world.notices(late), Contains(HasSubstr("cannot be reached")));
+  EXPECT_EQ(world.node(late).topology(), nullptr) << "it may come yet";
+  world.RunFor(5 * kSecond);
+  ASSERT_NE(world.node(late).topology(), nullptr);
+  EXPECT_EQ(PartitionsOf(world, late), 0U);
   world.Start(2);
   EXPECT_TRUE(world.RunUntilOne(5 * kSecond));
 }
@@ -181,6 +218,38 @@ TEST(Membership, AWipedNodeTakesThePlaceOfWhatItWas) {
     world.Wipe(node);
     world.Start(node);
     ASSERT_TRUE(world.RunUntilOne(6 * kSecond)) << node;
+  }
+}
+
+TEST(Membership, WithKeysAroundPartitionsMoveToItAtOnce) {
+  FormingWorld world = World(4);
+  world.auto_commit = AutoCommit::kNo;
+  StartAll(world);
+  ASSERT_TRUE(world.RunUntilOne(5 * kSecond));
+  ASSERT_EQ(world.node(0).Commit(world.now_us()), "");
+  world.RunFor(kSecond);
+  for (size_t i = 0; i < 4; ++i) world.SetHoldsKeys(i, true);
+  world.Kill(3);
+  world.SetHoldsKeys(3, false);
+  world.Wipe(3);
+  world.Start(3);
+  ASSERT_TRUE(world.RunUntilSettled(4, 20 * kSecond));
+  EXPECT_EQ(PartitionsOf(world, 3), 3 * kPartitions / 4);
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+
+TEST(Membership, MembersWhoseAddressesAreSwappedStayMembers) {
+  FormingWorld world(3);
+  for (size_t i = 0; i < 5; ++i) world.Add(Addresses(5), true);
+  StartAll(world);
+  ASSERT_TRUE(world.RunUntilOne(5 * kSecond));
+  for (size_t i = 0; i < 5; ++i) world.SetHoldsKeys(i, true);
+  for (const size_t node : {2U, 3U}) world.Kill(node);
+  world.SwapAddresses(2, 3);
+  for (const size_t node : {2U, 3U}) world.Start(node);
+  EXPECT_TRUE(world.RunUntilSettled(5, 10 * kSecond));
+  for (const size_t node : {2U, 3U}) {
+    EXPECT_FALSE(FindMember(*world.node(0).topology(), world.IdOf(node))->gone);
   }
 }
 

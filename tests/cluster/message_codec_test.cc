@@ -74,6 +74,7 @@ std::vector<Message> OneOfEach() {
             .client_host = "db1"},
       Replicate{.id = RequestId{1},
                 .ref = {3, "key"},
+                .epoch = 300,
                 .target = ActorId{77},
                 .hint_for = NodeId{6},
                 .wants_durable = true,
@@ -82,8 +83,8 @@ std::vector<Message> OneOfEach() {
       Replicate{.ref = {0, ""}, .dots = {}, .container = {}},
       ReplicateReply{RequestId{2}, Refusal::kFull, true, ActorId{5}},
       ReplicateReply{RequestId{2}, Refusal::kNone, false, ActorId{}},
-      Read{RequestId{3}, {15, std::string_view("k\0y", 3)}, {{ActorId{1}, kMaxDotNumber}}, {}},
-      Read{RequestId{3}, {0, "k"}, {}, ContainerDigest{.low = 3, .high = 4}},
+      Read{RequestId{3}, {15, std::string_view("k\0y", 3)}, 0, {{ActorId{1}, kMaxDotNumber}}, {}},
+      Read{RequestId{3}, {0, "k"}, 1, {}, ContainerDigest{.low = 3, .high = 4}},
       ReadReply{.id = RequestId{4},
                 .complete = true,
                 .actor = ActorId{5},
@@ -102,7 +103,7 @@ std::vector<Message> OneOfEach() {
       ForwardReply{12, "", {}, {}},
       Ping{123},
       Pong{uint64_t{1} << 63},
-      TellReceived{{{.partition = 3, .told = {ActorId{7}, 12, false, SomeReceived()}},
+      TellReceived{{{.partition = 3, .epoch = 6, .told = {ActorId{7}, 12, false, SomeReceived()}},
                     {.partition = kPartitions - 1, .told = {ActorId{8}, 0, true, {}}}}},
       ListKeys{.id = RequestId{5}, .database = 4, .from = 7, .until = kEndPlace, .count = 300},
       KeyList{
@@ -114,6 +115,26 @@ std::vector<Message> OneOfEach() {
       Published{.shard = true, .channel = "news", .message = std::string_view("a\0b", 3)},
       Published{.shard = false, .channel = "", .message = ""},
       MemberNews{.epoch = 7, .holds_keys = true},
+      MemberNews{.epoch = 7,
+                 .drained = true,
+                 .keys = 5,
+                 .bytes = 1'000'000,
+                 .arrived = {0, 7, kPartitions - 1},
+                 .trouble = "its disk is full"},
+      Fetch{.id = RequestId{5},
+            .partition = 9,
+            .epoch = 4,
+            .max_bytes = 1 << 20,
+            .after = std::string_view("a\0b", 3),
+            .known = SomeReceived()},
+      Fetched{.id = RequestId{5},
+              .last = true,
+              .word = {ActorId{7}, 12, false, SomeReceived()},
+              .next = "k2",
+              .items = {{.ref = {3, "k1"}, .container = AContainer()},
+                        {.ref = {0, ""}, .container = Container{}}}},
+      Fetched{.id = RequestId{6}, .refusal = Refusal::kStale},
+      AskWord{.id = RequestId{7}, .partition = 1, .epoch = 5},
       RegisterTalk{.bytes = "of the register"},
       JoinTalk{.bytes = std::string_view("a\0b", 3)},
       SwimTalk{.bytes = std::string_view("s\0t", 3)},
@@ -256,7 +277,7 @@ TEST(MessageCodec, FieldsOutOfRangeAreRefused) {
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{}, 1}}}));
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, 0}}}));
   EXPECT_TRUE(refused(Read{.session_dots = {{ActorId{1}, kMaxDotNumber + 1}}}));
-  EXPECT_TRUE(refused(ReplicateReply{.refusal = Refusal{7}}));
+  EXPECT_TRUE(refused(ReplicateReply{.refusal = Refusal{8}}));
   const WriteRange range{.partition = 3, .actor = ActorId{7}, .first = 5, .last = 9};
   const auto asks = [&](WriteRange other) {
     return !refused(AskReceived{.id = {}, .writes = {range, other}});

@@ -100,7 +100,7 @@ class ReadRun {
   // Those that somebody may stand in for.
   size_t OwnersOutOfReach() const {
     return static_cast<size_t>(std::ranges::count_if(replicas_, [this](const Replica& replica) {
-      const auto& [node, owner, healthy] = replica.candidate;
+      const auto& [node, owner, healthy, quorums] = replica.candidate;
       if (!owner || answered_.contains(node)) return false;
       return !healthy || lost_.contains(node) || silent_.contains(node);
     }));
@@ -211,7 +211,7 @@ class ReadRun {
             replicas_, [&](const Replica& replica) { return replica.candidate.node == send.node; }),
         replicas_.end());
     for (const Replica& replica : replicas_) {
-      const auto& [node, owner, healthy] = replica.candidate;
+      const auto& [node, owner, healthy, quorums] = replica.candidate;
       if (node == send.node) break;
       ASSERT_TRUE(asked_at_us_.contains(node) || !owner) << "best first, of owners";
     }

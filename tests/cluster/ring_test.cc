@@ -147,7 +147,7 @@ TEST(RingDeathTest, ATableThatIsNoneIsABugOfTheCaller) {
   table.nodes[0] = NodeId{12345};
   EXPECT_DEATH(Ring(members, table), "owners are distinct members");
   table.nodes.pop_back();
-  EXPECT_DEATH(Ring(members, table), "same number of owners");
+  EXPECT_DEATH(Ring(members, table), "same number of places");
   EXPECT_DEATH(Ring({}, table), "1 to 512 members");
   EXPECT_DEATH(Ring({members[0], members[0]}, RotatedTable(members, 2)), "members are distinct");
 }

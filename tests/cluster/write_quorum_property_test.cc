@@ -54,8 +54,14 @@ class WriteRun {
     ASSERT_TRUE(CouldBeDone());
     const bool durable = random_.Percent(50);
     const NodeId owner = quorum.local_hint_for() == kNoNode ? self_ : quorum.local_hint_for();
-    stands_for_[self_] = owner;
-    NoteCopy(self_, durable);
+    // Who is no owner stands in for nobody that is there.
+    const bool counts = owner == self_ || std::ranges::any_of(nodes_, [](const Candidate& node) {
+                          return node.owner && !node.healthy;
+                        });
+    if (counts) {
+      stands_for_[self_] = owner;
+      NoteCopy(self_, durable);
+    }
     quorum.LocalStored(durable, now_us_);
     TakeOutputs(quorum);
     while (!HasFatalFailure() && !quorum.IsOver()) Step(quorum);

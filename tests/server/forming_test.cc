@@ -65,21 +65,35 @@ TEST(Forming, ANodeThatIsInNoClusterServesNoKeys) {
   EXPECT_EQ(cluster.Run(1, "SET k v"), "OK");
 }
 
-TEST(Forming, OneThatComesLaterIsLetInWhileNothingIsThere) {
-  FormingTester cluster(4);
+TEST(Forming, OneThatComesLaterOwnsItsShareAtOnceWhileNothingIsThere) {
+  FormingTester cluster(5);
   for (const size_t node : {0U, 1U, 2U}) cluster.Begin(node);
   cluster.Advance(4 * kSecond);
   EXPECT_THAT(cluster.Run(0, "CLUSTER INFO"), HasSubstr("cluster_known_nodes:3\\r"));
-  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
   cluster.Begin(3);
   cluster.Advance(4 * kSecond);
-  EXPECT_THAT(cluster.Run(3, "GET k"), StartsWith("(error) CLUSTERDOWN"));
-  EXPECT_EQ(cluster.Run(1, "DEL k"), "(integer) 1");
-  cluster.Advance(4 * kSecond);
   EXPECT_THAT(cluster.Run(3, "CLUSTER INFO"), HasSubstr("cluster_known_nodes:4\\r"));
-  EXPECT_EQ(cluster.Run(3, "SET k again"), "OK");
+  EXPECT_EQ(cluster.Run(3, "CLUSTER PLAN"), "\"nothing is planned\\n\"");
+  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
+  cluster.Begin(4);
+  cluster.Advance(4 * kSecond);
+  EXPECT_THAT(cluster.Run(4, "CLUSTER INFO"), HasSubstr("cluster_known_nodes:5\\r"));
+  EXPECT_THAT(cluster.Run(4, "CLUSTER PLAN"), HasSubstr("joins\\n"));
+  EXPECT_EQ(cluster.Run(4, "GET k"), "\"v\"");
+  EXPECT_EQ(cluster.Run(4, "SET k again"), "OK");
   EXPECT_EQ(cluster.Run(0, "GET k"), "\"again\"");
-  EXPECT_EQ(cluster.Run(3, "DEL k"), "(integer) 1");
+}
+
+TEST(Forming, UnderAutoCommitKeysAreMovedToWhoComesLater) {
+  FormingTester cluster(4, ServerTester::InMemory(), cluster::AutoCommit::kYes);
+  for (const size_t node : {0U, 1U, 2U}) cluster.Begin(node);
+  cluster.Advance(4 * kSecond);
+  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
+  cluster.Begin(3);
+  cluster.Advance(20 * kSecond);
+  EXPECT_EQ(cluster.Run(3, "CLUSTER PLAN"), "\"nothing is planned\\n\"");
+  EXPECT_THAT(cluster.Run(3, "CLUSTER RING"), HasSubstr("  768 "));
+  EXPECT_EQ(cluster.Run(3, "GET k"), "\"v\"");
 }
 
 TEST(Forming, NobodyIsAMemberBeforeThatIsStored) {

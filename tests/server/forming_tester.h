@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/auto_commit.h"
 #include "cluster/frame.h"
 #include "cluster/message_codec.h"
 #include "server/forming.h"
@@ -28,7 +29,7 @@ class FormingTester {
  public:
   // So many nodes with the same list, none of which has begun.
   explicit FormingTester(size_t nodes, const Config& config = ServerTester::InMemory(),
-                         bool auto_commit = true) {
+                         cluster::AutoCommit auto_commit = cluster::AutoCommit::kWhenEmpty) {
     std::vector<cluster::NodeAddress> seeds;
     for (size_t i = 0; i < nodes; ++i) seeds.push_back(AddressOf(i));
     for (size_t i = 0; i < nodes; ++i) {
@@ -44,6 +45,8 @@ class FormingTester {
       forming.membership.boot_nonce = i + 1;
       forming.membership.seeds = seeds;
       forming.membership.address.port = 17'000;
+      forming.membership.n = options.levels.n;
+      forming.membership.levels = options.levels;
       forming.membership.auto_commit = auto_commit;
       servers_.push_back(std::make_unique<ServerTester>(config, options, forming));
     }
@@ -63,15 +66,8 @@ class FormingTester {
   // Nobody reaches it, and it reaches nobody; it runs on.
   void CutOff(size_t node) {
     cut_off_.insert(node);
-    for (auto link = links_.begin(); link != links_.end();) {
-      const auto [a, b] = *link;
-      if (a != node && b != node) {
-        ++link;
-        continue;
-      }
-      link = links_.erase(link);
-      at(a).server().PeerDown(IdOf(b), at(a).now());
-      at(b).server().PeerDown(IdOf(a), at(b).now());
+    for (const auto& [a, b] : std::set(links_)) {
+      if (a == node || b == node) Break(a, b);
     }
   }
   void Mend() { cut_off_.clear(); }
@@ -137,19 +133,30 @@ class FormingTester {
     }
     return asked;
   }
+  // Between those who list each other.
   bool UpdateLinks() {
     bool changed = false;
     for (size_t a = 0; a < servers_.size(); ++a) {
       for (size_t b = a + 1; b < servers_.size(); ++b) {
         const bool reach = !cut_off_.contains(a) && !cut_off_.contains(b);
         const bool wanted = reach && runs_[a] && runs_[b] && Lists(a, b) && Lists(b, a);
-        if (!wanted || !links_.insert({a, b}).second) continue;
+        if (wanted == links_.contains({a, b})) continue;
+        changed = true;
+        if (!wanted) {
+          Break(a, b);
+          continue;
+        }
+        links_.insert({a, b});
         at(a).server().PeerUp(IdOf(b), at(a).now());
         at(b).server().PeerUp(IdOf(a), at(b).now());
-        changed = true;
       }
     }
     return changed;
+  }
+  void Break(size_t a, size_t b) {
+    links_.erase({a, b});
+    at(a).server().PeerDown(IdOf(b), at(a).now());
+    at(b).server().PeerDown(IdOf(a), at(b).now());
   }
   bool Lists(size_t node, size_t other) {
     return at(node).server().gateway()->options().listed.contains(IdOf(other));

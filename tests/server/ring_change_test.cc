@@ -1,5 +1,5 @@
-// Owners that change while servers run. No data are to move then, but a key may be written while
-// the change is on its way: what the new owners lack is owed to them.
+// Owners that change at once while servers run. No data are to move then, but a key may be written
+// while the change is on its way: the new owners get what they lack.
 #include <gtest/gtest.h>
 
 #include "tests/server/cluster_tester.h"
@@ -34,7 +34,8 @@ class RingChange : public testing::Test {
   void ChangeTo(const std::vector<size_t>& owners) {
     for (size_t i = 0; i < kNodes; ++i) ChangeTo(owners, i);
     nodes_.Settle();
-    nodes_.Advance(5 * kSecond);
+    // New owners wait for 2 s before they ask others for what they lack.
+    nodes_.Advance(8 * kSecond);
   }
   // What the node itself has.
   std::string At(size_t node, std::string_view key) {
@@ -99,7 +100,7 @@ TEST_F(RingChange, AWriteUnderTheOldTableReachesTheNewOwners) {
   EXPECT_EQ(nodes_.Run(0, "SET a 1"), "OK");
   ChangeTo({1}, 0);
   nodes_.Settle();
-  nodes_.Advance(5 * kSecond);
+  nodes_.Advance(8 * kSecond);
   EXPECT_EQ(At(1, "a"), "1");
   EXPECT_EQ(nodes_.Run(2, "GET a"), "\"1\"");
 }

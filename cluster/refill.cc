@@ -1,0 +1,346 @@
+#include "cluster/refill.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/any_record.h"
+#include "cluster/read_quorum.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+constexpr int64_t kSecondUs = 1'000'000;
+
+std::string Hex(NodeId node) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  auto number = static_cast<uint64_t>(node);
+  std::string text(16, '0');
+  for (size_t i = text.size(); i-- > 0; number >>= 4) text[i] = kDigits[number & 15];
+  return text;
+}
+
+// Of the writes that a record includes: those by which it shows all of them.
+DotList DotsIn(const Container& container) {
+  DotList dots = SessionDots(container.context);
+  for (const Version& version : container.versions) {
+    if (std::ranges::find(dots, version.dot) == dots.end()) dots.push_back(version.dot);
+  }
+  return dots;
+}
+
+}  // namespace
+
+// ---- what is to be brought
+
+void Refill::RingChanged(int64_t now_us) {
+  look_us_ = now_us;
+  Wake(now_us);
+}
+
+// A pass goes on under other owners if its source is still one: what it had received it still has.
+bool Refill::FindJobs(int64_t now_us) {
+  bool changed = false;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    const auto partition = static_cast<Partition>(i);
+    if (!ring_.Owns(self_, partition) || store_.IsComplete(partition)) {
+      begun_.erase(partition);
+      jobs_.erase(partition);
+      continue;
+    }
+    if (!ring_.IsMoving(partition) && SourcesOf(partition).empty()) {
+      store_.MarkComplete(partition);  // nobody else has anything
+      changed = true;
+      continue;
+    }
+    const auto [job, is_new] = jobs_.try_emplace(partition);
+    if (is_new) job->second.since_us = now_us;
+    if (is_new) job->second.epoch = ring_.EpochOf(partition);
+    if (!job->second.pass || job->second.epoch == ring_.EpochOf(partition)) continue;
+    job->second.epoch = ring_.EpochOf(partition);
+    const auto sources = SourcesOf(partition);
+    if (std::ranges::find(sources, job->second.pass->source) == sources.end()) {
+      EndPass(partition, job->second);
+    } else {
+      job->second.pass->id = {};  // it was asked for under the owners before
+    }
+  }
+  look_us_ = now_us + options_.look_every_us;
+  return changed;
+}
+
+// The owners before a move, as they have all there is; of what does not move the other owners.
+// Those who go come first: they have to be gone through.
+std::vector<NodeId> Refill::SourcesOf(Partition partition) const {
+  std::vector<NodeId> sources;
+  const auto holders = ring_.HoldersOf(partition);
+  for (size_t i = 0; i < holders.size(); ++i) {
+    const uint8_t quorums = ring_.QuorumsOf(partition, i);
+    if ((quorums & kOfOwners) == 0 || holders[i] == self_) continue;
+    const bool goes = ring_.IsMoving(partition) && quorums == kOfOwners;
+    sources.insert(goes ? sources.begin() : sources.end(), holders[i]);
+  }
+  return sources;
+}
+
+bool Refill::HasEnough(Partition partition, const Job& job) const {
+  const std::vector<NodeId> sources = SourcesOf(partition);
+  const auto has_passed = [&job](NodeId node) {
+    return job.passed.contains(node) || job.doubted.contains(node);
+  };
+  if (std::ranges::all_of(sources, has_passed)) return true;
+  for (const NodeId node : ring_.DeparturesOf(partition)) {
+    if (node != self_ && !ring_.IsGone(node) && !has_passed(node)) return false;
+  }
+  const auto holders = ring_.HoldersOf(partition);
+  size_t owners = 0;
+  for (size_t i = 0; i < holders.size(); ++i) {
+    owners += (ring_.QuorumsOf(partition, i) & kOfOwners) != 0 ? 1 : 0;
+  }
+  const size_t needed = owners - options_.levels.Over(owners).w + 1;
+  const auto passed =
+      std::ranges::count_if(sources, [&job](NodeId node) { return job.passed.contains(node); });
+  return static_cast<size_t>(passed) >= needed;
+}
+
+// ---- time
+
+bool Refill::OnTime(int64_t now_us) {
+  if (now_us < next_us_) return false;
+  next_us_ = now_us + options_.look_every_us;
+  const bool found = now_us >= look_us_ && FindJobs(now_us);
+  const bool finished = FinishPasses();
+  AskNext(now_us);
+  return found || finished;
+}
+
+// In the turn behind the one whose commit made all of a pass durable.
+bool Refill::FinishPasses() {
+  bool changed = false;
+  std::vector<Partition> completed;
+  for (const Partition partition : std::vector<Partition>(begun_.begin(), begun_.end())) {
+    Job& job = jobs_.at(partition);
+    if (!job.pass->kept) continue;
+    const RefillPass pass = std::move(*job.pass);
+    EndPass(partition, job);
+    store_.JoinReceived(partition, pass.word->received);
+    (pass.word->rebuilding ? job.doubted : job.passed).insert(pass.source);
+    changed = true;
+    if (!HasEnough(partition, job)) continue;
+    store_.MarkComplete(partition);
+    completed.push_back(partition);
+  }
+  for (const Partition partition : completed) jobs_.erase(partition);
+  return changed;
+}
+
+void Refill::EndPass(Partition partition, Job& job) {
+  job.pass.reset();
+  begun_.erase(partition);
+}
+
+void Refill::AskNext(int64_t now_us) {
+  size_t streams = 0;
+  const std::vector<Partition> begun(begun_.begin(), begun_.end());
+  for (const Partition partition : begun) {
+    Job& job = jobs_.at(partition);
+    if (job.pass->id == RequestId{}) continue;
+    if (now_us - job.pass->asked_us < options_.timeout_us) {
+      ++streams;
+      Wake(job.pass->asked_us + options_.timeout_us);
+    } else {
+      Fail(partition, "the member " + Hex(job.pass->source) + " does not answer", job, now_us);
+    }
+  }
+  if (streams >= options_.streams || jobs_.empty()) return;
+  const bool must_wait = store_.engine().WritesMustWait();
+  const int64_t allowed_us = must_wait ? now_us + options_.retry_us / 10 : WhenAllowed(now_us);
+  if (allowed_us > now_us) return Wake(allowed_us);
+  // Those that have begun first, so that what was moved is soon complete.
+  for (const Partition partition : begun) {
+    Job& job = jobs_.at(partition);
+    const bool waits = job.pass && job.pass->id == RequestId{} && !job.pass->last;
+    if (waits && streams < options_.streams) streams += BeginDue(partition, job, now_us);
+  }
+  for (auto at = jobs_.begin(); at != jobs_.end() && streams < options_.streams; ++at) {
+    if (!at->second.pass) streams += BeginDue(at->first, at->second, now_us);
+  }
+}
+
+// 1: a stream more.
+size_t Refill::BeginDue(Partition partition, Job& job, int64_t now_us) {
+  const int64_t patience_us = ring_.IsMoving(partition) ? 0 : options_.patience_us;
+  const int64_t due_us = std::max(job.not_before_us, job.since_us + patience_us);
+  if (now_us < due_us) {
+    Wake(due_us);
+    return 0;
+  }
+  if (!Begin(partition, job, now_us)) return 0;
+  Wake(now_us + options_.timeout_us);
+  return 1;
+}
+
+bool Refill::Begin(Partition partition, Job& job, int64_t now_us) {
+  if (job.pass) {
+    if (peers_.HasRoom(job.pass->source) && Ask(partition, *job.pass, now_us)) return true;
+    Fail(partition, "the member " + Hex(job.pass->source) + " cannot be reached", job, now_us);
+    return false;
+  }
+  NodeId away = kNoNode;
+  for (const NodeId source : SourcesOf(partition)) {
+    if (job.passed.contains(source) || job.doubted.contains(source)) continue;
+    if (!peers_.HasRoom(source)) {
+      away = source;
+      continue;
+    }
+    job.pass.emplace();
+    begun_.insert(partition);
+    job.pass->source = source;
+    job.pass->known = store_.VnodeOf(partition).received;
+    return Ask(partition, *job.pass, now_us);
+  }
+  if (away != kNoNode) {
+    Fail(partition, "the member " + Hex(away) + " cannot be reached", job, now_us);
+  }
+  return false;
+}
+
+bool Refill::Ask(Partition partition, RefillPass& pass, int64_t now_us) {
+  const RequestId id{kIdBit | next_id_++};
+  const bool sent = peers_.Send(pass.source, Fetch{.id = id,
+                                                   .partition = partition,
+                                                   .epoch = ring_.EpochOf(partition),
+                                                   .max_bytes = options_.part_bytes,
+                                                   .after = pass.after,
+                                                   .known = pass.known});
+  if (!sent) return false;
+  pass.id = id;
+  pass.asked_us = now_us;
+  asked_[id] = partition;
+  return true;
+}
+
+// The pass, if there is one, goes on later where the last commit left it, or with another source.
+void Refill::Fail(Partition partition, std::string why, Job& job, int64_t now_us) {
+  job.not_before_us = now_us + options_.retry_us;
+  Wake(job.not_before_us);
+  if (ring_.IsMoving(partition)) {
+    failing_ = std::move(why);
+    if (job.failing_since_us == 0) job.failing_since_us = now_us;
+  }
+  if (!job.pass) return;
+  asked_.erase(job.pass->id);
+  job.pass->id = {};
+  job.pass->after = job.pass->committed_after;
+  if (!peers_.HasRoom(job.pass->source)) EndPass(partition, job);
+}
+
+void Refill::PeerDown(NodeId peer, int64_t now_us) {
+  for (const Partition partition : begun_) {
+    Job& job = jobs_.at(partition);
+    if (job.pass->source != peer || job.pass->last) continue;
+    asked_.erase(job.pass->id);
+    job.pass->id = {};
+    job.pass->after = job.pass->committed_after;
+  }
+  Wake(now_us);
+}
+
+// ---- a part
+
+void Refill::On(NodeId from, const Fetched& message, Time now) {
+  const auto found = asked_.find(message.id);
+  if (found == asked_.end()) return;
+  const Partition partition = found->second;
+  asked_.erase(found);
+  const auto at = jobs_.find(partition);
+  if (at == jobs_.end() || !at->second.pass) return;
+  Job& job = at->second;
+  RefillPass& pass = *job.pass;
+  if (pass.source != from || pass.id != message.id) return;
+  pass.id = {};
+  Wake(now.monotonic_us);
+  const std::string who = "the member " + Hex(from);
+  if (message.refusal != Refusal::kNone) {
+    return Fail(partition, who + ": " + std::string(Describe(message.refusal)), job,
+                now.monotonic_us);
+  }
+  if (!pass.word) pass.word = message.word;
+  if (message.word.actor != pass.word->actor) {
+    EndPass(partition, job);
+    return Fail(partition, who + " has lost data", job, now.monotonic_us);
+  }
+  if (const Refusal refusal = Take(message, now); refusal != Refusal::kNone) {
+    return Fail(partition, "a record cannot be taken: " + std::string(Describe(refusal)), job,
+                now.monotonic_us);
+  }
+  pass.after = message.next;
+  pass.last = message.last;
+  AskNext(now.monotonic_us);
+}
+
+Refusal Refill::Take(const Fetched& message, Time now) {
+  uint64_t bytes = 0;
+  for (const auto& [ref, container] : message.items) {
+    const auto applied = store_.Apply(ref, container, DotsIn(container), now.unix_ms);
+    if (!applied) return applied.error();
+    bytes += ref.key.size() + BytesOf(container);
+  }
+  records_ += message.items.size();
+  bytes_ += bytes;
+  Spend(bytes, now.monotonic_us);
+  return Refusal::kNone;
+}
+
+// ---- the limit: what was taken is paid for before more is asked for
+
+int64_t Refill::WhenAllowed(int64_t now_us) const {
+  return options_.max_bytes_per_second == 0 ? now_us : allowed_us_;
+}
+
+void Refill::Spend(uint64_t bytes, int64_t now_us) {
+  if (options_.max_bytes_per_second == 0) return;
+  const auto takes_us = static_cast<int64_t>(bytes * kSecondUs / options_.max_bytes_per_second);
+  allowed_us_ = std::max(allowed_us_, now_us) + takes_us;
+}
+
+// ---- the end of a turn
+
+void Refill::Committed(bool committed, int64_t now_us) {
+  for (const Partition partition : std::vector<Partition>(begun_.begin(), begun_.end())) {
+    Job& job = jobs_.at(partition);
+    RefillPass& pass = *job.pass;
+    if (!committed) {
+      // What was asked for in the turn has been taken back, too.
+      pass.last = false;
+      Fail(partition, "its disk is full, or fails", job, now_us);
+      continue;
+    }
+    const bool took = pass.after != pass.committed_after || (pass.last && !pass.kept);
+    if (!took) continue;
+    pass.committed_after = pass.after;
+    pass.kept = pass.last;
+    job.failing_since_us = 0;
+    Wake(now_us);
+  }
+}
+
+std::vector<Partition> Refill::Arrived() const {
+  std::vector<Partition> arrived;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    const auto partition = static_cast<Partition>(i);
+    if (ring_.IsPreparedFor(self_, partition) && store_.IsComplete(partition)) {
+      arrived.push_back(partition);
+    }
+  }
+  return arrived;
+}
+
+std::string Refill::Trouble(int64_t now_us) const {
+  const bool fails = std::ranges::any_of(jobs_, [&](const auto& job) {
+    const int64_t since_us = job.second.failing_since_us;
+    return since_us != 0 && now_us - since_us >= options_.trouble_after_us;
+  });
+  return fails ? failing_ : std::string();
+}
+
+}  // namespace cartwheel::cluster
