@@ -23,7 +23,7 @@ endef
 
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
-.PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash sim sim-mutations \
+.PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash moves sim sim-mutations \
   tidy format format-check fuzz compat bench bench-cluster soak docs docs-check docker docker-test clean
 
 help: ## this list
@@ -70,13 +70,19 @@ tsan: test-packages ## every test under ThreadSanitizer
 crash: build ## kill -9 under load, a hundred times for each appendfsync
 	@CARTWHEEL_CRASHES=100 build/tests/process_tests --gtest_filter='*Kill*'
 
+MB ?= 1000
+moves: build ## nodes come and go under load; how long clients wait, how fast MB (1000) are moved
+	@CARTWHEEL_MOVES=1 CARTWHEEL_MOVES_MB=$(MB) build/tests/process_tests --gtest_filter='Moves.*'
+
 # 0: SEEDS seeds from FIRST on; another number: that seed's story.
 SEED ?= 0
 SEEDS ?= 1000
 FIRST ?= 1
 NODES ?= 5
 STEPS ?= 300
-SIM_OPTIONS = --nodes $(NODES) --steps $(STEPS)
+# --moves: owners change meanwhile; --small-moves: those of one partition alone, in a small world.
+SIM ?=
+SIM_OPTIONS = --nodes $(NODES) --steps $(STEPS) $(SIM)
 sim: test-packages ## whole clusters in virtual time, from SEEDS seeds (1000) or one SEED
 	@cmake --preset release > /dev/null && cmake --build --preset release -j $(JOBS) --target simulate
 	@if [ $(SEED) = 0 ]; then build/tests/simulate --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS) $(SIM_OPTIONS); \

@@ -1,9 +1,12 @@
 #include "tests/sim/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cluster/frame.h"
 #include "cluster/message_codec.h"
+#include "cluster/moves.h"
+#include "cluster/topology.h"
 #include "tests/sim/check_waits.h"
 
 namespace cartwheel::sim {
@@ -29,6 +32,26 @@ std::vector<cluster::Member> Members(size_t nodes) {
   return members;
 }
 
+constexpr uint32_t kWeight = 100;
+
+cluster::NodeAddress AddressOf(Host host) {
+  return {.host = "node-" + std::to_string(host), .port = 1};
+}
+
+cluster::Topology FirstTopology(const ClusterSetup& setup) {
+  cluster::Topology topology{.cluster_id = 1, .n = setup.levels.n, .members = {}, .owners = {}};
+  std::vector<cluster::TopologyMember> members;
+  members.reserve(setup.nodes);
+  for (Host host = 0; host < setup.nodes; ++host) {
+    members.push_back({.node = NodeIdOf(host), .address = AddressOf(host), .weight = kWeight});
+  }
+  if (members.size() > 2) {
+    members.back().weight = 0;
+    members.back().planned_weight = kWeight;
+  }
+  return With(topology, members);
+}
+
 }  // namespace
 
 Cluster::Cluster(const ClusterSetup& setup)
@@ -38,10 +61,15 @@ Cluster::Cluster(const ClusterSetup& setup)
       replays_(setup.replays),
       tells_messages_(setup.tells_messages),
       workload_(random_.Next(), setup.contexts),
-      ring_(Members(setup.nodes), cluster::RotatedTable(Members(setup.nodes), setup.levels.n)) {
+      ring_(Members(setup.nodes), cluster::RotatedTable(Members(setup.nodes), setup.levels.n)),
+      moves_(setup.moves) {
+  std::optional<cluster::Topology> topology;
+  if (moves_) topology = FirstTopology(setup);
   for (Host host = 0; host < setup.nodes; ++host) {
     nodes_.push_back(std::make_unique<Node>(NodeOptions{.host = host,
                                                         .members = Members(setup.nodes),
+                                                        .topology = topology,
+                                                        .moves_at_once = setup.moves_at_once,
                                                         .levels = setup.levels,
                                                         .config = setup.config,
                                                         .seed = random_.Next(),
@@ -49,6 +77,7 @@ Cluster::Cluster(const ClusterSetup& setup)
   }
   started_us_.resize(setup.nodes);
   turn_scheduled_.resize(setup.nodes);
+  epochs_.resize(setup.nodes);
   timer_at_us_.resize(setup.nodes, kNever);
   for (size_t i = 0; i < setup.clients; ++i) {
     clients_.emplace_back(
@@ -65,6 +94,46 @@ Cluster::Cluster(const ClusterSetup& setup)
 }
 
 Cluster::~Cluster() = default;
+
+const cluster::Ring& Cluster::ring() const {
+  const Node* knows_most = nullptr;
+  for (const auto& node : nodes_) {
+    if (!moves_ || !node->running() || node->topology() == nullptr) continue;
+    if (knows_most == nullptr || node->epoch() > knows_most->epoch()) knows_most = node.get();
+  }
+  return knows_most == nullptr ? ring_ : knows_most->ring();
+}
+
+std::string Cluster::WhyUnsettled() const {
+  if (!moves_) return {};
+  uint64_t epoch = 0;
+  std::string why;
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    const Node& node = *nodes_[host];
+    const std::string name = "node " + std::to_string(host);
+    if (!node.running()) return name + " does not run";
+    const cluster::Topology* const topology = node.topology();
+    if (topology == nullptr) continue;
+    if (epoch != 0 && epoch != node.epoch()) why += name + " is at another epoch; ";
+    epoch = node.epoch();
+    const bool settled =
+        topology->moves.empty() && (!topology->halt.empty() || cluster::IsSettled(*topology));
+    if (settled) continue;
+    why += name + " at epoch " + std::to_string(epoch) + ": " +
+           std::to_string(topology->moves.size()) + " moves" +
+           (topology->halt.empty() ? "" : ", halted: " + topology->halt) + ", " + node.Report() +
+           "; ";
+  }
+  return why;
+}
+
+void Cluster::Handle(const OperatorCommits& event) {
+  Operate(event.node, {.what = Node::Operate::What::kCommit});
+}
+
+void Cluster::Operate(Host node, const Node::Operate& operation) {
+  GiveToNode(node, operation);
+}
 
 void Cluster::Tell(const std::string& line) {
   told_.emplace_back(now_us(), line);
@@ -148,6 +217,10 @@ bool Cluster::MayRun(Host node, const Event& event) {
 void Cluster::GiveToNode(Host node, Node::Input input) {
   if (!nodes_[node]->running()) return;
   nodes_[node]->Give(std::move(input));
+  ScheduleTurn(node);
+}
+
+void Cluster::ScheduleTurn(Host node) {
   if (turn_scheduled_[node]) return;
   turn_scheduled_[node] = true;
   scheduler_.After(static_cast<int64_t>(random_.Below(kTurnUs)),
@@ -177,7 +250,37 @@ void Cluster::Handle(const HelperDone& event) {
 
 void Cluster::RunTurn(Host node) {
   Perform(node, nodes_[node]->RunTurn(now_us()));
+  PassQuestions(node);
+  HangUpOnOthers(node);
   ScheduleWork(node);
+}
+
+// Those who are no members for it. They notice.
+void Cluster::HangUpOnOthers(Host node) {
+  if (!moves_ || std::exchange(epochs_[node], nodes_[node]->epoch()) == nodes_[node]->epoch()) {
+    return;
+  }
+  for (Host other = 0; other < nodes_.size(); ++other) {
+    const auto& members = nodes_[node]->ring().members();
+    const bool is_member = std::ranges::any_of(
+        members, [other](const cluster::Member& member) { return member.node == NodeIdOf(other); });
+    if (!is_member) GiveToNode(other, Node::PeerIsDown{node});
+  }
+}
+
+// Over connections of their own, which are answered at once or not at all.
+void Cluster::PassQuestions(Host node) {
+  for (const cluster::Membership::Ask& ask : nodes_[node]->TakeAsks()) {
+    std::optional<cluster::JoinReply> reply;
+    for (Host other = 0; other < nodes_.size(); ++other) {
+      if (AddressOf(other) != ask.to || !nodes_[other]->running() || paused(other)) continue;
+      if (!network_.Reaches(node, other) || !network_.Reaches(other, node)) continue;
+      reply = nodes_[other]->Answer(ask.request, now_us());
+      ScheduleTurn(other);
+    }
+    nodes_[node]->Take(ask.to, reply ? &*reply : nullptr, now_us());
+    ScheduleTurn(node);
+  }
 }
 
 void Cluster::ScheduleWork(Host node) {
@@ -352,8 +455,9 @@ void Cluster::CheckWaited(const Operation& wait) {
 size_t Cluster::HoldersOf(const std::string& key, cluster::Dot dot, int64_t since_us) {
   size_t holders = 0;
   const auto partition = cluster::PartitionOfKey(key);
-  for (const cluster::NodeId owner : ring_.OwnersOf(partition)) {
-    const Host host = HostOf(owner);
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    // Who was an owner then need not be one now.
+    if (!moves_ && !ring_.Owns(NodeIdOf(host), partition)) continue;
     const bool may_have_lost = !nodes_[host]->running() || started_us_[host] >= since_us;
     if (may_have_lost || nodes_[host]->store().HasReceived(partition, dot)) ++holders;
   }

@@ -27,9 +27,12 @@ struct ClusterSetup {
   cluster::Levels levels;
   server::Config config;
   std::vector<int64_t> skews_us;  // a node's each
-  bool contexts = false;          // the server has the commands for them
-  bool replays = false;           // messages between nodes come twice, late and out of order
-  bool tells_messages = false;    // for the story; slow
+  // Members and owners change; of the members the last one holds nothing at first.
+  bool moves = false;
+  size_t moves_at_once = 64;
+  bool contexts = false;        // the server has the commands for them
+  bool replays = false;         // messages between nodes come twice, late and out of order
+  bool tells_messages = false;  // for the story; slow
 };
 
 class Cluster {
@@ -44,7 +47,13 @@ class Cluster {
   int64_t now_us() const { return scheduler_.now_us(); }
   int64_t formed_us() const { return wires_.FormedAt(nodes_.size()); }
   Network& network() { return network_; }
-  const cluster::Ring& ring() const { return ring_; }
+  // As the node has it that knows most.
+  const cluster::Ring& ring() const;
+  bool moves() const { return moves_; }
+  // Nothing is on its way any more, and all who run know that.
+  bool IsSettled() const { return WhyUnsettled().empty(); }
+  std::string WhyUnsettled() const;
+  void Operate(Host node, const Node::Operate& operation);
   Node& node(Host host) { return *nodes_[host]; }
   size_t node_count() const { return nodes_.size(); }
   Client& client(size_t number) { return clients_[number]; }
@@ -89,6 +98,7 @@ class Cluster {
   void Handle(const NodeTimer& event);
   void Handle(const HelperDone& event);
   void Handle(const ClientWakes& event);
+  void Handle(const OperatorCommits& event);
   void Handle(const FaultBegins& /*event*/) {}
   void Handle(const FaultEnds& /*event*/) {}
 
@@ -99,6 +109,9 @@ class Cluster {
   void RunTurn(Host node);
   void Perform(Host node, Node::Output output);
   void ScheduleWork(Host node);
+  void PassQuestions(Host node);
+  void HangUpOnOthers(Host node);
+  void ScheduleTurn(Host node);
   void TakeFrames(Connection& connection, std::string_view bytes);
   void Observe(const Connection& connection, const std::string& frame);
   void Perform(size_t client, const Client::Actions& actions);
@@ -118,13 +131,15 @@ class Cluster {
   const bool tells_messages_;
   Workload workload_;
   History history_;
-  const cluster::Ring ring_;
+  const cluster::Ring ring_;  // at the beginning
+  const bool moves_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<int64_t> started_us_;  // a node's each
   std::vector<Client> clients_;
   std::vector<uint64_t> alarms_;                  // of clients: only the latest counts
   std::vector<ConnectionId> client_connections_;  // 0: none
   std::vector<bool> turn_scheduled_;
+  std::vector<uint64_t> epochs_;  // that nodes had when they last hung up
   std::vector<int64_t> timer_at_us_;
   std::set<Host> paused_;
   std::map<Host, std::vector<Event>> put_off_;

@@ -75,6 +75,10 @@ struct ClientWakes {
   size_t client = 0;
   uint64_t alarm = 0;
 };
+// What an operator has planned is to be carried out.
+struct OperatorCommits {
+  Host node = 0;
+};
 struct FaultBegins {};
 struct FaultEnds {
   size_t fault = 0;
@@ -82,6 +86,6 @@ struct FaultEnds {
 
 using Event = std::variant<Arrival, Replay, GiveUp, Hangup, DatagramArrives, DialPeer, Established,
                            Answered, HandshakeEnds, NodeTurn, NodeTimer, HelperDone, ClientWakes,
-                           FaultBegins, FaultEnds>;
+                           OperatorCommits, FaultBegins, FaultEnds>;
 
 }  // namespace cartwheel::sim

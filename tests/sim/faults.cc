@@ -70,6 +70,8 @@ void Faults::Strike() {
   for (Host node = 0; node < cluster_.node_count(); ++node) {
     if (random_.Percent(5)) cluster_.node(node).machine().TakeSnapshot(cluster_.now_us());
   }
+  constexpr uint64_t kOperatesPercent = 30;
+  if (options_.moves && random_.Percent(kOperatesPercent)) return Operate();
   const auto at_work =
       std::ranges::count_if(active_, [](const Active& active) { return !active.over; });
   if (static_cast<uint64_t>(at_work) >= kMostAtOnce) return;
@@ -87,6 +89,33 @@ void Faults::Strike() {
   if (fault == Fault::kPause && random_.Percent(20)) most_us = kLongPauseUs;
   cluster_.scheduler().After(100'000 + static_cast<int64_t>(random_.Below(most_us)),
                              FaultEnds{active_.size() - 1});
+}
+
+// Any of the members is told, also one that knows of no others at the moment.
+void Faults::Operate() {
+  using What = Node::Operate::What;
+  const Host at = random_.Below(cluster_.node_count());
+  const Host about = random_.Below(cluster_.node_count());
+  Node::Operate operation{.what = What::kReweight, .node = NodeIdOf(about), .weight = 100};
+  const uint64_t dice = random_.Below(100);
+  if (dice < 70) {
+    constexpr std::array<uint32_t, 4> kWeights = {1, 30, 100, 1000};
+    operation.weight = kWeights[random_.Below(kWeights.size())];
+  } else if (dice < 80 && !one_left_ && cluster_.node_count() > 4) {
+    operation.what = What::kLeave;
+    one_left_ = true;
+  } else if (dice < 90) {
+    operation.what = What::kCancel;
+  }
+  constexpr std::array<std::string_view, 5> kWords = {"weight of", "leaves:", "forget", "cancel",
+                                                      "commit"};
+  cluster_.Tell("operator at node " + std::to_string(at) + ": " +
+                std::string(kWords[static_cast<size_t>(operation.what)]) + " node " +
+                std::to_string(about) + " " + std::to_string(operation.weight));
+  cluster_.Operate(at, operation);
+  // The plan has to be agreed on first.
+  constexpr int64_t kPlanned = 400'000;
+  cluster_.scheduler().After(kPlanned, OperatorCommits{at});
 }
 
 bool Faults::IsPossible(Fault fault, Host node) const {

@@ -45,6 +45,8 @@ class Faults {
     bool clocks = true;  // they may be wrong
     // Whether a node that lost data gets it back from the others; until it does, only one may.
     bool rebuilds = false;
+    // Operators change members and their weights, in the middle of everything.
+    bool moves = false;
   };
 
   Faults(const Options& options, Cluster& cluster);
@@ -71,6 +73,7 @@ class Faults {
   };
 
   void Strike();
+  void Operate();
   bool IsPossible(Fault fault, Host node) const;
   bool OthersAreDurable(Host node) const;
   void Apply(Fault fault, Host node);
@@ -92,6 +95,7 @@ class Faults {
   std::vector<Interval> excuses_;
   bool clocks_were_wrong_ = false;
   bool lost_data_ = false;
+  bool one_left_ = false;
   std::optional<int64_t> lost_power_at_us_;
 };
 

@@ -1,5 +1,8 @@
 // simulate: runs the simulator over many seeds, or tells one.
 //   simulate [--seeds N] [--first S] [--nodes N] [--steps N] [--jobs N] [--memory] [--no-faults]
+//            [--moves]
+//                                    --moves: members and owners change meanwhile
+//   simulate --small-moves ...       one partition that moves again and again (move_world.h)
 //   simulate --seed S [--messages] [--key KEY] ...
 //                                    --messages: the story has what nodes said about the key, too
 //   simulate --until-broken ...      stops at the first seed that breaks something
@@ -18,6 +21,7 @@
 
 #include "server/log.h"
 #include "storage/mutation.h"
+#include "tests/sim/move_world.h"
 #include "tests/sim/world.h"
 
 namespace cartwheel::sim {
@@ -30,6 +34,7 @@ struct Plan {
   uint64_t jobs = 1;
   bool one = false;
   bool until_broken = false;
+  bool small = false;  // move_world.h
   bool list = false;
 };
 
@@ -69,7 +74,7 @@ int RunSeeds(const Plan& plan, uint64_t from) {
     WorldOptions options = plan.world;
     options.seed = seed;
     running_seed = seed;
-    const WorldResult result = RunWorld(options);
+    const WorldResult result = plan.small ? RunMoveWorld(options) : RunWorld(options);
     ++runs;
     sum.operations += result.operations;
     sum.acknowledged += result.acknowledged;
@@ -131,6 +136,10 @@ bool Parse(const std::vector<std::string>& words, Plan& plan) {
       plan.world.in_memory = true;
     } else if (words[i] == "--no-faults") {
       plan.world.faults = false;
+    } else if (words[i] == "--moves") {
+      plan.world.moves = true;
+    } else if (words[i] == "--small-moves") {
+      plan.small = true;
     } else if (words[i] == "--until-broken") {
       plan.until_broken = true;
     } else if (words[i] == "--messages") {
@@ -159,7 +168,9 @@ int Main(const std::vector<std::string>& words) {
   Plan plan;
   if (!Parse(words, plan)) {
     std::cerr << "usage: simulate [--seeds N] [--first S] [--nodes N] [--steps N] [--jobs N] "
-                 "[--memory] [--no-faults] [--until-broken] | --seed S [--messages] [--key KEY] "
+                 "[--memory] [--no-faults] [--moves | --small-moves] [--until-broken] | --seed S "
+                 "[--messages] "
+                 "[--key KEY] "
                  "... | --list-mutations\n";
     return 2;
   }

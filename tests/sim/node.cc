@@ -19,7 +19,13 @@ int64_t Stopwatch() {
 Node::Node(NodeOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
-      machine_(random_.Next(), options_.skew_us) {}
+      machine_(random_.Next(), options_.skew_us) {
+  if (!options_.topology) return;
+  register_.emplace();
+  register_->chosen = {.epoch = 1,
+                       .voters = cluster::VotersOf(*options_.topology, {}),
+                       .bytes = cluster::EncodeTopology(*options_.topology)};
+}
 
 Node::~Node() {
   if (running()) Kill();
@@ -42,6 +48,23 @@ std::optional<std::string> Node::Boot(int64_t now_us) {
     members->members = options_.members;
     members->levels = options_.levels;
   }
+  std::optional<server::FormingOptions> forming;
+  if (options_.topology) {
+    const auto topology = cluster::DecodeTopology(register_->chosen.bytes);
+    storage::Check(topology.has_value(), "what members agree on can be read");
+    const bool is_member = FindMember(*topology, NodeIdOf(options_.host)) != nullptr;
+    TakeTopology(is_member ? &*topology : nullptr, *members);
+    forming.emplace();
+    forming->stored = register_;
+    cluster::Membership::Options& membership = forming->membership;
+    membership.self = NodeIdOf(options_.host);
+    membership.boot_nonce = members->boot_nonce;
+    membership.address = options_.topology->members[options_.host].address;
+    membership.n = options_.levels.n;
+    membership.levels = options_.levels;
+    membership.moves_at_once = options_.moves_at_once;
+    membership.auto_commit = cluster::AutoCommit::kNo;
+  }
   auto store = cluster::LocalStore::Open(
       *engine_,
       {.actor_seed = random_.Next(),
@@ -56,6 +79,7 @@ std::optional<std::string> Node::Boot(int64_t now_us) {
                                 .pid = 1,
                                 .seed = random_.Next(),
                                 .cluster = std::move(members),
+                                .forming = std::move(forming),
                                 .stopwatch_us = Stopwatch,
                                 .identity = cluster::DeriveIdentity("the cluster's secret")};
   server_ = std::make_unique<server::Server>(std::move(options), *std::move(store),
@@ -71,6 +95,10 @@ Node::Output Node::RunTurn(int64_t now_us) {
   }
   server_->EndTurn(now);
   if (server_->commit_error().empty()) machine_.restored = false;
+  if (server_->forming() != nullptr) {
+    if (server_->commit_error().empty()) register_ = server_->forming()->membership().TakeState();
+    asks_ = server_->forming()->TakeAsks();
+  }
   return TakeOutput(now);
 }
 
@@ -119,6 +147,50 @@ void Node::Handle(const FromPeer& input, server::Now now) {
 
 void Node::Handle(const Datagram& input, server::Now now) {
   server_->ReceiveDatagram(input.bytes, now);
+}
+
+void Node::Handle(const Operate& input, server::Now now) {
+  server::Forming* const forming = server_->forming();
+  if (forming == nullptr) return;
+  switch (input.what) {
+    case Operate::What::kReweight: forming->Reweight(input.node, input.weight, now); return;
+    case Operate::What::kLeave: forming->Leave(input.node, now); return;
+    case Operate::What::kForget: forming->Forget(input.node, now); return;
+    case Operate::What::kCancel: forming->Cancel(now); return;
+    case Operate::What::kCommit: forming->Commit(now); return;
+  }
+}
+
+const cluster::Topology* Node::topology() const {
+  const server::Forming* const forming = server_->forming();
+  return forming == nullptr ? nullptr : forming->membership().topology();
+}
+
+cluster::JoinReply Node::Answer(const cluster::JoinRequest& request, int64_t now_us) {
+  Give(Asked{});
+  return server_->forming()->OnRequest(request, request.address.host, machine_.clock().At(now_us));
+}
+
+void Node::Take(const cluster::NodeAddress& from, const cluster::JoinReply* reply, int64_t now_us) {
+  Give(Asked{});
+  const server::Now now = machine_.clock().At(now_us);
+  if (reply != nullptr) return server_->forming()->Replied(from, *reply, now);
+  server_->forming()->NotAnswered(from, now);
+}
+
+std::string Node::Report() const {
+  const cluster::Node& node = server_->gateway()->node();
+  return std::to_string(node.refill().progress().partitions) + " come, " +
+         std::to_string(node.refill().Arrived().size()) + " have arrived, " +
+         std::to_string(node.retire().partitions_left()) + " go" +
+         (node.retire().IsDrained() ? ", drained" : "") +
+         (server_->forming()->membership().Proposer() == NodeIdOf(options_.host) ? ", proposes"
+                                                                                 : "");
+}
+
+uint64_t Node::epoch() const {
+  const server::Forming* const forming = server_->forming();
+  return forming == nullptr ? 0 : forming->membership().epoch();
 }
 
 Node::Output Node::TakeOutput(server::Now now) {

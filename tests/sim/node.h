@@ -20,6 +20,9 @@ namespace cartwheel::sim {
 struct NodeOptions {
   Host host = 0;  // its NodeId is one more
   std::vector<cluster::Member> members;
+  // Instead of a fixed list: whom the cluster begins with, where members and owners change.
+  std::optional<cluster::Topology> topology;
+  size_t moves_at_once = 0;
   cluster::Levels levels;
   server::Config config;
   uint64_t seed = 0;
@@ -58,7 +61,17 @@ class Node {
   struct Datagram {
     std::string bytes;
   };
-  using Input = std::variant<Accepted, Received, Closed, PeerIsUp, PeerIsDown, FromPeer, Datagram>;
+  // Somebody has asked it for its cluster.
+  struct Asked {};
+  // What an operator wants of it.
+  struct Operate {
+    enum class What : uint8_t { kReweight, kLeave, kForget, kCancel, kCommit };
+    What what = What::kCommit;
+    cluster::NodeId node{};
+    uint32_t weight = 0;
+  };
+  using Input = std::variant<Accepted, Received, Closed, PeerIsUp, PeerIsDown, FromPeer, Datagram,
+                             Operate, Asked>;
 
   struct ToClient {
     ConnectionId connection = 0;
@@ -100,6 +113,16 @@ class Node {
 
   // While it runs.
   cluster::LocalStore& store() { return server_->store(); }
+  const cluster::Ring& ring() const { return server_->gateway()->node().ring(); }
+  // nullptr: its members are fixed, or it is not one any more.
+  const cluster::Topology* topology() const;
+  uint64_t epoch() const;
+  // Whom it wants to ask for their cluster; what it answers who does; what it was answered, or not.
+  std::vector<cluster::Membership::Ask> TakeAsks() { return std::exchange(asks_, {}); }
+  cluster::JoinReply Answer(const cluster::JoinRequest& request, int64_t now_us);
+  void Take(const cluster::NodeAddress& from, const cluster::JoinReply* reply, int64_t now_us);
+  // What is on its way to it, and from it.
+  std::string Report() const;
   // Hints that wait for somebody, and each of their writes.
   uint64_t hints();
   std::vector<OwedRegister::Debt> Owed();
@@ -119,6 +142,8 @@ class Node {
   void Handle(const PeerIsDown& input, server::Now now);
   void Handle(const FromPeer& input, server::Now now);
   void Handle(const Datagram& input, server::Now now);
+  void Handle(const Operate& input, server::Now now);
+  void Handle(const Asked& /*input*/, server::Now /*now*/) {}
   Output TakeOutput(server::Now now);
   void EndProcess();
 
@@ -128,6 +153,10 @@ class Node {
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<server::Server> server_;
   uint64_t life_ = 0;
+  // As if it were on a disk of its own that nothing happens to: who loses what it has promised as a
+  // voter is another node, with another id.
+  std::optional<cluster::Register::State> register_;
+  std::vector<cluster::Membership::Ask> asks_;
   std::vector<Input> inputs_;
   std::map<ConnectionId, Client> clients_;
 };

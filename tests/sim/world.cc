@@ -81,6 +81,7 @@ ClusterSetup World::Setup() {
   server::Config& config = setup.config;
   config.protected_mode = false;
   if (options_.in_memory) config.save = "";
+  config.cluster_move_bandwidth = 0;
   config.appendfsync =
       durable_at_once_ ? storage::Durability::kAlways : storage::Durability::kEverySecond;
   // So that data are flushed several times in a run.
@@ -93,6 +94,8 @@ ClusterSetup World::Setup() {
   }
   setup.contexts = server::FindCommand("DYN.GET") != nullptr;
   setup.replays = random_.Percent(25);
+  setup.moves = options_.moves && options_.nodes > 1;
+  if (setup.moves) setup.moves_at_once = random_.Percent(50) ? 1024 : 200;
   setup.tells_messages = options_.tells_messages;
   return setup;
 }
@@ -102,7 +105,8 @@ Faults::Options World::FaultOptions() {
           .durable_at_once = durable_at_once_,
           .in_memory = options_.in_memory,
           .clocks = !right_clocks_,
-          .rebuilds = options_.rebuilds};
+          .rebuilds = options_.rebuilds,
+          .moves = options_.moves && options_.nodes > 1};
 }
 
 // False: the time has come.
@@ -146,7 +150,7 @@ void World::Heal() {
   while (RunUntil(until_us)) {
   }
   const int64_t latest_us = cluster_.now_us() + kPatienceUs;
-  while (Hints() > 0 && cluster_.now_us() < latest_us) {
+  while ((Hints() > 0 || !cluster_.IsSettled()) && cluster_.now_us() < latest_us) {
     const int64_t next_us = cluster_.now_us() + kAuditUs;
     while (RunUntil(next_us)) {
     }
@@ -260,6 +264,7 @@ Evidence World::Gather() {
 void World::CheckDelivered() {
   for (const auto& [key, target, dot] : cluster_.owed().All()) {
     Node& node = cluster_.node(target);
+    if (!cluster_.ring().Owns(NodeIdOf(target), cluster::PartitionOfKey(key))) continue;
     if (!node.running() || node.Has(key, dot, MayBeForgotten(key))) continue;
     undelivered_.push_back({"P11 no hint is dropped unseen", key,
                             "node " + std::to_string(target) + " was owed a write that it lacks"});
@@ -275,6 +280,9 @@ void World::Judge(WorldResult& result) {
   add(cluster_.violations());
   add(cluster_.dots().violations());
   add(undelivered_);
+  if (!cluster_.IsSettled()) {
+    all.push_back({"moves come to an end", "", cluster_.WhyUnsettled()});
+  }
   for (const std::string& key : keys_) {
     const std::vector<Replica> owners = OwnersOf(key);
     add(CheckConvergence(key, owners));

@@ -15,6 +15,7 @@ struct WorldOptions {
   size_t operations = 300;  // of all clients; then it heals
   bool in_memory = false;
   bool faults = true;
+  bool moves = false;           // members and owners change
   bool rebuilds = false;        // see Faults::Options
   bool tells_messages = false;  // in the story, those about the key; slow
   std::string key = {};         // that the story is about; empty: of the first violation
