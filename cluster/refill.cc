@@ -4,20 +4,13 @@
 #include <utility>
 
 #include "cluster/any_record.h"
+#include "cluster/node_name.h"
 #include "cluster/read_quorum.h"
 
 namespace cartwheel::cluster {
 namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
-
-std::string Hex(NodeId node) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  auto number = static_cast<uint64_t>(node);
-  std::string text(16, '0');
-  for (size_t i = text.size(); i-- > 0; number >>= 4) text[i] = kDigits[number & 15];
-  return text;
-}
 
 // Of the writes that a record includes: those by which it shows all of them.
 DotList DotsIn(const Container& container) {
@@ -61,7 +54,7 @@ bool Refill::FindJobs(int64_t now_us) {
     if (std::ranges::find(sources, job->second.pass->source) == sources.end()) {
       EndPass(partition, job->second);
     } else {
-      job->second.pass->id = {};  // it was asked for under the owners before
+      asked_.erase(std::exchange(job->second.pass->id, {}));  // under the owners before
     }
   }
   look_us_ = now_us + options_.look_every_us;
@@ -134,6 +127,7 @@ bool Refill::FinishPasses() {
 }
 
 void Refill::EndPass(Partition partition, Job& job) {
+  asked_.erase(job.pass->id);
   job.pass.reset();
   begun_.erase(partition);
 }
@@ -148,7 +142,7 @@ void Refill::AskNext(int64_t now_us) {
       ++streams;
       Wake(job.pass->asked_us + options_.timeout_us);
     } else {
-      Fail(partition, "the member " + Hex(job.pass->source) + " does not answer", job, now_us);
+      Fail(partition, "the member " + Text(job.pass->source) + " does not answer", job, now_us);
     }
   }
   if (streams >= options_.streams || jobs_.empty()) return;
@@ -182,7 +176,7 @@ size_t Refill::BeginDue(Partition partition, Job& job, int64_t now_us) {
 bool Refill::Begin(Partition partition, Job& job, int64_t now_us) {
   if (job.pass) {
     if (peers_.HasRoom(job.pass->source) && Ask(partition, *job.pass, now_us)) return true;
-    Fail(partition, "the member " + Hex(job.pass->source) + " cannot be reached", job, now_us);
+    Fail(partition, "the member " + Text(job.pass->source) + " cannot be reached", job, now_us);
     return false;
   }
   NodeId away = kNoNode;
@@ -199,7 +193,7 @@ bool Refill::Begin(Partition partition, Job& job, int64_t now_us) {
     return Ask(partition, *job.pass, now_us);
   }
   if (away != kNoNode) {
-    Fail(partition, "the member " + Hex(away) + " cannot be reached", job, now_us);
+    Fail(partition, "the member " + Text(away) + " cannot be reached", job, now_us);
   }
   return false;
 }
@@ -259,7 +253,7 @@ void Refill::On(NodeId from, const Fetched& message, Time now) {
   if (pass.source != from || pass.id != message.id) return;
   pass.id = {};
   Wake(now.monotonic_us);
-  const std::string who = "the member " + Hex(from);
+  const std::string who = "the member " + Text(from);
   if (message.refusal != Refusal::kNone) {
     return Fail(partition, who + ": " + std::string(Describe(message.refusal)), job,
                 now.monotonic_us);

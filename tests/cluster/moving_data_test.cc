@@ -21,6 +21,20 @@ class MovingData : public MovingNodes {
       ASSERT_TRUE(outcome && outcome->kind == Kind::kAcknowledged) << i;
     }
   }
+  // Some of it has come, in small parts.
+  void BeginToMove() {
+    refill.part_bytes = 500;
+    Stop(kB);
+    Start(kB, State::kBefore);
+    Run(kSecondUs);
+    Fill();
+    SetRing(State::kPrepare);
+    for (int i = 0; i < 5; ++i) {
+      machines_[kB].node->OnTime(now());
+      Turn(kB);
+      Turn(kA);
+    }
+  }
   void ExpectAll(size_t at, size_t keys = kKeys) {
     for (size_t i = 0; i < keys; ++i) EXPECT_EQ(ValueAt(at, i), "v" + std::to_string(i)) << i;
   }
@@ -102,17 +116,7 @@ TEST_F(MovingData, WritesMeanwhileReachWhoComes) {
 }
 
 TEST_F(MovingData, ABrokenLinkSendsNothingTwice) {
-  refill.part_bytes = 500;
-  Stop(kB);
-  Start(kB, State::kBefore);
-  Run(kSecondUs);
-  Fill();
-  SetRing(State::kPrepare);
-  for (int i = 0; i < 5; ++i) {
-    machines_[kB].node->OnTime(now());
-    Turn(kB);
-    Turn(kA);
-  }
+  BeginToMove();
   Cut(kA, kB);
   const uint64_t before = machines_[kB].node->refill().progress().records;
   Run(kSecondUs);
@@ -125,17 +129,7 @@ TEST_F(MovingData, ABrokenLinkSendsNothingTwice) {
 }
 
 TEST_F(MovingData, ARestartIsNotSentWhatHasArrived) {
-  refill.part_bytes = 500;
-  Stop(kB);
-  Start(kB, State::kBefore);
-  Run(kSecondUs);
-  Fill();
-  SetRing(State::kPrepare);
-  for (int i = 0; i < 5; ++i) {
-    machines_[kB].node->OnTime(now());
-    Turn(kB);
-    Turn(kA);
-  }
+  BeginToMove();
   Turn(kB);
   const uint64_t before = machines_[kB].node->refill().progress().records;
   Stop(kB);
@@ -235,6 +229,19 @@ TEST_F(MovingData, ASourceThatDoesNotKnowOfItGivesNothing) {
   SetRing(State::kPrepare, {kA});
   Run(2 * kSecondUs);
   EXPECT_TRUE(HasArrived());
+}
+
+TEST_F(MovingData, WhoIsTakenOutGivesUpWhatIsUnderWay) {
+  const auto id = BeginWrite(kA, 1, "v1");
+  ASSERT_TRUE(id.has_value());
+  Turn(kA);  // its copies are on their way, and nobody has answered
+  OwnerTable own{.copies = 1, .nodes = std::vector<NodeId>(kPartitions, IdOf(kA))};
+  machines_[kA].node->SetRing(Ring({{.node = IdOf(kA), .zone = ""}}, own),
+                              {.alone = false, .owned = {}}, now());
+  Settle();
+  ASSERT_TRUE(OutcomeOf(*id));
+  EXPECT_EQ(OutcomeOf(*id)->kind, Kind::kUncertain) << "not acknowledged by itself alone";
+  EXPECT_FALSE(BeginWrite(kA, 2, "v2")) << "nothing begins";
 }
 
 // ---- what is let go

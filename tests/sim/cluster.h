@@ -109,6 +109,8 @@ class Cluster {
   void RunTurn(Host node);
   void Perform(Host node, Node::Output output);
   void ScheduleWork(Host node);
+  // cluster_moves.cc
+  static cluster::Topology FirstTopology(const ClusterSetup& setup);
   void PassQuestions(Host node);
   void HangUpOnOthers(Host node);
   void ScheduleTurn(Host node);
