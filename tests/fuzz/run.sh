@@ -51,6 +51,9 @@ for fuzzer in "$build"/tests/fuzz/fuzz_*; do
   seeds=${name#fuzz_}
   seeds=$here/corpus/${seeds%_canary}
   if [ -d "$seeds" ]; then cp -R "$seeds/." "$corpus"; fi
+  case $name in
+    fuzz_message | fuzz_message_canary) "$build/tests/fuzz/message_seeds" "$corpus" ;;
+  esac
 
   status=0
   "$fuzzer" -seed=1 -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
