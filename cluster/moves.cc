@@ -186,6 +186,8 @@ bool Begin(const Round& round, const OwnerTable& target, Topology& next) {
   std::vector<bool> moves(kPartitions);
   for (const Move& move : round.topology.moves) {
     moves[move.partition] = true;
+    // What has arrived only waits to be adopted: more may come meanwhile.
+    if (move.step != MoveStep::kPrepare || HaveAllArrived(round, move)) continue;
     for (const NodeId node : WhoCount(RowOf(round.topology.owners, move.partition), move.to)) {
       ++on_their_way[node];
     }

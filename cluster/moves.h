@@ -43,7 +43,7 @@ struct MemberState {
 using MemberStates = std::map<NodeId, MemberState>;
 
 struct MoveOptions {
-  // Partitions on their way to one member at one time.
+  // Partitions on their way to one member at one time, those that have arrived not counted.
   size_t at_once = 64;
   // The least that clients ask for of W and R: what the rules above are about.
   Levels levels;

@@ -27,6 +27,8 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       refill_(store_, ring_, peers_, options.self, options.refill),
       retire_(store_, ring_, peers_, options.self, options.retire) {
   gossip_.SetMembers(ring_.members());
+  const Ownership ownership = OwnershipOf(ring_, options_.self);
+  owns_nothing_ = !ownership.alone && ownership.owned.none();
 }
 
 // ---- who is asked
@@ -314,6 +316,10 @@ void Node::OnTime(Time now) {
     Request* const request = Find(*due);
     if (request == nullptr) continue;
     request->scheduled_us = 0;
+    if (request->told_at_us != 0 && now.monotonic_us >= request->told_at_us) {
+      request->told_at_us = 0;
+      done_.push_back(request->id);
+    }
     std::visit([&](auto& quorum) { quorum.OnTime(now.monotonic_us); }, request->quorum);
     Pump(*request, now);
   }

@@ -101,6 +101,8 @@ class Node {
 
   NodeId self() const { return options_.self; }
   const Ring& ring() const { return ring_; }
+  // False: it was taken out, or is in none yet. Whatever is begun then fails.
+  bool in_cluster() const { return in_cluster_; }
   Peers& peers() { return peers_; }
   const Peers& peers() const { return peers_; }
   Gossip& gossip() { return gossip_; }
@@ -215,9 +217,10 @@ class Node {
     int64_t scheduled_us = 0;  // when the next look at its deadlines is due; 0: none is
     std::unique_ptr<ListKeys> listing;
     bool reported = false;
-    bool decided = false;  // a listing or a wait: it is among done_
-    bool failed = false;   // a read: what it was answered here has not been kept
-    bool sloppy = false;   // a write: others stand in; a read: replicas differed
+    bool decided = false;    // a listing or a wait: it is among done_
+    bool failed = false;     // a read: what it was answered here has not been kept
+    int64_t told_at_us = 0;  // a read that found too few: when that is said; 0: at once
+    bool sloppy = false;     // a write: others stand in; a read: replicas differed
     std::variant<ReadQuorum, WriteQuorum, ListQuorum, CopiesWait> quorum;
 
     explicit Request(ReadQuorum&& read) : quorum(std::move(read)) {}
@@ -265,6 +268,7 @@ class Node {
   void PumpList(Request& request, const ListQuorum& quorum);
   void PumpWait(Request& request, CopiesWait& wait, Time now);
   std::vector<Partition> HeldOf(std::span<const WriteRange> writes);
+  void TellLater(Request& request, Time now);
   void AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now);
   const std::optional<ContainerDigest>& Known(Request& request, const ReadQuorum& quorum);
   void AnswerOwnRead(Request& request, ReadQuorum& quorum, Time now);
@@ -331,7 +335,8 @@ class Node {
   RequestId last_reported_{};            // may go with the next call
   bool staged_ = false;
   bool in_cluster_ = true;
-  std::string encoded_;  // scratch, reused
+  bool owns_nothing_ = false;  // though it is in a cluster: it has not begun to own, or is to leave
+  std::string encoded_;        // scratch, reused
   Statistics statistics_;
 };
 

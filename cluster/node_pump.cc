@@ -41,11 +41,23 @@ void Node::PumpRead(Request& request, ReadQuorum& quorum, Time now) {
         const auto& outcome = std::get<ReadOutcome>(output);
         statistics_.degraded_reads += outcome.degraded ? 1 : 0;
         statistics_.ryw_misses += outcome.session_missed ? 1 : 0;
-        statistics_.failed_reads += outcome.kind == ReadOutcome::Kind::kTooFew ? 1 : 0;
-        done_.push_back(request.id);
+        const bool too_few = outcome.kind == ReadOutcome::Kind::kTooFew;
+        statistics_.failed_reads += too_few ? 1 : 0;
+        if (too_few && owns_nothing_) {
+          TellLater(request, now);
+        } else {
+          done_.push_back(request.id);
+        }
       }
     }
   }
+}
+
+// Who is taken out loses its links a moment before it learns why: it waits for that word.
+void Node::TellLater(Request& request, Time now) {
+  constexpr int64_t kComesWithinUs = 1'000'000;
+  request.told_at_us = now.monotonic_us + kComesWithinUs;
+  deadlines_.Add(request.told_at_us, request.id);
 }
 
 void Node::AskForRead(Request& request, ReadQuorum& quorum, NodeId node, Time now) {

@@ -44,6 +44,7 @@ void Node::SetRing(Ring ring, const Ownership& ownership, Time now) {
   forgetting_.RingChanged();
   refill_.RingChanged(now.monotonic_us);
   in_cluster_ = ownership.alone || ownership.owned.any() || ring_.members().size() > 1;
+  owns_nothing_ = in_cluster_ && !ownership.alone && ownership.owned.none();
   retire_.SetInCluster(in_cluster_);
   retire_.RingChanged(now.monotonic_us);
   delivery_.Wake(now.monotonic_us);
@@ -84,6 +85,7 @@ void Node::RestartMoved(Time now) {
 void Node::Restart(Request& request, Time now) {
   const bool decided =
       std::visit([](const auto& quorum) { return quorum.outcome().has_value(); }, request.quorum);
+  if (std::exchange(request.told_at_us, 0) != 0) return done_.push_back(request.id);
   if (decided || request.failed) return;
   if (!in_cluster_) return GiveUp(request);
   ++statistics_.restarted;

@@ -33,8 +33,10 @@ void Refill::RingChanged(int64_t now_us) {
 // A pass goes on under other owners if its source is still one: what it had received it still has.
 bool Refill::FindJobs(int64_t now_us) {
   bool changed = false;
+  coming_.clear();
   for (size_t i = 0; i < kPartitions; ++i) {
     const auto partition = static_cast<Partition>(i);
+    if (ring_.IsPreparedFor(self_, partition)) coming_.push_back(partition);
     if (!ring_.Owns(self_, partition) || store_.IsComplete(partition)) {
       begun_.erase(partition);
       jobs_.erase(partition);
@@ -320,8 +322,7 @@ void Refill::Committed(bool committed, int64_t now_us) {
 
 std::vector<Partition> Refill::Arrived() const {
   std::vector<Partition> arrived;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    const auto partition = static_cast<Partition>(i);
+  for (const Partition partition : coming_) {
     if (ring_.IsPreparedFor(self_, partition) && store_.IsComplete(partition)) {
       arrived.push_back(partition);
     }

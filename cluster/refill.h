@@ -46,8 +46,9 @@ struct RefillPass {
 class Refill {
  public:
   struct Options {
-    size_t streams = 2;                     // partitions at one time
-    uint64_t part_bytes = 1UL << 20;        // of one message, about
+    size_t streams = 4;  // partitions at one time
+    // Of one message, about: taking one in, or giving it, keeps clients waiting.
+    uint64_t part_bytes = 128UL << 10;
     int64_t timeout_us = 1'000'000;         // without an answer another source is asked
     int64_t retry_us = 500'000;             // after a refusal
     int64_t patience_us = 2'000'000;        // before what does not move is asked for at all
@@ -119,6 +120,7 @@ class Refill {
   Peers& peers_;
   NodeId self_;
   Options options_;
+  std::vector<Partition> coming_;  // to this node, when it last looked; ascending
   std::map<Partition, Job> jobs_;
   std::set<Partition> begun_;  // those with a pass
   std::map<RequestId, Partition> asked_;

@@ -52,7 +52,9 @@ void Gateway::OnListed(const cluster::Node::ListDone& done, Now now) {
   listings_.erase(found);
   Walk& walk = walks_.at(id);
   if (done.outcome.kind == cluster::ReadOutcome::Kind::kTooFew) {
-    return EndWalk(id, ErrorReply(DescribeFailedRead(done.outcome), walk.terms.protocol));
+    const std::string error =
+        node_.in_cluster() ? DescribeFailedRead(done.outcome) : std::string(kTakenOut);
+    return EndWalk(id, ErrorReply(error, walk.terms.protocol));
   }
   walk.uncommitted = uncommitted();
   Go(id, walk.walk.Listed(*done.list), now);

@@ -203,7 +203,9 @@ void Server::FinishTurnInCluster(bool committed, Now now) {
       options_.config.appendfsync == storage::Durability::kAlways || store_.synced();
   const bool durable = !options_.config.memory_only() && waited;
   gateway_->Committed(committed, durable, now);
-  if (forming_ != nullptr && forming_->Committed(committed, now)) AwaitPeers(now);
+  const bool was_in = is_formed();
+  const bool adopted = forming_ != nullptr && forming_->Committed(committed, now);
+  if (adopted && !was_in) AwaitPeers(now);
   TakeLateReplies(now);
 }
 

@@ -235,13 +235,34 @@ TEST_F(MovingData, WhoIsTakenOutGivesUpWhatIsUnderWay) {
   const auto id = BeginWrite(kA, 1, "v1");
   ASSERT_TRUE(id.has_value());
   Turn(kA);  // its copies are on their way, and nobody has answered
-  OwnerTable own{.copies = 1, .nodes = std::vector<NodeId>(kPartitions, IdOf(kA))};
-  machines_[kA].node->SetRing(Ring({{.node = IdOf(kA), .zone = ""}}, own),
-                              {.alone = false, .owned = {}}, now());
+  LearnThatItIsOut(kA);
   Settle();
   ASSERT_TRUE(OutcomeOf(*id));
   EXPECT_EQ(OutcomeOf(*id)->kind, Kind::kUncertain) << "not acknowledged by itself alone";
   EXPECT_FALSE(BeginWrite(kA, 2, "v2")) << "nothing begins";
+}
+
+TEST_F(MovingData, WhoMayHaveBeenTakenOutSaysWhyAReadFailsWhenItKnows) {
+  for (const size_t owner : {kA, kX, kY}) Cut(kB, owner);
+  const RequestId read = BeginRead(kB, 1);
+  Run(kSecondUs / 2);
+  EXPECT_FALSE(OutcomeOfRead(read)) << "B owns nothing, so it may be out";
+  LearnThatItIsOut(kB);
+  Settle();
+  EXPECT_EQ(OutcomeOfRead(read), ReadOutcome::Kind::kTooFew);
+  EXPECT_FALSE(machines_[kB].node->in_cluster());
+}
+
+TEST_F(MovingData, NoReadWaitsForThatWordForLong) {
+  for (const size_t owner : {kA, kX, kY}) Cut(kB, owner);
+  for (const size_t other : {kX, kY}) Cut(kA, other);
+  const RequestId read = BeginRead(kB, 1);
+  const RequestId of_owner = BeginRead(kA, 1);
+  Run(kSecondUs / 10);
+  EXPECT_EQ(OutcomeOfRead(of_owner), ReadOutcome::Kind::kTooFew) << "who owns is not out";
+  EXPECT_FALSE(OutcomeOfRead(read));
+  Run(kSecondUs);
+  EXPECT_EQ(OutcomeOfRead(read), ReadOutcome::Kind::kTooFew);
 }
 
 // ---- what is let go

@@ -134,6 +134,20 @@ class MovingNodes : public testing::Test {
     const auto found = written_.find(id);
     return found == written_.end() ? std::nullopt : std::optional(found->second);
   }
+  RequestId BeginRead(size_t at, size_t number) {
+    const std::string key = Key(number);
+    return *machines_[at].node->BeginRead({0, key}, {}, nullptr, now());
+  }
+  std::optional<ReadOutcome::Kind> OutcomeOfRead(RequestId id) const {
+    const auto found = read_.find(id);
+    return found == read_.end() ? std::nullopt : std::optional(found->second);
+  }
+  // Others have taken it out, and it knows.
+  void LearnThatItIsOut(size_t at) {
+    OwnerTable own{.copies = 1, .nodes = std::vector<NodeId>(kPartitions, IdOf(at))};
+    machines_[at].node->SetRing(Ring({{.node = IdOf(at), .zone = ""}}, own),
+                                {.alone = false, .owned = {}}, now());
+  }
   // What the node itself has.
   std::string ValueAt(size_t at, size_t number) {
     const std::string key = Key(number);
@@ -182,6 +196,8 @@ class MovingNodes : public testing::Test {
     while (const auto event = machine.node->NextEvent()) {
       if (const auto* done = std::get_if<Node::WriteDone>(&*event)) {
         written_[done->id] = done->outcome;
+      } else if (const auto* read = std::get_if<Node::ReadDone>(&*event)) {
+        read_[read->id] = read->outcome.kind;
       }
     }
     bool said = false;
@@ -215,6 +231,7 @@ class MovingNodes : public testing::Test {
   uint64_t seed_ = 0;
   std::set<std::pair<size_t, size_t>> cuts_;
   std::map<RequestId, WriteOutcome> written_;
+  std::map<RequestId, ReadOutcome::Kind> read_;
 };
 
 }  // namespace cartwheel::cluster

@@ -84,6 +84,33 @@ TEST(Forming, OneThatComesLaterOwnsItsShareAtOnceWhileNothingIsThere) {
   EXPECT_EQ(cluster.Run(0, "GET k"), "\"again\"");
 }
 
+// Only who has just been let in waits for links.
+TEST(Forming, AChangeOfTheMembersHoldsNoClientUp) {
+  FormingTester cluster(4);
+  for (const size_t node : {0U, 1U, 2U}) cluster.Begin(node);
+  cluster.Advance(4 * kSecond);
+  EXPECT_EQ(cluster.Run(0, "SET k v"), "OK");
+  cluster.CutOff(2);
+  cluster.Advance(3 * kSecond);
+  cluster.Begin(3);
+  const auto has_come = [&] {
+    return cluster.Run(0, "CLUSTER INFO").find("cluster_known_nodes:4") != std::string::npos;
+  };
+  const auto longest_get_us = [&] {
+    const int64_t began_us = cluster.at(0).now().monotonic_us;
+    EXPECT_EQ(cluster.Run(0, "GET k"), "\"v\"");
+    return cluster.at(0).now().monotonic_us - began_us;
+  };
+  int64_t longest_us = 0;
+  for (int i = 0; i < 1000 && !has_come(); ++i) {
+    cluster.Advance(5'000);
+    longest_us = std::max(longest_us, longest_get_us());
+  }
+  ASSERT_TRUE(has_come());
+  longest_us = std::max(longest_us, longest_get_us());
+  EXPECT_LT(longest_us, 50'000) << "the one that is away was waited for";
+}
+
 TEST(Forming, UnderAutoCommitKeysAreMovedToWhoComesLater) {
   FormingTester cluster(4, ServerTester::InMemory(), cluster::AutoCommit::kYes);
   for (const size_t node : {0U, 1U, 2U}) cluster.Begin(node);
