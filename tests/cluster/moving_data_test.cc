@@ -246,10 +246,10 @@ TEST_F(MovingData, WhoMayHaveBeenTakenOutSaysWhyAReadFailsWhenItKnows) {
   for (const size_t owner : {kA, kX, kY}) Cut(kB, owner);
   const RequestId read = BeginRead(kB, 1);
   Run(kSecondUs / 2);
-  EXPECT_FALSE(OutcomeOfRead(read)) << "B owns nothing, so it may be out";
+  EXPECT_FALSE(OutcomeOfRead(kB, read)) << "B owns nothing, so it may be out";
   LearnThatItIsOut(kB);
   Settle();
-  EXPECT_EQ(OutcomeOfRead(read), ReadOutcome::Kind::kTooFew);
+  EXPECT_EQ(OutcomeOfRead(kB, read), ReadOutcome::Kind::kTooFew);
   EXPECT_FALSE(machines_[kB].node->in_cluster());
 }
 
@@ -259,10 +259,10 @@ TEST_F(MovingData, NoReadWaitsForThatWordForLong) {
   const RequestId read = BeginRead(kB, 1);
   const RequestId of_owner = BeginRead(kA, 1);
   Run(kSecondUs / 10);
-  EXPECT_EQ(OutcomeOfRead(of_owner), ReadOutcome::Kind::kTooFew) << "who owns is not out";
-  EXPECT_FALSE(OutcomeOfRead(read));
+  EXPECT_EQ(OutcomeOfRead(kA, of_owner), ReadOutcome::Kind::kTooFew) << "who owns is not out";
+  EXPECT_FALSE(OutcomeOfRead(kB, read));
   Run(kSecondUs);
-  EXPECT_EQ(OutcomeOfRead(read), ReadOutcome::Kind::kTooFew);
+  EXPECT_EQ(OutcomeOfRead(kB, read), ReadOutcome::Kind::kTooFew);
 }
 
 // ---- what is let go

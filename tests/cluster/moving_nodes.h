@@ -138,8 +138,8 @@ class MovingNodes : public testing::Test {
     const std::string key = Key(number);
     return *machines_[at].node->BeginRead({0, key}, {}, nullptr, now());
   }
-  std::optional<ReadOutcome::Kind> OutcomeOfRead(RequestId id) const {
-    const auto found = read_.find(id);
+  std::optional<ReadOutcome::Kind> OutcomeOfRead(size_t at, RequestId id) const {
+    const auto found = read_.find({at, id});
     return found == read_.end() ? std::nullopt : std::optional(found->second);
   }
   // Others have taken it out, and it knows.
@@ -197,7 +197,7 @@ class MovingNodes : public testing::Test {
       if (const auto* done = std::get_if<Node::WriteDone>(&*event)) {
         written_[done->id] = done->outcome;
       } else if (const auto* read = std::get_if<Node::ReadDone>(&*event)) {
-        read_[read->id] = read->outcome.kind;
+        read_[{at, read->id}] = read->outcome.kind;
       }
     }
     bool said = false;
@@ -231,7 +231,7 @@ class MovingNodes : public testing::Test {
   uint64_t seed_ = 0;
   std::set<std::pair<size_t, size_t>> cuts_;
   std::map<RequestId, WriteOutcome> written_;
-  std::map<RequestId, ReadOutcome::Kind> read_;
+  std::map<std::pair<size_t, RequestId>, ReadOutcome::Kind> read_;
 };
 
 }  // namespace cartwheel::cluster
