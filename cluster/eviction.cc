@@ -47,7 +47,7 @@ bool LocalStore::MayTake(const StoreKeyParts& parts, bool reap) const {
   return !container_.IsDeleted() && ownership_.Owns(PartitionOf(parts.slot));
 }
 
-LocalStore::Evicted LocalStore::Take(const StoreKeyParts& parts, const Stored& stored,
+LocalStore::Evicted LocalStore::Take(const StoreKeyParts& parts, const Changing& stored,
                                      int64_t now_ms) {
   Evicted taken{.database = parts.database,
                 .key = std::string(parts.key),
@@ -73,7 +73,7 @@ std::optional<LocalStore::Evicted> LocalStore::TakeByEntry(std::string_view byte
     expiry_index_.RemoveEntry(bytes);
     return std::nullopt;
   }
-  const Stored stored = Find(parts->slot, now_ms);
+  const Changing stored = FindToChange(parts->slot, now_ms);
   const bool readable =
       stored.state == Stored::State::kLive || stored.state == Stored::State::kExpired;
   if (!readable || stored.gone_at != entry.expire_at) {
@@ -92,7 +92,7 @@ std::optional<LocalStore::Evicted> LocalStore::Evict(std::string_view store_key,
   store_key_ = store_key;
   const auto parts = DecodeStoreKey(store_key_);
   if (!parts) return std::nullopt;
-  const Stored stored = Find(parts->slot, now_ms);
+  const Changing stored = FindToChange(parts->slot, now_ms);
   if (stored.state == Stored::State::kAbsent || stored.state == Stored::State::kDamaged) {
     return std::nullopt;
   }

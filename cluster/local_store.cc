@@ -185,7 +185,7 @@ bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, 
   if (change.kind() == Change::Kind::kNone) return false;
   EncodeStoreKey(ref, store_key_);
   const Slot slot = SlotIn(store_key_);
-  const Stored stored = Find(slot, now_ms);
+  const Changing stored = FindToChange(slot, now_ms);
   switch (change.kind()) {
     case Change::Kind::kPut:
       Supersede(seen);
@@ -209,7 +209,7 @@ bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, 
   return false;
 }
 
-bool LocalStore::Delete(Slot slot, Database database, const Stored& stored, int64_t now_ms,
+bool LocalStore::Delete(Slot slot, Database database, const Changing& stored, int64_t now_ms,
                         const Seen* seen) {
   const bool in_vain = stored.state != Stored::State::kDamaged && container_.IsDeleted() &&
                        (seen == nullptr || container_.context.Includes(seen->context));
@@ -286,8 +286,27 @@ void LocalStore::AdoptVersions(Slot slot) {
 
 // Puts container_ under store_key_. Encodes before it writes: the versions' bytes may be views into
 // the engine.
-void LocalStore::Store(Slot slot, Database database, const Stored& stored, int64_t now_ms) {
+LocalStore::Changing LocalStore::FindToChange(Slot slot, int64_t now_ms) {
+  Changing changing{Find(slot, now_ms)};
+  const bool is_sound =
+      changing.state == Stored::State::kLive || changing.state == Stored::State::kExpired;
+  if (is_sound && trees_.Follows(PartitionOf(slot))) {
+    changing.digest = DigestOfRecord(store_key_, container_);
+  }
+  return changing;
+}
+
+// To what container_ is, or to nothing.
+void LocalStore::NoteChange(Slot slot, const Changing& before, bool is_there) {
+  const Partition partition = PartitionOf(slot);
+  if (!trees_.Follows(partition)) return;
+  const RecordDigest after = is_there ? DigestOfRecord(store_key_, container_) : 0;
+  trees_.Changed(partition, store_key_, before.digest, after);
+}
+
+void LocalStore::Store(Slot slot, Database database, const Changing& stored, int64_t now_ms) {
   ReapContainer(now_ms);
+  NoteChange(slot, stored, true);
   EncodeStored(store_key_, container_, vnodes_.ActorsOf(PartitionOf(slot)), record_);
   vnodes_.NoteActors(PartitionOf(slot));
   MoveExpiry(database, stored, GoneAt(container_));
@@ -299,7 +318,7 @@ void LocalStore::Store(Slot slot, Database database, const Stored& stored, int64
 }
 
 // The copy first, for the same reason.
-void LocalStore::StoreAndCopy(Slot slot, Database database, const Stored& stored, int64_t now_ms) {
+void LocalStore::StoreAndCopy(Slot slot, Database database, const Changing& stored, int64_t now_ms) {
   ReapContainer(now_ms);
   if (!ownership_.alone) EncodeToMessage(container_, copy_);
   Store(slot, database, stored, now_ms);
@@ -311,8 +330,9 @@ void LocalStore::ReapContainer(int64_t now_ms) {
   if (IsExpired(GoneAt(container_), ReapingUntil(now_ms))) container_.versions.clear();
 }
 
-void LocalStore::Remove(Database database, const Stored& stored) {
+void LocalStore::Remove(Database database, const Changing& stored) {
   if (stored.state == Stored::State::kAbsent) return;
+  NoteChange(SlotIn(store_key_), stored, false);
   MoveExpiry(database, stored, kNoExpiry);
   engine_->Delete(Keyspace::kData, store_key_);
   if (stored.counted) Decrement(counts_[database].keys);
@@ -343,6 +363,7 @@ void LocalStore::Flush(Database database) {
   DatabaseCounts others = counts_;
   others[database] = {};
   if (others == DatabaseCounts{}) return FlushAll();
+  trees_.DropAll();
 
   std::vector<Slot> slots;  // gathered first: a write would end the walk
   DatabaseWalk walk(*engine_, database, DatabaseWalk::kUnbounded);
@@ -363,6 +384,7 @@ void LocalStore::FlushAll() {
   engine_->DeleteRange(Keyspace::kData, {}, {});
   engine_->DeleteRange(Keyspace::kExpiry, {}, {});
   hints_.Clear();
+  trees_.DropAll();
   reap_after_.clear();
   counts_ = {};
 }
@@ -425,6 +447,7 @@ storage::Result<void> LocalStore::Commit() {
   synced_ = std::exchange(syncs_next_commit_, false) && committed.has_value();
   vnodes_.Settle(committed.has_value());
   hints_.Settle(committed.has_value());
+  trees_.Settle(committed.has_value());
   texts_.clear();
   if (committed) {
     committed_counts_ = counts_;

@@ -10,6 +10,7 @@
 // leave the record's context, which clients do not see, until Forget.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -31,6 +32,7 @@
 #include "cluster/scan_place.h"
 #include "cluster/siblings.h"
 #include "cluster/store_key.h"
+#include "cluster/trees.h"
 #include "cluster/value.h"
 #include "cluster/vnodes.h"
 #include "storage/engine.h"
@@ -45,6 +47,9 @@ struct KeyPage {
   ScanPlace next = 0;
   std::vector<std::string> keys;
 };
+
+// Of values in one record: what Redis allows a value, and what the engine takes.
+inline constexpr size_t kMostRecordBytes = size_t{512} << 20;
 
 class DatabaseWalk;
 
@@ -255,6 +260,35 @@ class LocalStore {
   Released Release(Partition partition, std::span<const OwnerReceived> owners, size_t limit,
                    std::string& after, int64_t now_ms);
 
+  // ---- compared with other owners (compared_store.cc)
+
+  // nullptr: it has not been asked for, or is still being built.
+  const MerkleTree* TreeOf(Partition partition) const { return trees_.Of(partition); }
+  // Looks at so many records more for the tree. True: it is there.
+  bool BuildTree(Partition partition, size_t limit);
+  void DropTree(Partition partition) { trees_.Drop(partition); }
+  // What is live in these leaves of `leaves`, which divide the tree's own number: in store order.
+  // nullopt: there is no tree, or the records are not what it says, so that it is dropped.
+  std::optional<std::vector<KeyDigest>> ListLeaves(Partition partition, uint32_t leaves,
+                                                   std::span<const LeafNumber> numbers);
+  // The records in these leaves that have one of the `ids` (ascending), until there are about
+  // `max_bytes`; `next` and `last` mean nothing.
+  Part ReadKeys(Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers,
+                std::span<const uint64_t> ids, size_t max_bytes);
+  // Joins what another owner has of a key, with the `dots` of the writes that it shows; both are
+  // complete (versions.md calls it R2). What was received here and is gone, though nothing removed
+  // it, is restored; a damaged record is replaced. Refuses as Apply does; kRebuilding: the other
+  // knows writes of this vnode's own that it never made.
+  struct Reconciled {
+    bool changed = false;
+    bool restored = false;
+  };
+  std::expected<Reconciled, Refusal> Reconcile(const KeyRef& ref, const Container& theirs,
+                                               std::span<const Dot> dots, int64_t now_ms);
+  // As long as records are compared, none of the partition is forgotten: one that the other still
+  // sends would come back.
+  void KeepDeletions(Partition partition, bool keep) { keeps_deletions_[partition] = keep; }
+
   // Makes everything since the last call durable, or, on an error, nothing of it: the counts return
   // to the last commit too. The first one after Open waits for the disk once.
   storage::Result<void> Commit();
@@ -285,26 +319,37 @@ class LocalStore {
     bool IsShown() const { return state == State::kLive || state == State::kDamaged; }
   };
 
+  // The same for whoever is to change it.
+  struct Changing : Stored {
+    RecordDigest digest = 0;  // of what is there, if its partition has a tree
+  };
+
   LocalStore(storage::Engine& engine, const DatabaseCounts& counts, const Options& options,
              bool is_new);
 
   Stored Find(Slot slot, int64_t now_ms);
+  Changing FindToChange(Slot slot, int64_t now_ms);
+  template <typename Each>
+  void WalkLeaves(Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers,
+                  const Each& each);
   Dot Mint(Slot slot);
   void Rotate(Partition partition);
   void Supersede(const Seen* seen);
-  bool Delete(Slot slot, Database database, const Stored& stored, int64_t now_ms, const Seen* seen);
+  bool Delete(Slot slot, Database database, const Changing& stored, int64_t now_ms,
+              const Seen* seen);
   void PutValue(Slot slot, const Change& change, int64_t now_ms);
   void MoveExpiryOfWinner(Slot slot, ExpireAt expire_at, int64_t now_ms);
   void AdoptVersions(Slot slot);
   bool IsListed(const DatabaseWalk& walk, int64_t now_ms);
-  void Store(Slot slot, Database database, const Stored& stored, int64_t now_ms);
-  void StoreAndCopy(Slot slot, Database database, const Stored& stored, int64_t now_ms);
+  void Store(Slot slot, Database database, const Changing& stored, int64_t now_ms);
+  void StoreAndCopy(Slot slot, Database database, const Changing& stored, int64_t now_ms);
   void ReapContainer(int64_t now_ms);
-  void Remove(Database database, const Stored& stored);
+  void NoteChange(Slot slot, const Changing& before, bool is_there);
+  void Remove(Database database, const Changing& stored);
   void MoveExpiry(Database database, const Stored& stored, ExpireAt to);
   int64_t ReapingUntil(int64_t now_ms) const;
   bool MayTake(const StoreKeyParts& parts, bool reap) const;
-  Evicted Take(const StoreKeyParts& parts, const Stored& stored, int64_t now_ms);
+  Evicted Take(const StoreKeyParts& parts, const Changing& stored, int64_t now_ms);
   std::optional<Evicted> Evict(std::string_view store_key, int64_t now_ms);
   std::optional<Evicted> TakeByEntry(std::string_view bytes, int64_t now_ms, bool reap);
   bool ObserveClocks(const Container& copy, int64_t now_ms);
@@ -319,6 +364,8 @@ class LocalStore {
   std::vector<std::string> damage_;
   Vnodes vnodes_;
   Hints hints_;
+  Trees trees_;
+  std::bitset<kPartitions> keeps_deletions_;
   Ownership ownership_;
   bool ownership_due_ = false;  // to be stored
   std::string boot_id_;

@@ -18,6 +18,7 @@
 #include "cluster/dot_list.h"
 #include "cluster/levels.h"
 #include "cluster/mac.h"
+#include "cluster/merkle_tree.h"
 #include "cluster/node_id.h"
 #include "cluster/own_writes.h"
 #include "cluster/refusal.h"
@@ -291,6 +292,91 @@ struct SwimTalk {
   bool operator==(const SwimTalk&) const = default;
 };
 
+// ---- two owners of a partition compare what they have: anti_entropy.h
+
+// Begins, with the root of the asker's tree (merkle_tree.h), which has so many leaves; or asks for
+// the leaves of some branches.
+struct AskTree {
+  RequestId id{};  // of the comparison, in all its messages
+  Partition partition = 0;
+  uint64_t epoch = 0;  // as in Replicate
+  uint32_t leaves = 0;
+  uint64_t root = 0;
+  std::vector<uint32_t> branches{};  // ascending
+
+  bool operator==(const AskTree&) const = default;
+};
+
+struct TreeReply {
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;  // otherwise the rest means nothing
+  uint32_t leaves = 0;               // the fewer of both trees'
+  // Of all branches, none if the roots are the same; or of the leaves asked for.
+  std::vector<uint64_t> digests{};
+
+  bool operator==(const TreeReply&) const = default;
+};
+
+// What is live in these leaves?
+struct AskKeys {
+  RequestId id{};
+  Partition partition = 0;
+  uint64_t epoch = 0;
+  uint32_t leaves = 0;
+  std::vector<uint32_t> numbers{};  // of leaves, ascending
+
+  bool operator==(const AskKeys&) const = default;
+};
+
+struct KeysReply {
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;
+  std::vector<KeyDigest> keys{};
+
+  bool operator==(const KeysReply&) const = default;
+};
+
+// Records of these leaves that differ: here is what the asker has of them. It wants, once they are
+// joined with what the replica has, those with these ids.
+struct Swap {
+  RequestId id{};
+  Partition partition = 0;
+  uint64_t epoch = 0;
+  uint32_t leaves = 0;
+  std::vector<uint32_t> numbers{};  // ascending
+  std::vector<uint64_t> wanted{};   // KeyIdOf, ascending
+  std::vector<Fetched::Item> items{};
+
+  bool operator==(const Swap&) const = default;
+};
+
+struct Swapped {
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;
+  std::vector<Fetched::Item> items{};
+
+  bool operator==(const Swapped&) const = default;
+};
+
+// What are the roots of all partitions that the node owns and is complete in?
+struct AskRoots {
+  RequestId id{};
+  bool operator==(const AskRoots&) const = default;
+};
+
+struct RootsReply {
+  struct OfPartition {
+    Partition partition = 0;
+    uint64_t epoch = 0;
+    uint64_t root = 0;
+    bool operator==(const OfPartition&) const = default;
+  };
+  RequestId id{};
+  std::vector<OfPartition> roots{};  // ascending; those whose tree is not built yet are missing
+
+  bool operator==(const RootsReply&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
@@ -300,6 +386,7 @@ struct UnknownMessage {
 using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
                              ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
                              MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, AskReceived,
-                             ReceivedReply, Fetch, Fetched, AskWord, UnknownMessage>;
+                             ReceivedReply, Fetch, Fetched, AskWord, AskTree, TreeReply, AskKeys,
+                             KeysReply, Swap, Swapped, AskRoots, RootsReply, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

@@ -32,6 +32,12 @@ bool AppendReplicate(const Replicate& head, const Container& container, std::str
       .End(MessageType::kReplicate);
 }
 
+std::string EncodeRecords(const std::vector<Fetched::Item>& items) {
+  std::string records;
+  for (const auto& [ref, container] : items) RecordWriter(records).Append(ref, container);
+  return records;
+}
+
 }  // namespace
 
 bool AppendFrame(const Hello& message, std::string& out) {
@@ -192,8 +198,7 @@ bool AppendFrame(const Fetch& message, std::string& out) {
 }
 
 bool AppendFrame(const Fetched& message, std::string& out) {
-  std::string records;
-  for (const auto& [ref, container] : message.items) RecordWriter(records).Append(ref, container);
+  const std::string records = EncodeRecords(message.items);
   return AppendFrame(FetchedEncoded{message, message.items.size(), records}, out);
 }
 
@@ -214,6 +219,93 @@ bool AppendFrame(const AskWord& message, std::string& out) {
       .Varint(message.epoch)
       .End(MessageType::kAskWord);
 }
+
+// ---- comparisons
+
+bool AppendFrame(const AskTree& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .Varint(message.leaves)
+      .U64(message.root)
+      .Numbers(message.branches)
+      .End(MessageType::kAskTree);
+}
+
+bool AppendFrame(const TreeReply& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id).U8(static_cast<uint8_t>(message.refusal));
+  if (message.refusal == Refusal::kNone) writer.Varint(message.leaves).Digests(message.digests);
+  return writer.End(MessageType::kTreeReply);
+}
+
+bool AppendFrame(const AskKeys& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .Varint(message.leaves)
+      .Numbers(message.numbers)
+      .End(MessageType::kAskKeys);
+}
+
+bool AppendFrame(const KeysReply& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id).U8(static_cast<uint8_t>(message.refusal));
+  if (message.refusal == Refusal::kNone) {
+    writer.Varint(message.keys.size());
+    for (const KeyDigest& key : message.keys) writer.U64(key.id).U64(key.digest);
+  }
+  return writer.End(MessageType::kKeysReply);
+}
+
+bool AppendFrame(const Swap& message, std::string& out) {
+  const std::string records = EncodeRecords(message.items);
+  return AppendFrame(SwapEncoded{message, message.items.size(), records}, out);
+}
+
+bool AppendFrame(const SwapEncoded& message, std::string& out) {
+  const Swap& head = message.head;
+  return Writer(out)
+      .Name(head.id)
+      .Little<2>(head.partition)
+      .Varint(head.epoch)
+      .Varint(head.leaves)
+      .Numbers(head.numbers)
+      .Digests(head.wanted)
+      .Varint(message.count)
+      .Value(message.records)
+      .End(MessageType::kSwap);
+}
+
+bool AppendFrame(const Swapped& message, std::string& out) {
+  const std::string records = EncodeRecords(message.items);
+  return AppendFrame(SwappedEncoded{message, message.items.size(), records}, out);
+}
+
+bool AppendFrame(const SwappedEncoded& message, std::string& out) {
+  const Swapped& head = message.head;
+  Writer writer(out);
+  writer.Name(head.id).U8(static_cast<uint8_t>(head.refusal));
+  if (head.refusal == Refusal::kNone) writer.Varint(message.count).Value(message.records);
+  return writer.End(MessageType::kSwapped);
+}
+
+bool AppendFrame(const AskRoots& message, std::string& out) {
+  return Writer(out).Name(message.id).End(MessageType::kAskRoots);
+}
+
+bool AppendFrame(const RootsReply& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id).Varint(message.roots.size());
+  for (const auto& [partition, epoch, root] : message.roots) {
+    writer.Little<2>(partition).Varint(epoch).U64(root);
+  }
+  return writer.End(MessageType::kRootsReply);
+}
+
+// ---- what members agree on
 
 bool AppendFrame(const RegisterTalk& message, std::string& out) {
   return Writer(out).Bytes(message.bytes).End(MessageType::kRegisterTalk);

@@ -32,11 +32,24 @@
 //   Fetched        22  u64 id, u8 refusal, u8 last, [unless refused: word, bytes next, varint
 //                      number of records, of each: key, container]
 //   AskWord        23  u64 id, u16 partition, varint epoch
+//   AskTree        24  u64 id, u16 partition, varint epoch, varint leaves, u64 root, numbers
+//   TreeReply      25  u64 id, u8 refusal, [unless refused: varint leaves, digests]
+//   AskKeys        26  u64 id, u16 partition, varint epoch, varint leaves, numbers
+//   KeysReply      27  u64 id, u8 refusal, [unless refused: varint number of keys, of each:
+//                      u64 id, u64 digest]
+//   Swap           28  u64 id, u16 partition, varint epoch, varint leaves, numbers, digests (the
+//                      ids wanted), records
+//   Swapped        29  u64 id, u8 refusal, [unless refused: records]
+//   AskRoots       30  u64 id
+//   RootsReply     31  u64 id, varint number, of each: u16 partition, varint epoch, u64 root
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
 //   dots            varint number, of each: u64 actor, varint number
 //   container       as EncodeToMessage
+//   records         varint number, of each: key, container
+//   numbers         varint number, of each: varint distance from the one before, or from 0
+//   digests         varint number, of each: u64
 //   received        as ReceivedDots::EncodeTo
 //   word            u64 actor, varint counter, u8 rebuilding, received
 //   seen            a container without versions and resets
@@ -86,6 +99,27 @@ struct FetchedEncoded {
 };
 bool AppendFrame(const FetchedEncoded& message, std::string& out);
 bool AppendFrame(const AskWord& message, std::string& out);
+bool AppendFrame(const AskTree& message, std::string& out);
+bool AppendFrame(const TreeReply& message, std::string& out);
+bool AppendFrame(const AskKeys& message, std::string& out);
+bool AppendFrame(const KeysReply& message, std::string& out);
+bool AppendFrame(const Swap& message, std::string& out);
+bool AppendFrame(const Swapped& message, std::string& out);
+// The same with records that have their form in a message already; head.items is not looked at.
+struct SwapEncoded {
+  const Swap& head;
+  size_t count = 0;
+  std::string_view records;
+};
+struct SwappedEncoded {
+  const Swapped& head;
+  size_t count = 0;
+  std::string_view records;
+};
+bool AppendFrame(const SwapEncoded& message, std::string& out);
+bool AppendFrame(const SwappedEncoded& message, std::string& out);
+bool AppendFrame(const AskRoots& message, std::string& out);
+bool AppendFrame(const RootsReply& message, std::string& out);
 bool AppendFrame(const Published& message, std::string& out);
 bool AppendFrame(const MemberNews& message, std::string& out);
 bool AppendFrame(const RegisterTalk& message, std::string& out);

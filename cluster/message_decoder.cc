@@ -189,21 +189,88 @@ Fetch TakeFetch(Reader& in) {
           .known = in.Received()};
 }
 
+std::vector<Fetched::Item> TakeRecords(Reader& in) {
+  std::vector<Fetched::Item> items;
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const KeyRef ref = in.Key();
+    Container container = in.Value();
+    if (in.ok()) items.push_back({ref, std::move(container)});
+  }
+  return items;
+}
+
 Fetched TakeFetched(Reader& in) {
   Fetched message{.id = in.Name<RequestId>(), .refusal = in.TakeRefusal(), .last = in.Flag()};
   if (message.refusal != Refusal::kNone) return message;
   message.word = TakeOwnerWord(in);
   message.next = in.Bytes();
-  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
-    const KeyRef ref = in.Key();
-    Container container = in.Value();
-    if (in.ok()) message.items.push_back({ref, std::move(container)});
-  }
+  message.items = TakeRecords(in);
   return message;
 }
 
 AskWord TakeAskWord(Reader& in) {
   return {.id = in.Name<RequestId>(), .partition = in.TakePartition(), .epoch = in.Varint()};
+}
+
+AskTree TakeAskTree(Reader& in) {
+  return {.id = in.Name<RequestId>(),
+          .partition = in.TakePartition(),
+          .epoch = in.Varint(),
+          .leaves = in.Leaves(),
+          .root = in.U64(),
+          .branches = in.Numbers()};
+}
+
+TreeReply TakeTreeReply(Reader& in) {
+  TreeReply message{.id = in.Name<RequestId>(), .refusal = in.TakeRefusal()};
+  if (message.refusal != Refusal::kNone) return message;
+  message.leaves = in.Leaves();
+  message.digests = in.Digests();
+  return message;
+}
+
+AskKeys TakeAskKeys(Reader& in) {
+  return {.id = in.Name<RequestId>(),
+          .partition = in.TakePartition(),
+          .epoch = in.Varint(),
+          .leaves = in.Leaves(),
+          .numbers = in.Numbers()};
+}
+
+KeysReply TakeKeysReply(Reader& in) {
+  KeysReply message{.id = in.Name<RequestId>(), .refusal = in.TakeRefusal()};
+  if (message.refusal != Refusal::kNone) return message;
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const KeyDigest key{.id = in.U64(), .digest = in.U64()};
+    if (in.ok()) message.keys.push_back(key);
+  }
+  return message;
+}
+
+Swap TakeSwap(Reader& in) {
+  return {.id = in.Name<RequestId>(),
+          .partition = in.TakePartition(),
+          .epoch = in.Varint(),
+          .leaves = in.Leaves(),
+          .numbers = in.Numbers(),
+          .wanted = in.Digests(),
+          .items = TakeRecords(in)};
+}
+
+Swapped TakeSwapped(Reader& in) {
+  Swapped message{.id = in.Name<RequestId>(), .refusal = in.TakeRefusal()};
+  if (message.refusal == Refusal::kNone) message.items = TakeRecords(in);
+  return message;
+}
+
+RootsReply TakeRootsReply(Reader& in) {
+  RootsReply message{.id = in.Name<RequestId>()};
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const RootsReply::OfPartition root{
+        .partition = in.TakePartition(), .epoch = in.Varint(), .root = in.U64()};
+    if (in.ok()) message.roots.push_back(root);
+  }
+  return message;
 }
 
 AskReceived TakeAskReceived(Reader& in) {
@@ -246,6 +313,14 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kFetch: out.emplace<Fetch>(TakeFetch(in)); return;
     case MessageType::kFetched: out.emplace<Fetched>(TakeFetched(in)); return;
     case MessageType::kAskWord: out.emplace<AskWord>(TakeAskWord(in)); return;
+    case MessageType::kAskTree: out.emplace<AskTree>(TakeAskTree(in)); return;
+    case MessageType::kTreeReply: out.emplace<TreeReply>(TakeTreeReply(in)); return;
+    case MessageType::kAskKeys: out.emplace<AskKeys>(TakeAskKeys(in)); return;
+    case MessageType::kKeysReply: out.emplace<KeysReply>(TakeKeysReply(in)); return;
+    case MessageType::kSwap: out.emplace<Swap>(TakeSwap(in)); return;
+    case MessageType::kSwapped: out.emplace<Swapped>(TakeSwapped(in)); return;
+    case MessageType::kAskRoots: out.emplace<AskRoots>(AskRoots{in.Name<RequestId>()}); return;
+    case MessageType::kRootsReply: out.emplace<RootsReply>(TakeRootsReply(in)); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -275,6 +350,14 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kFetch: return "Fetch";
     case MessageType::kFetched: return "Fetched";
     case MessageType::kAskWord: return "AskWord";
+    case MessageType::kAskTree: return "AskTree";
+    case MessageType::kTreeReply: return "TreeReply";
+    case MessageType::kAskKeys: return "AskKeys";
+    case MessageType::kKeysReply: return "KeysReply";
+    case MessageType::kSwap: return "Swap";
+    case MessageType::kSwapped: return "Swapped";
+    case MessageType::kAskRoots: return "AskRoots";
+    case MessageType::kRootsReply: return "RootsReply";
   }
   return "unknown message";
 }

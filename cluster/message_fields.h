@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,6 +42,14 @@ enum class MessageType : uint8_t {
   kFetch = 21,
   kFetched = 22,
   kAskWord = 23,
+  kAskTree = 24,
+  kTreeReply = 25,
+  kAskKeys = 26,
+  kKeysReply = 27,
+  kSwap = 28,
+  kSwapped = 29,
+  kAskRoots = 30,
+  kRootsReply = 31,
 };
 
 // What a replica tells of its record.
@@ -63,6 +72,18 @@ class MessageWriter : public FieldWriter<MessageWriter> {
       Little<2>(range.partition).Name(range.actor).Varint(range.first);
       Varint(range.last - range.first);
     }
+    return *this;
+  }
+  // Ascending.
+  MessageWriter& Numbers(const std::vector<uint32_t>& numbers) {
+    Varint(numbers.size());
+    uint32_t before = 0;
+    for (const uint32_t number : numbers) Varint(number - std::exchange(before, number));
+    return *this;
+  }
+  MessageWriter& Digests(const std::vector<uint64_t>& digests) {
+    Varint(digests.size());
+    for (const uint64_t digest : digests) U64(digest);
     return *this;
   }
   MessageWriter& Known(const std::optional<ContainerDigest>& digest) {
@@ -155,6 +176,30 @@ class MessageReader : public ByteReader {
       if (ok()) writes.push_back(range);
     }
     return writes;
+  }
+  // Of leaves or branches.
+  std::vector<uint32_t> Numbers() {
+    std::vector<uint32_t> numbers;
+    for (uint64_t left = Varint(); left > 0 && ok(); --left) {
+      const uint64_t before = numbers.empty() ? 0 : numbers.back();
+      const uint64_t number = before + Varint();
+      Require(number < kMostLeaves && (numbers.empty() || number > before));
+      if (ok()) numbers.push_back(static_cast<uint32_t>(number));
+    }
+    return numbers;
+  }
+  std::vector<uint64_t> Digests() {
+    std::vector<uint64_t> digests;
+    for (uint64_t left = Varint(); left > 0 && ok(); --left) {
+      const uint64_t digest = U64();
+      if (ok()) digests.push_back(digest);
+    }
+    return digests;
+  }
+  uint32_t Leaves() {
+    const uint64_t leaves = Varint();
+    Require(std::has_single_bit(leaves) && leaves >= kFewestLeaves && leaves <= kMostLeaves);
+    return ok() ? static_cast<uint32_t>(leaves) : kFewestLeaves;
   }
   template <size_t kBytes>
   std::array<uint8_t, kBytes> Fixed() {

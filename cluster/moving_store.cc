@@ -69,7 +69,7 @@ LocalStore::Part LocalStore::ReadPart(Partition partition, std::string_view afte
   for (const std::string& store_key : nameless) {
     store_key_ = store_key;
     const auto parts = DecodeStoreKey(store_key_);
-    const Stored stored = Find(parts->slot, 0);
+    const Changing stored = FindToChange(parts->slot, 0);
     AdoptVersions(parts->slot);
     Store(parts->slot, parts->database, stored, 0);
     take(store_key);
@@ -125,7 +125,7 @@ LocalStore::Released LocalStore::Release(Partition partition, std::span<const Ow
     if (!record.lacking.empty()) continue;
     store_key_ = record.store_key;
     const auto parts = DecodeStoreKey(store_key_);
-    Remove(parts->database, Find(parts->slot, 0));
+    Remove(parts->database, FindToChange(parts->slot, 0));
   }
   return released;
 }

@@ -25,7 +25,8 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       delivery_(store_, ring_, peers_, options.hints),
       forgetting_(store_, ring_, peers_, options.self, options.forgetting),
       refill_(store_, ring_, peers_, options.self, options.refill),
-      retire_(store_, ring_, peers_, options.self, options.retire) {
+      retire_(store_, ring_, peers_, options.self, options.retire),
+      anti_entropy_(store_, ring_, peers_, options.self, options.anti_entropy) {
   gossip_.SetMembers(ring_.members());
   const Ownership ownership = OwnershipOf(ring_, options_.self);
   owns_nothing_ = !ownership.alone && ownership.owned.none();
@@ -283,6 +284,7 @@ void Node::PeerDown(NodeId peer, Time now) {
   if (!peers_.LinkDown(peer)) return;
   delivery_.PeerDown(peer);
   refill_.PeerDown(peer, now.monotonic_us);
+  anti_entropy_.PeerDown(peer, now.monotonic_us);
   gossip_.Doubt(peer, now.monotonic_us);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());
@@ -311,6 +313,7 @@ void Node::OnTime(Time now) {
     refill_.Lacks(gap.partition, gap.source, now.monotonic_us);
   }
   if (refill_.OnTime(now.monotonic_us)) staged_ = true;
+  anti_entropy_.OnTime(now);
   if (retire_.OnTime(now)) {
     staged_ = true;
     delivery_.Wake(now.monotonic_us);
@@ -337,7 +340,7 @@ size_t Node::RebuildingPartitions() const {
 int64_t Node::NextDeadline() const {
   return std::min({peers_.NextDeadline(), gossip_.NextDeadline(), delivery_.NextDeadline(),
                    forgetting_.NextDeadline(), refill_.NextDeadline(), retire_.NextDeadline(),
-                   deadlines_.Next().value_or(INT64_MAX)});
+                   anti_entropy_.NextDeadline(), deadlines_.Next().value_or(INT64_MAX)});
 }
 
 // They were answered with what has not been kept. Those that are reported already are the caller's.

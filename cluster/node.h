@@ -26,6 +26,7 @@
 #include <variant>
 #include <vector>
 
+#include "cluster/anti_entropy.h"
 #include "cluster/copies_wait.h"
 #include "cluster/deadline_queue.h"
 #include "cluster/forgetting.h"
@@ -68,6 +69,7 @@ class Node {
     Forgetting::Options forgetting;
     Refill::Options refill;
     Retire::Options retire;
+    AntiEntropy::Options anti_entropy;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
     // refuse.
     size_t max_requests = 65'536;
@@ -126,6 +128,11 @@ class Node {
   Refill& refill() { return refill_; }
   const Refill& refill() const { return refill_; }
   const Retire& retire() const { return retire_; }
+  const AntiEntropy& anti_entropy() const { return anti_entropy_; }
+  // Of one partition, or of all that this node owns.
+  void CompareNow(std::optional<Partition> partition, Time now) {
+    anti_entropy_.CompareNow(partition, now.monotonic_us);
+  }
 
   // --- What a client wants of a key
 
@@ -293,6 +300,19 @@ class Node {
   void On(NodeId from, const Fetch& message, Time now);
   void On(NodeId from, const Fetched& message, Time now);
   void On(NodeId from, const AskWord& message, Time now);
+  template <typename M>
+  void Compare(NodeId from, const M& message, Time now) {
+    staged_ = true;
+    anti_entropy_.On(from, message, now);
+  }
+  void On(NodeId from, const AskTree& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const TreeReply& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const AskKeys& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const KeysReply& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const Swap& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const Swapped& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const AskRoots& message, Time now);
+  void On(NodeId, const RootsReply&, Time) {}
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -315,6 +335,7 @@ class Node {
   Forgetting forgetting_;
   Refill refill_;
   Retire retire_;
+  AntiEntropy anti_entropy_;
   // Messages under an epoch that this node does not know yet.
   struct Parked {
     NodeId from;

@@ -47,6 +47,7 @@ void Node::SetRing(Ring ring, const Ownership& ownership, Time now) {
   owns_nothing_ = in_cluster_ && !ownership.alone && ownership.owned.none();
   retire_.SetInCluster(in_cluster_);
   retire_.RingChanged(now.monotonic_us);
+  anti_entropy_.RingChanged(now.monotonic_us);
   delivery_.Wake(now.monotonic_us);
   RestartMoved(now);
   TakeParked(now);

@@ -17,6 +17,14 @@ bool SameKnowledge(const Container& a, const Container& b) {
 
 }  // namespace
 
+DotList DotsShownBy(const Container& container) {
+  DotList dots = SessionDots(container.context);
+  for (const Version& version : container.versions) {
+    if (std::ranges::find(dots, version.dot) == dots.end()) dots.push_back(version.dot);
+  }
+  return dots;
+}
+
 DotList SessionDots(const Context& session) {
   DotList dots;
   for (const Context::Interval& interval : session.intervals()) {

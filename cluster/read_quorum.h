@@ -37,6 +37,8 @@ namespace cartwheel::cluster {
 // The writes by which a replica shows that it knows all that a session has seen of a key: of each
 // interval the last. Whoever received that write received the interval's beginning in its context.
 DotList SessionDots(const Context& session);
+// Of the writes that a record includes: those by which it shows all of them.
+DotList DotsShownBy(const Container& container);
 
 struct ReadOutcome {
   enum class Kind : uint8_t { kAnswered, kTooFew };

@@ -12,15 +12,6 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 
-// Of the writes that a record includes: those by which it shows all of them.
-DotList DotsIn(const Container& container) {
-  DotList dots = SessionDots(container.context);
-  for (const Version& version : container.versions) {
-    if (std::ranges::find(dots, version.dot) == dots.end()) dots.push_back(version.dot);
-  }
-  return dots;
-}
-
 }  // namespace
 
 // ---- what is to be brought
@@ -306,7 +297,7 @@ void Refill::On(NodeId from, const Fetched& message, Time now) {
 Refusal Refill::Take(const Fetched& message, Time now) {
   uint64_t bytes = 0;
   for (const auto& [ref, container] : message.items) {
-    const auto applied = store_.Apply(ref, container, DotsIn(container), now.unix_ms);
+    const auto applied = store_.Apply(ref, container, DotsShownBy(container), now.unix_ms);
     if (!applied) return applied.error();
     bytes += ref.key.size() + BytesOf(container);
   }

@@ -14,9 +14,6 @@ namespace {
 
 using storage::Keyspace;
 
-// Of values in one record: what Redis allows a value, and what the engine takes.
-constexpr size_t kMostBytes = size_t{512} << 20;
-
 }  // namespace
 
 void LocalStore::SetOwnership(const Ownership& ownership) {
@@ -46,7 +43,7 @@ std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Containe
   EncodeStoreKey(ref, store_key_);
   const auto slot = DecodeStoreKey(store_key_)->slot;
   const Partition partition = PartitionOf(slot);
-  const Stored stored = Find(slot, now_ms);
+  const Changing stored = FindToChange(slot, now_ms);
   if (stored.state == Stored::State::kDamaged) return std::unexpected(Refusal::kFailed);
   const bool behind =
       vnodes_.IsBehind(partition, copy.context) ||
@@ -55,7 +52,13 @@ std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Containe
   AdoptVersions(slot);
   const bool exists = stored.state != Stored::State::kAbsent;
   auto merged = Merge(partition, exists ? &container_ : nullptr, copy, floor);
-  if (merged && BytesOf(*merged) > kMostBytes) return std::unexpected(Refusal::kFull);
+  if (merged && BytesOf(*merged) > kMostRecordBytes) return std::unexpected(Refusal::kFull);
+  // Here each of its versions was received once, and is gone without a trace: removed and
+  // forgotten, or lost. A context that covers them would settle that they were removed, for all
+  // owners.
+  const bool is_known =
+      std::ranges::all_of(dots, [&](Dot dot) { return vnodes_.Of(partition).received.Has(dot); });
+  if (!exists && is_known && merged && merged->IsDeleted() && !copy.IsDeleted()) return false;
   ReceiveAll(partition, copy.context, dots);
   const bool nothing_new = !merged || (exists && *merged == container_ && minted_.empty());
   if (nothing_new) return false;
@@ -117,7 +120,7 @@ void LocalStore::HintDelivered(const Hint& hint) {
   store_key_ = hint.store_key;
   const auto parts = DecodeStoreKey(store_key_);
   if (!parts || ownership_.Owns(PartitionOf(parts->slot))) return;
-  Remove(parts->database, Find(parts->slot, 0));
+  Remove(parts->database, FindToChange(parts->slot, 0));
 }
 
 // ---- deletions
@@ -127,7 +130,7 @@ LocalStore::Walked LocalStore::Forget(Partition partition, const Floor& floor, s
   size_t looked_at = 0;
   bool at_end = true;
   std::vector<std::string> forgotten;  // gathered first: a write would end the cursor
-  if (ownership_.Owns(partition) && IsComplete(partition)) {
+  if (ownership_.Owns(partition) && IsComplete(partition) && !keeps_deletions_[partition]) {
     const auto first = static_cast<Slot>(partition * kSlotsPerPartition);
     const ActorTable& actors = vnodes_.ActorsOf(partition);
     const auto cursor = engine_->NewCursor(Keyspace::kData);

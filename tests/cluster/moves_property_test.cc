@@ -243,7 +243,12 @@ class World {
     for (const Move& move : topology_.moves) {
       const Row before = RowOf(topology_.owners, move.partition);
       for (const NodeId node : move.to) {
-        if (std::ranges::find(before, node) == before.end()) ++on_their_way[node];
+        if (std::ranges::find(before, node) != before.end()) continue;
+        const auto arrived = arrived_[node].find(move.partition);
+        const bool is_here =
+            move.step == MoveStep::kSwitch || (arrived != arrived_[node].end() &&
+                                               arrived->second == topology_.epochs[move.partition]);
+        on_their_way[node] += is_here ? 0 : 1;
       }
     }
     for (const auto& [node, count] : on_their_way) {

@@ -78,6 +78,7 @@ class MovingNodes : public testing::Test {
     Node::Options options;
     options.self = IdOf(at);
     options.refill = refill;
+    options.anti_entropy = anti_entropy;
     machine.node = std::make_unique<Node>(*machine.store, ring, options);
     for (size_t other = 0; other < kCount; ++other) {
       if (other == at || machines_[other].node == nullptr || IsCut(at, other)) continue;
@@ -184,7 +185,12 @@ class MovingNodes : public testing::Test {
   }
 
   Refill::Options refill;
+  // None, unless a test asks for them.
+  AntiEntropy::Options anti_entropy{.first_after_us = 1'000'000 * kSecondUs};
   std::optional<size_t> gone;
+  // The link breaks instead of carrying what is said then, counted from now on.
+  std::optional<size_t> cuts_at_message;
+  size_t messages_ = 0;
   uint64_t round = 0;  // of moves, one after the other
   size_t bytes = 0;    // that passed between nodes
   std::array<Machine, kCount> machines_;
@@ -208,6 +214,10 @@ class MovingNodes : public testing::Test {
       if (output.empty() || !node_runs(other) || IsCut(at, other)) continue;
       said = true;
       bytes += output.size();
+      if (cuts_at_message && messages_++ == *cuts_at_message) {
+        Cut(at, other);
+        continue;
+      }
       Deliver(at, other, output);
     }
     return said;

@@ -1,0 +1,165 @@
+// Two owners of a partition compare what they hold, and become equal: what neither copies nor hints
+// nor received dots tell of, because a disk lost it or damaged it, is found by their Merkle trees
+// (the Dynamo paper, 4.7) and restored.
+//
+//   AskTree    root            -> TreeReply  none if it is the same, else all branches
+//   AskTree    what differs    -> TreeReply  its leaves
+//   ... half a second later the same again: writes that were on their way then are no difference
+//   AskKeys    leaves          -> KeysReply  digests of their keys
+//   Swap       what differs    -> Swapped    joined at both (exchange.h); and so on with more
+//   leaves AskKeys    none: it has ended
+//
+// So it costs about what differs (in a partition of a million keys, records apart: 24 bytes for
+// nothing, 4 KB for one key, 250 KB for a hundred). Of each pair the lower node begins, once in a
+// while, or any when an operator asks. Only between replicas that are complete, of partitions that
+// do not move: what others lack is brought by refill.h. While it goes on neither forgets deletions
+// of the partition, or what is just being sent would come back.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "cluster/local_store.h"
+#include "cluster/message.h"
+#include "cluster/node_id.h"
+#include "cluster/peers.h"
+#include "cluster/ring.h"
+#include "cluster/time.h"
+
+namespace cartwheel::cluster {
+
+class AntiEntropy {
+ public:
+  struct Options {
+    int64_t every_us = 3'600'000'000;     // each pair of owners of each partition
+    int64_t first_after_us = 60'000'000;  // of the start, or of a change of the owners
+    int64_t retry_us = 10'000'000;        // after one that failed
+    int64_t busy_us = 1'000'000;          // while the other builds its tree
+    int64_t confirm_after_us = 500'000;
+    int64_t timeout_us = 5'000'000;     // without an answer
+    int64_t open_for_us = 300'000'000;  // at the other node, in which deletions are kept
+    int64_t step_every_us = 20'000;
+    size_t at_once = 2;
+    size_t builds_records = 1'000;  // of a step, for trees that are not there yet
+    size_t leaves_at_once = 256;
+    size_t keys_at_once = 64;
+    uint64_t max_bytes_per_second = 10UL << 20;  // 0: as fast as it goes
+  };
+  struct Totals {
+    uint64_t compared = 0;  // partitions, with one other owner each, to the end
+    uint64_t differed = 0;  // of these
+    uint64_t failed = 0;    // comparisons that did not come to their end
+    uint64_t changed = 0;   // records here
+    uint64_t restored = 0;  // of these: received before, and lost since
+    uint64_t bytes = 0;     // sent and received, without the frames
+    bool operator==(const Totals&) const = default;
+  };
+
+  // All outlive it.
+  AntiEntropy(LocalStore& store, const Ring& ring, Peers& peers, NodeId self,
+              const Options& options)
+      : store_(store), ring_(ring), peers_(peers), self_(self), options_(options) {}
+
+  // May change the store.
+  void OnTime(Time now);
+  int64_t NextDeadline() const { return next_us_; }
+  void RingChanged(int64_t now_us);
+  void PeerDown(NodeId peer, int64_t now_us);
+  // Compares with all other owners of the partition, or of all that this node owns.
+  void CompareNow(std::optional<Partition> partition, int64_t now_us);
+
+  // They may change the store, all of them.
+  void On(NodeId from, const AskTree& message, Time now);
+  void On(NodeId from, const TreeReply& message, Time now);
+  void On(NodeId from, const AskKeys& message, Time now);
+  void On(NodeId from, const KeysReply& message, Time now);
+  void On(NodeId from, const Swap& message, Time now);
+  void On(NodeId from, const Swapped& message, Time now);
+
+  // The roots of the partitions that this node owns and is complete in. Those whose trees are not
+  // there are begun, and missing.
+  std::vector<RootsReply::OfPartition> Roots(int64_t now_us);
+
+  const Totals& totals() const { return totals_; }
+  size_t under_way() const { return under_way_.size(); }
+  // Pairs that an operator has asked for and that are still to be compared.
+  size_t asked_for() const { return asked_for_.size(); }
+  // The longest time since a pair of this node's was found equal, or made so; nullopt: one never
+  // was since the owners are what they are.
+  std::optional<int64_t> OldestAgreement(int64_t now_us) const;
+
+ private:
+  using Pair = std::pair<Partition, NodeId>;
+  enum class Step : uint8_t { kRoot, kLeaves, kConfirm, kLeavesAgain, kKeys, kSwap, kPaused };
+  struct Comparison {
+    RequestId id{};
+    Pair pair;
+    uint64_t epoch = 0;
+    ActorId actor{};  // this node's incarnation
+    Step step = Step::kRoot;
+    uint32_t leaves = 0;
+    std::vector<uint32_t> branches{};     // that differ
+    std::vector<LeafNumber> differing{};  // leaves, ascending
+    size_t next_leaf = 0;                 // of these, not compared key by key yet
+    std::vector<LeafNumber> chunk{};      // that are compared so now
+    std::vector<uint64_t> keys{};         // that differ in it, ascending
+    size_t next_key = 0;
+    int64_t deadline_us = 0;
+
+    // For time to pass; otherwise for an answer.
+    bool waits() const { return step == Step::kConfirm || step == Step::kPaused; }
+  };
+  struct Opened {
+    RequestId id{};
+    int64_t until_us = 0;
+  };
+  enum class End : uint8_t { kEqual, kMadeEqual, kNotYet, kFailed };
+
+  void GoOn(int64_t now_us);
+  void BuildTrees();
+  void BeginDue(int64_t now_us);
+  bool MayBegin(const Pair& pair) const;
+  void BeginAt(const Pair& pair, int64_t now_us);
+  Comparison* Find(NodeId from, RequestId id);
+  void AskForBranches(Comparison& comparison, int64_t now_us);
+  void OnBranches(Comparison& comparison, const TreeReply& message, int64_t now_us);
+  void OnLeaves(Comparison& comparison, const TreeReply& message, int64_t now_us);
+  void AskForKeys(Comparison& comparison, int64_t now_us);
+  void SwapNext(Comparison& comparison, int64_t now_us);
+  template <typename M>
+  void Ask(Comparison& comparison, Step step, const M& message, int64_t now_us);
+  void Finish(const Comparison& comparison, End end, int64_t now_us);
+  Refusal MayAnswer(NodeId from, Partition partition, uint64_t epoch) const;
+  bool IsOpen(NodeId from, Partition partition, RequestId id) const;
+  Refusal Join(const std::vector<Fetched::Item>& items, int64_t now_ms);
+  void KeepDeletionsOf(Partition partition);
+  void Close(const Pair& pair);
+  void Spend(uint64_t bytes, int64_t now_us);
+  void Wake(int64_t at_us) { next_us_ = at_us < next_us_ ? at_us : next_us_; }
+
+  LocalStore& store_;
+  const Ring& ring_;
+  Peers& peers_;
+  NodeId self_;
+  Options options_;
+  std::map<Pair, int64_t> due_us_;     // of the other owners of this node's partitions
+  std::map<Pair, int64_t> agreed_us_;  // when they were last equal
+  std::set<Pair> asked_for_;
+  Pair last_begun_{};
+  std::vector<Comparison> under_way_;  // begun here
+  std::map<Pair, Opened> opened_;      // by others
+  std::set<Partition> to_build_;       // trees
+  bool knows_ring_ = false;
+  uint64_t next_id_ = 1;
+  int64_t next_us_ = 0;
+  int64_t look_us_ = 0;     // when to look for what is due
+  int64_t allowed_us_ = 0;  // by the limit, when more may be asked
+  Totals totals_;
+};
+
+}  // namespace cartwheel::cluster

@@ -1,0 +1,168 @@
+// LocalStore as one that is compared with another owner's: its trees, what stands in their leaves,
+// and what becomes of a record that differs there.
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <utility>
+
+#include "cluster/any_record.h"
+#include "cluster/local_store.h"
+#include "cluster/message_fields.h"
+#include "cluster/store_key.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+using storage::Keyspace;
+
+bool IsOf(Partition partition, std::string_view store_key) {
+  const auto parts = DecodeStoreKey(store_key);
+  return parts && PartitionOf(parts->slot) == partition;
+}
+
+// Lost here, as far as anybody can tell: it was received, is not there, and nothing removed it.
+bool IsLost(const Version& version, const Container& here, const ReceivedDots& received) {
+  return received.Has(version.dot) && !here.context.Covers(version.dot) &&
+         here.Find(version.dot) == nullptr;
+}
+
+}  // namespace
+
+// ---- trees
+
+bool LocalStore::BuildTree(Partition partition, size_t limit) {
+  Trees::Building& built = trees_.At(partition, kFewestLeaves);
+  if (built.complete) return true;
+  const ActorTable& actors = vnodes_.ActorsOf(partition);
+  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto first = static_cast<Slot>(partition * kSlotsPerPartition);
+  cursor->Seek(built.after.empty() ? StoreKeyPrefix(first, 0, 0) : built.after);
+  if (!built.after.empty() && cursor->Valid() && cursor->key() == built.after) cursor->Next();
+  for (; cursor->Valid() && IsOf(partition, cursor->key()); cursor->Next()) {
+    if (limit-- == 0) return false;
+    built.after = cursor->key();
+    if (!DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_)) continue;
+    const RecordDigest digest = DigestOfRecord(built.after, container_);
+    if (digest == 0) continue;
+    ++built.keys;
+    built.tree.Toggle(LeafOf(*DecodeStoreKey(built.after), built.tree.leaves()), digest);
+  }
+  // How many keys there are is not known before.
+  constexpr uint64_t kMostKeysPerLeaf = 16;
+  const uint32_t leaves = LeavesFor(built.keys);
+  if (built.keys > kMostKeysPerLeaf * built.tree.leaves() && leaves > built.tree.leaves()) {
+    trees_.Drop(partition);
+    trees_.At(partition, leaves);
+    return false;
+  }
+  built.complete = true;
+  built.after.clear();
+  return true;
+}
+
+// ---- leaves
+
+// Of each leaf the records in store order, database by database.
+template <typename Each>
+void LocalStore::WalkLeaves(Partition partition, uint32_t leaves,
+                            std::span<const LeafNumber> numbers, const Each& each) {
+  const ActorTable& actors = vnodes_.ActorsOf(partition);
+  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const uint32_t of_slot = leaves / kSlotsPerPartition;
+  const int bits = 64 - std::countr_zero(of_slot);
+  for (const LeafNumber number : numbers) {
+    const auto slot = static_cast<Slot>(partition * kSlotsPerPartition + number / of_slot);
+    const uint64_t hash = uint64_t{number % of_slot} << bits;
+    for (Database database = 0; database < kMaxDatabases; ++database) {
+      if (counts_[database].keys == 0) continue;
+      for (cursor->Seek(StoreKeyPrefix(slot, database, hash)); cursor->Valid(); cursor->Next()) {
+        const auto parts = DecodeStoreKey(cursor->key());
+        if (!parts || parts->slot != slot || parts->database != database) break;
+        if (LeafOf(*parts, leaves) != number) break;
+        const bool is_sound =
+            DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_).has_value();
+        each(number, cursor->key(), *parts, is_sound);
+      }
+    }
+  }
+}
+
+std::optional<std::vector<KeyDigest>> LocalStore::ListLeaves(Partition partition, uint32_t leaves,
+                                                             std::span<const LeafNumber> numbers) {
+  std::vector<KeyDigest> keys;
+  std::map<LeafNumber, RecordDigest> sums;
+  for (const LeafNumber number : numbers) sums[number] = 0;
+  WalkLeaves(partition, leaves, numbers,
+             [&](LeafNumber number, std::string_view store_key, const StoreKeyParts&, bool sound) {
+               const RecordDigest digest = sound ? DigestOfRecord(store_key, container_) : 0;
+               if (digest == 0) return;
+               keys.push_back({KeyIdOf(store_key), digest});
+               sums[number] ^= digest;
+             });
+  const MerkleTree* const tree = TreeOf(partition);
+  if (tree == nullptr || leaves > tree->leaves()) return std::nullopt;
+  const uint32_t width = tree->leaves() / leaves;
+  for (const auto& [number, sum] : sums) {
+    RecordDigest told = 0;
+    for (uint32_t i = 0; i < width; ++i) told ^= tree->leaf(number * width + i);
+    if (told == sum) continue;
+    // Records went, or were damaged, behind its back.
+    trees_.Drop(partition);
+    return std::nullopt;
+  }
+  return keys;
+}
+
+LocalStore::Part LocalStore::ReadKeys(Partition partition, uint32_t leaves,
+                                      std::span<const LeafNumber> numbers,
+                                      std::span<const uint64_t> ids, size_t max_bytes) {
+  Part part;
+  WalkLeaves(partition, leaves, numbers,
+             [&](LeafNumber, std::string_view store_key, const StoreKeyParts& parts, bool sound) {
+               const bool wanted = sound && part.records.size() < max_bytes &&
+                                   std::ranges::binary_search(ids, KeyIdOf(store_key));
+               if (!wanted) return;
+               RecordWriter(part.records).Append({parts.database, parts.key}, container_);
+               ++part.count;
+             });
+  return part;
+}
+
+// ---- what differs
+
+std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRef& ref,
+                                                                     const Container& theirs,
+                                                                     std::span<const Dot> dots,
+                                                                     int64_t now_ms) {
+  minted_.clear();
+  if (!ObserveClocks(theirs, now_ms)) return std::unexpected(Refusal::kClockAhead);
+  EncodeStoreKey(ref, store_key_);
+  const Slot slot = DecodeStoreKey(store_key_)->slot;
+  const Partition partition = PartitionOf(slot);
+  if (vnodes_.IsBehind(partition, theirs.context)) {
+    Rotate(partition);
+    return std::unexpected(Refusal::kRebuilding);
+  }
+  const Changing stored = FindToChange(slot, now_ms);
+  if (stored.state == Stored::State::kDamaged) container_.clear();
+  AdoptVersions(slot);
+  const bool exists = stored.state != Stored::State::kAbsent;
+  Container merged = exists ? Sync(container_, theirs) : theirs;
+  merged.own_contiguous = exists && container_.own_contiguous;
+  if (BytesOf(merged) > kMostRecordBytes) return std::unexpected(Refusal::kFull);
+  const ReceivedDots& received = vnodes_.Of(partition).received;
+  const bool restores = std::ranges::any_of(theirs.versions, [&](const Version& version) {
+    return IsLost(version, container_, received);
+  });
+  ReceiveAll(partition, theirs.context, dots);
+  // What is deleted there leaves nothing to remove here.
+  const bool nothing_new =
+      exists ? merged == container_ && minted_.empty() && stored.state != Stored::State::kDamaged
+             : merged.IsDeleted();
+  if (nothing_new) return Reconciled{};
+  container_ = std::move(merged);
+  Store(slot, ref.database, stored, now_ms);
+  return Reconciled{.changed = true, .restored = restores};
+}
+
+}  // namespace cartwheel::cluster

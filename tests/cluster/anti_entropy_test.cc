@@ -1,0 +1,273 @@
+// Owners that compare what they hold, over links that work at once. Whatever they lack got lost
+// behind the backs of copies and hints.
+#include "cluster/anti_entropy.h"
+
+#include <functional>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/owned_container.h"
+#include "tests/cluster/moving_nodes.h"
+#include "tests/cluster/random.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+constexpr size_t kKeys = 300;
+
+class AntiEntropyTest : public MovingNodes {
+ protected:
+  void Fill(size_t keys = kKeys) {
+    for (size_t i = 0; i < keys; ++i) Write(kA, i, "v" + std::to_string(i));
+  }
+  std::string StoreKey(size_t number) {
+    std::string store_key;
+    const std::string key = Key(number);
+    EncodeStoreKey({0, key}, store_key);
+    return store_key;
+  }
+  // Without anybody's knowledge.
+  void Lose(size_t at, size_t number) {
+    machines_[at].engine->Delete(storage::Keyspace::kData, StoreKey(number));
+  }
+  void Damage(size_t at, size_t number) {
+    machines_[at].engine->Put(storage::Keyspace::kData, StoreKey(number), "damaged");
+  }
+  // Written, and stored nowhere else: the others are away, and what they are owed is forgotten.
+  void WriteAtOneAlone(size_t at, size_t number, const std::string& value) {
+    for (const size_t other : {kA, kX, kY}) {
+      if (other != at) Cut(at, other);
+    }
+    BeginWrite(at, number, value, {.n = 3, .r = 1, .w = 1});
+    Settle();
+    machines_[at].store->hints().Clear();
+    for (const size_t other : {kA, kX, kY}) {
+      if (other != at) Mend(at, other);
+    }
+  }
+  void CompareAll() {
+    for (const size_t at : {kA, kX, kY}) machines_[at].node->CompareNow(Moving(), now());
+    Run(20 * kSecondUs);
+  }
+  const AntiEntropy::Totals& TotalsOf(size_t at) {
+    return machines_[at].node->anti_entropy().totals();
+  }
+  uint64_t Sum(uint64_t AntiEntropy::Totals::* field) {
+    return TotalsOf(kA).*field + TotalsOf(kX).*field + TotalsOf(kY).*field;
+  }
+  std::string ShownAt(size_t at, size_t number) {
+    const std::string key = Key(number);
+    const auto container = machines_[at].store->ReadContainer({0, key});
+    if (!container) return "damaged";
+    std::string shown;
+    for (const Version& version : (*container)->versions) {
+      shown += std::to_string(static_cast<uint64_t>(version.dot.actor)) + "-" +
+               std::to_string(version.dot.number) + " ";
+    }
+    return shown;
+  }
+  void ExpectEqual(size_t keys = kKeys) {
+    for (size_t i = 0; i < keys; ++i) {
+      ASSERT_EQ(ShownAt(kX, i), ShownAt(kA, i)) << i;
+      ASSERT_EQ(ShownAt(kY, i), ShownAt(kA, i)) << i;
+    }
+  }
+};
+
+TEST_F(AntiEntropyTest, OwnersThatAreEqualSaySo) {
+  Fill();
+  CompareAll();
+  // Any two of them, and each began with both others, as all were asked to.
+  EXPECT_GE(Sum(&AntiEntropy::Totals::compared), 3U);
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::differed), 0U);
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::changed), 0U);
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::bytes), 0U) << "roots alone";
+  EXPECT_EQ(machines_[kA].node->anti_entropy().asked_for(), 0U);
+}
+
+TEST_F(AntiEntropyTest, WhatADiskLostSilentlyIsRestored) {
+  Fill();
+  for (size_t i = 0; i < 40; ++i) Lose(kX, i * 3);
+  CompareAll();
+  ExpectEqual();
+  EXPECT_EQ(ValueAt(kX, 3), "v3");
+  EXPECT_EQ(TotalsOf(kX).restored, 40U);
+  EXPECT_EQ(TotalsOf(kA).restored + TotalsOf(kY).restored, 0U);
+}
+
+TEST_F(AntiEntropyTest, DamagedRecordsAreReplaced) {
+  Fill();
+  for (size_t i = 0; i < 5; ++i) Damage(kY, i);
+  CompareAll();
+  ExpectEqual();
+  EXPECT_EQ(ValueAt(kY, 4), "v4");
+}
+
+TEST_F(AntiEntropyTest, WhatGoesMissingBehindATreeIsFoundAfterARestart) {
+  Fill();
+  CompareAll();
+  Lose(kX, 7);
+  Run(kSecondUs);
+  Stop(kX);
+  Start(kX, State::kBefore);
+  Run(kSecondUs);
+  CompareAll();
+  EXPECT_EQ(ValueAt(kX, 7), "v7");
+}
+
+TEST_F(AntiEntropyTest, WritesThatOneAloneHasComeToAll) {
+  Fill();
+  WriteAtOneAlone(kA, 1, "of A");
+  WriteAtOneAlone(kX, 2, "of X");
+  WriteAtOneAlone(kY, 2, "of Y");
+  WriteAtOneAlone(kY, kKeys, "new at Y");
+  EXPECT_NE(ShownAt(kX, 2), ShownAt(kY, 2));
+  CompareAll();
+  CompareAll();
+  ExpectEqual(kKeys + 1);
+  EXPECT_EQ(ValueAt(kY, 1), "of A");
+  EXPECT_EQ(ValueAt(kA, kKeys), "new at Y");
+  const std::string key = Key(2);
+  EXPECT_EQ((*machines_[kA].store->ReadContainer({0, key}))->versions.size(), 2U)
+      << "neither writer had seen the other's";
+}
+
+TEST_F(AntiEntropyTest, ADeletionThatOneMissedIsNotUndone) {
+  Fill();
+  WriteAtOneAlone(kA, 5, "");
+  EXPECT_EQ(ValueAt(kX, 5), "v5");
+  CompareAll();
+  for (const size_t at : {kA, kX, kY}) EXPECT_EQ(ValueAt(at, 5), "(none)") << at;
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::restored), 0U);
+}
+
+TEST_F(AntiEntropyTest, MoreLeavesThanOneQuestionTakesAreGoneThrough) {
+  anti_entropy.leaves_at_once = 8;
+  anti_entropy.keys_at_once = 3;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Run(2 * kSecondUs);
+  Fill(1'000);
+  for (size_t i = 0; i < 200; ++i) Lose(kX, i * 5);
+  CompareAll();
+  ExpectEqual(1'000);
+  EXPECT_EQ(TotalsOf(kX).restored, 200U);
+}
+
+TEST_F(AntiEntropyTest, WhateverInterruptsItTheNextOneEndsIt) {
+  Fill(50);
+  size_t interrupted = 0;
+  for (size_t at_message = 0; at_message < 12; ++at_message) {
+    for (size_t i = 0; i < 10; ++i) Lose(kX, i);
+    WriteAtOneAlone(kY, 20, "of round " + std::to_string(at_message));
+    for (const size_t at : {kA, kX, kY}) {  // their trees have not seen what went
+      machines_[at].store->DropTree(Moving());
+      while (!machines_[at].store->BuildTree(Moving(), kKeys)) {
+      }
+    }
+    const uint64_t failed = Sum(&AntiEntropy::Totals::failed);
+    for (const size_t at : {kA, kX}) machines_[at].node->CompareNow(Moving(), now());
+    messages_ = 0;
+    cuts_at_message = at_message;
+    Run(2 * kSecondUs);
+    cuts_at_message.reset();
+    for (const auto& [a, b] : {std::pair(kA, kX), std::pair(kA, kY), std::pair(kX, kY)}) {
+      Mend(a, b);
+    }
+    interrupted += Sum(&AntiEntropy::Totals::failed) > failed ? 1 : 0;
+    Run(15 * kSecondUs);
+    CompareAll();
+    ExpectEqual(50);
+    EXPECT_EQ(ValueAt(kX, 3), "v3") << at_message;
+  }
+  EXPECT_GE(interrupted, 6U) << "or the links broke while nothing was compared";
+}
+
+TEST_F(AntiEntropyTest, WritesOnTheirWayAreNoDifference) {
+  anti_entropy.every_us = kSecondUs;
+  anti_entropy.first_after_us = 0;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Fill();
+  Random random(3);
+  for (int i = 0; i < 500; ++i) {
+    BeginWrite(random.Below(2) == 0 ? kA : kX, random.Below(kKeys), std::to_string(i));
+    Turn(kA);  // copies leave, and arrive only after the next comparisons' questions
+    Run(20'000);
+  }
+  EXPECT_GT(Sum(&AntiEntropy::Totals::compared), 5U);
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::changed), 0U);
+  ExpectEqual();
+}
+
+TEST_F(AntiEntropyTest, ItComesByItselfFromTimeToTime) {
+  anti_entropy.every_us = 30 * kSecondUs;
+  anti_entropy.first_after_us = 5 * kSecondUs;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Fill();
+  EXPECT_FALSE(machines_[kA].node->anti_entropy().OldestAgreement(now().monotonic_us));
+  Lose(kX, 9);
+  Run(100 * kSecondUs);
+  EXPECT_EQ(ValueAt(kX, 9), "v9");
+  const auto oldest_us = machines_[kA].node->anti_entropy().OldestAgreement(now().monotonic_us);
+  ASSERT_TRUE(oldest_us);
+  EXPECT_LT(*oldest_us, 70 * kSecondUs);
+}
+
+TEST_F(AntiEntropyTest, NothingIsForgottenWhileRecordsAreCompared) {
+  Fill(10);
+  CompareAll();
+  WriteAtOneAlone(kA, 1, "of A");
+  machines_[kA].node->CompareNow(Moving(), now());
+  // Until it waits to look again.
+  for (int i = 0; i < 20; ++i) Run(20'000);
+  ASSERT_GT(machines_[kA].node->anti_entropy().under_way(), 0U);
+  Write(kA, 2, "");
+  Floor all;
+  for (const size_t at : {kA, kX, kY}) all.Set(machines_[at].store->ActorOf(Moving()), 1'000'000);
+  size_t forgetful = 0;
+  for (const size_t at : {kA, kX, kY}) {
+    std::string after;
+    forgetful += machines_[at].store->Forget(Moving(), all, 100, after).forgotten;
+  }
+  EXPECT_EQ(forgetful, 1U) << "who takes no part";
+  Run(10 * kSecondUs);
+  std::string after;
+  EXPECT_GT(machines_[kA].store->Forget(Moving(), all, 100, after).forgotten +
+                (HasRecord(kA, 2) ? 0U : 1U),
+            0U)
+      << "afterwards it is";
+}
+
+TEST_F(AntiEntropyTest, WhatMovesIsNotCompared) {
+  Fill();
+  SetRing(State::kPrepare);
+  Lose(kX, 1);
+  machines_[kX].node->CompareNow(Moving(), now());
+  Run(3 * kSecondUs);
+  EXPECT_EQ(TotalsOf(kX).compared, 0U);
+  EXPECT_EQ(machines_[kX].node->anti_entropy().under_way(), 0U);
+}
+
+TEST_F(AntiEntropyTest, RootsAreOfWhatIsOwned) {
+  Fill();
+  EXPECT_THAT(machines_[kB].node->anti_entropy().totals(), AntiEntropy::Totals{});
+  CompareAll();
+  const MerkleTree* const a = machines_[kA].store->TreeOf(Moving());
+  ASSERT_NE(a, nullptr);
+  EXPECT_EQ(a->Root(), machines_[kY].store->TreeOf(Moving())->Root());
+  EXPECT_NE(a->Root(), 0U);
+  EXPECT_EQ(machines_[kB].store->TreeOf(Moving()), nullptr);
+}
+
+}  // namespace
+}  // namespace cartwheel::cluster
