@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <iterator>
 
-#include "cluster/read_quorum.h"
-
 namespace cartwheel::cluster {
 namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
-constexpr size_t kMostRecordsBytes = 8UL << 20;  // of one message
 
 std::vector<uint32_t> Differing(std::span<const uint64_t> own, std::span<const uint64_t> theirs) {
   std::vector<uint32_t> numbers;
@@ -45,7 +42,7 @@ std::vector<LeafNumber> Common(const std::vector<LeafNumber>& a, const std::vect
 
 void AntiEntropy::RingChanged(int64_t now_us) {
   knows_ring_ = true;
-  std::map<Pair, int64_t> due_us;
+  std::map<Pair, int64_t> all_due_us;
   for (size_t i = 0; i < kPartitions; ++i) {
     const auto partition = static_cast<Partition>(i);
     if (!ring_.Owns(self_, partition)) {
@@ -53,16 +50,14 @@ void AntiEntropy::RingChanged(int64_t now_us) {
       to_build_.erase(partition);
       continue;
     }
-    // Spread over the time between two comparisons.
-    const int64_t spread_us = options_.every_us / kPartitions * partition;
+    const int64_t due_us = FirstDue(partition, now_us);
     for (const NodeId node : ring_.OwnersOf(partition)) {
       if (node == self_) continue;
       const auto before = due_us_.find({partition, node});
-      due_us[{partition, node}] =
-          before != due_us_.end() ? before->second : now_us + options_.first_after_us + spread_us;
+      all_due_us[{partition, node}] = before != due_us_.end() ? before->second : due_us;
     }
   }
-  due_us_ = std::move(due_us);
+  due_us_ = std::move(all_due_us);
   std::erase_if(agreed_us_, [this](const auto& agreed) { return !due_us_.contains(agreed.first); });
   std::erase_if(asked_for_, [this](const Pair& pair) { return !due_us_.contains(pair); });
   // They speak under another epoch from here on.
@@ -70,6 +65,22 @@ void AntiEntropy::RingChanged(int64_t now_us) {
     Finish(comparison, End::kFailed, now_us);
   }
   for (const auto& [pair, opened] : std::exchange(opened_, {})) KeepDeletionsOf(pair.first);
+  look_us_ = now_us;
+  Wake(now_us);
+}
+
+// Spread over the time between two comparisons.
+int64_t AntiEntropy::FirstDue(Partition partition, int64_t now_us) const {
+  if (options_.every_us == 0) return INT64_MAX;
+  return now_us + options_.first_after_us + options_.every_us / kPartitions * partition;
+}
+
+void AntiEntropy::SetEvery(int64_t every_us, int64_t now_us) {
+  if (options_.every_us == every_us) return;
+  options_.every_us = every_us;
+  for (auto& [pair, due_us] : due_us_) {
+    if (!asked_for_.contains(pair)) due_us = FirstDue(pair.first, now_us);
+  }
   look_us_ = now_us;
   Wake(now_us);
 }
@@ -133,16 +144,18 @@ void AntiEntropy::GoOn(int64_t now_us) {
 }
 
 void AntiEntropy::BuildTrees() {
-  if (to_build_.empty()) return;
-  const Partition partition = *to_build_.begin();
-  const bool owns = ring_.Owns(self_, partition);
-  if (!owns || store_.BuildTree(partition, options_.builds_records)) to_build_.erase(partition);
+  size_t records = options_.builds_records;
+  for (size_t i = 0; i < options_.builds_partitions && !to_build_.empty() && records > 0; ++i) {
+    const Partition partition = *to_build_.begin();
+    const bool owns = ring_.Owns(self_, partition);
+    if (!owns || store_.BuildTree(partition, records)) to_build_.erase(partition);
+  }
 }
 
-// One at a step; the others' trees are begun meanwhile.
+// Those whose trees are not there are begun meanwhile.
 void AntiEntropy::BeginDue(int64_t now_us) {
   if (now_us < look_us_) return;
-  constexpr size_t kMostToBuild = 4;
+  const size_t most_to_build = options_.builds_partitions;
   look_us_ = now_us + kSecondUs;
   if (now_us < allowed_us_) {
     look_us_ = allowed_us_;
@@ -156,13 +169,12 @@ void AntiEntropy::BeginDue(int64_t now_us) {
     if (store_.TreeOf(pair.first) == nullptr) {
       to_build_.insert(pair.first);
       look_us_ = now_us + options_.step_every_us;
-      if (to_build_.size() >= kMostToBuild) break;
+      if (to_build_.size() >= most_to_build) break;
       continue;
     }
     look_us_ = now_us + options_.step_every_us;
     last_begun_ = pair;
     BeginAt(pair, now_us);
-    break;
   }
 }
 
@@ -332,7 +344,7 @@ void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
             .wanted = {first, first + static_cast<ptrdiff_t>(count)}};
   comparison.next_key += count;
   const auto part =
-      store_.ReadKeys(swap.partition, swap.leaves, swap.numbers, swap.wanted, kMostRecordsBytes);
+      store_.ReadKeys(swap.partition, swap.leaves, swap.numbers, swap.wanted, kMostSwappedBytes);
   Spend(part.records.size(), now_us);
   Ask(comparison, Step::kSwap, SwapEncoded{swap, part.count, part.records}, now_us);
 }
@@ -360,7 +372,8 @@ void AntiEntropy::Finish(const Comparison& comparison, End end, int64_t now_us) 
   const bool agrees = end == End::kEqual || end == End::kMadeEqual;
   if (due != due_us_.end()) {
     const int64_t again_us = end == End::kNotYet ? options_.busy_us : options_.retry_us;
-    due->second = now_us + (agrees ? options_.every_us : again_us);
+    due->second = now_us + again_us;
+    if (agrees) due->second = options_.every_us == 0 ? INT64_MAX : now_us + options_.every_us;
     if (agrees) agreed_us_[pair] = now_us;
   }
   totals_.compared += agrees ? 1 : 0;
@@ -372,141 +385,6 @@ void AntiEntropy::Finish(const Comparison& comparison, End end, int64_t now_us) 
       AskKeys{.id = id, .partition = pair.first, .epoch = epoch, .leaves = leaves, .numbers = {}});
   look_us_ = std::min(look_us_, now_us + options_.step_every_us);
   Wake(look_us_);
-}
-
-// ---- who answers
-
-Refusal AntiEntropy::MayAnswer(NodeId from, Partition partition, uint64_t epoch) const {
-  if (ring_.IsMoving(partition) || epoch != ring_.EpochOf(partition)) return Refusal::kStale;
-  if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) return Refusal::kWrongActor;
-  return store_.IsComplete(partition) ? Refusal::kNone : Refusal::kRebuilding;
-}
-
-bool AntiEntropy::IsOpen(NodeId from, Partition partition, RequestId id) const {
-  const auto opened = opened_.find({partition, from});
-  return opened != opened_.end() && opened->second.id == id;
-}
-
-void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
-  TreeReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
-  const MerkleTree* const tree = store_.TreeOf(message.partition);
-  const bool begins = message.branches.empty();
-  if (reply.refusal == Refusal::kNone) {
-    if (tree == nullptr) {
-      to_build_.insert(message.partition);
-      Wake(now.monotonic_us);
-      reply.refusal = Refusal::kBusy;
-    } else if (!begins && !IsOpen(from, message.partition, message.id)) {
-      reply.refusal = Refusal::kBusy;
-    }
-  }
-  if (reply.refusal == Refusal::kNone && begins) {
-    const int64_t until_us = now.monotonic_us + options_.open_for_us;
-    opened_[{message.partition, from}] = {.id = message.id, .until_us = until_us};
-    KeepDeletionsOf(message.partition);
-    Wake(until_us);
-  }
-  if (reply.refusal == Refusal::kNone) {
-    reply.leaves = std::min(message.leaves, tree->leaves());
-    const MerkleTree folded = tree->Folded(reply.leaves);
-    if (begins && tree->Root() != message.root) reply.digests = folded.Branches();
-    for (const uint32_t branch : message.branches) {
-      const auto leaves = folded.LeavesOf(branch);
-      reply.digests.insert(reply.digests.end(), leaves.begin(), leaves.end());
-    }
-  }
-  Spend(reply.digests.size() * sizeof(uint64_t), now.monotonic_us);
-  peers_.Send(from, reply);
-}
-
-void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
-  const Pair pair{message.partition, from};
-  const bool is_open = IsOpen(from, message.partition, message.id);
-  if (message.numbers.empty()) {
-    if (!is_open) return;
-    agreed_us_[pair] = now.monotonic_us;
-    return Close(pair);
-  }
-  KeysReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
-  const MerkleTree* const tree = store_.TreeOf(message.partition);
-  const bool fits = tree != nullptr && message.leaves <= tree->leaves() &&
-                    message.numbers.back() < message.leaves;
-  if (reply.refusal == Refusal::kNone && (!is_open || !fits)) reply.refusal = Refusal::kBusy;
-  if (reply.refusal == Refusal::kNone) {
-    auto keys = store_.ListLeaves(message.partition, message.leaves, message.numbers);
-    if (keys) reply.keys = *std::move(keys);
-    if (!keys) reply.refusal = Refusal::kBusy;
-  }
-  Spend(reply.keys.size() * sizeof(KeyDigest), now.monotonic_us);
-  peers_.Send(from, reply);
-}
-
-void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
-  Swapped reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
-  const bool fits = message.numbers.empty() || message.numbers.back() < message.leaves;
-  const bool is_open = IsOpen(from, message.partition, message.id);
-  const bool is_of_it = std::ranges::all_of(message.items, [&](const Fetched::Item& item) {
-    return PartitionOfKey(item.ref.key) == message.partition;
-  });
-  if (reply.refusal == Refusal::kNone && !(fits && is_open && is_of_it)) {
-    reply.refusal = Refusal::kBusy;
-  }
-  if (reply.refusal == Refusal::kNone) reply.refusal = Join(message.items, now.unix_ms);
-  LocalStore::Part part;
-  if (reply.refusal == Refusal::kNone) {
-    part = store_.ReadKeys(message.partition, message.leaves, message.numbers, message.wanted,
-                           kMostRecordsBytes);
-  }
-  Spend(part.records.size(), now.monotonic_us);
-  peers_.Send(from, SwappedEncoded{reply, part.count, part.records});
-}
-
-// ---- both
-
-Refusal AntiEntropy::Join(const std::vector<Fetched::Item>& items, int64_t now_ms) {
-  for (const auto& [ref, container] : items) {
-    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), now_ms);
-    if (!joined) return joined.error();
-    totals_.changed += joined->changed ? 1 : 0;
-    totals_.restored += joined->restored ? 1 : 0;
-  }
-  return Refusal::kNone;
-}
-
-void AntiEntropy::KeepDeletionsOf(Partition partition) {
-  const auto is_of_it = [partition](const auto& each) { return each.first.first == partition; };
-  const bool begun = std::ranges::any_of(
-      under_way_, [&](const Comparison& comparison) { return comparison.pair.first == partition; });
-  store_.KeepDeletions(partition, begun || std::ranges::any_of(opened_, is_of_it));
-}
-
-void AntiEntropy::Close(const Pair& pair) {
-  opened_.erase(pair);
-  KeepDeletionsOf(pair.first);
-}
-
-void AntiEntropy::Spend(uint64_t bytes, int64_t now_us) {
-  totals_.bytes += bytes;
-  if (options_.max_bytes_per_second == 0) return;
-  const auto takes_us = static_cast<int64_t>(bytes * kSecondUs / options_.max_bytes_per_second);
-  allowed_us_ = std::max(allowed_us_, now_us) + takes_us;
-}
-
-std::vector<RootsReply::OfPartition> AntiEntropy::Roots(int64_t now_us) {
-  std::vector<RootsReply::OfPartition> roots;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    const auto partition = static_cast<Partition>(i);
-    if (!ring_.Owns(self_, partition) || !store_.IsComplete(partition)) continue;
-    const MerkleTree* const tree = store_.TreeOf(partition);
-    if (tree == nullptr) {
-      to_build_.insert(partition);
-      continue;
-    }
-    roots.push_back(
-        {.partition = partition, .epoch = ring_.EpochOf(partition), .root = tree->Root()});
-  }
-  if (!to_build_.empty()) Wake(now_us);
-  return roots;
 }
 
 }  // namespace cartwheel::cluster

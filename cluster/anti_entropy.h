@@ -44,8 +44,9 @@ class AntiEntropy {
     int64_t timeout_us = 5'000'000;     // without an answer
     int64_t open_for_us = 300'000'000;  // at the other node, in which deletions are kept
     int64_t step_every_us = 20'000;
-    size_t at_once = 2;
+    size_t at_once = 8;             // of which most end with the roots
     size_t builds_records = 1'000;  // of a step, for trees that are not there yet
+    size_t builds_partitions = 64;  // of a step, at most
     size_t leaves_at_once = 256;
     size_t keys_at_once = 64;
     uint64_t max_bytes_per_second = 10UL << 20;  // 0: as fast as it goes
@@ -72,6 +73,9 @@ class AntiEntropy {
   void PeerDown(NodeId peer, int64_t now_us);
   // Compares with all other owners of the partition, or of all that this node owns.
   void CompareNow(std::optional<Partition> partition, int64_t now_us);
+  // 0: they do so only when an operator asks.
+  void SetEvery(int64_t every_us, int64_t now_us);
+  void SetMaxBytesPerSecond(uint64_t bytes) { options_.max_bytes_per_second = bytes; }
 
   // They may change the store, all of them.
   void On(NodeId from, const AskTree& message, Time now);
@@ -118,8 +122,10 @@ class AntiEntropy {
     RequestId id{};
     int64_t until_us = 0;
   };
+  static constexpr size_t kMostSwappedBytes = 8UL << 20;  // of the records of one message
   enum class End : uint8_t { kEqual, kMadeEqual, kNotYet, kFailed };
 
+  int64_t FirstDue(Partition partition, int64_t now_us) const;
   void GoOn(int64_t now_us);
   void BuildTrees();
   void BeginDue(int64_t now_us);

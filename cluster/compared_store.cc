@@ -30,7 +30,7 @@ bool IsLost(const Version& version, const Container& here, const ReceivedDots& r
 
 // ---- trees
 
-bool LocalStore::BuildTree(Partition partition, size_t limit) {
+bool LocalStore::BuildTree(Partition partition, size_t& limit) {
   Trees::Building& built = trees_.At(partition, kFewestLeaves);
   if (built.complete) return true;
   const ActorTable& actors = vnodes_.ActorsOf(partition);
@@ -39,7 +39,8 @@ bool LocalStore::BuildTree(Partition partition, size_t limit) {
   cursor->Seek(built.after.empty() ? StoreKeyPrefix(first, 0, 0) : built.after);
   if (!built.after.empty() && cursor->Valid() && cursor->key() == built.after) cursor->Next();
   for (; cursor->Valid() && IsOf(partition, cursor->key()); cursor->Next()) {
-    if (limit-- == 0) return false;
+    if (limit == 0) return false;
+    --limit;
     built.after = cursor->key();
     if (!DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_)) continue;
     const RecordDigest digest = DigestOfRecord(built.after, container_);

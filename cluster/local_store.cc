@@ -318,7 +318,8 @@ void LocalStore::Store(Slot slot, Database database, const Changing& stored, int
 }
 
 // The copy first, for the same reason.
-void LocalStore::StoreAndCopy(Slot slot, Database database, const Changing& stored, int64_t now_ms) {
+void LocalStore::StoreAndCopy(Slot slot, Database database, const Changing& stored,
+                              int64_t now_ms) {
   ReapContainer(now_ms);
   if (!ownership_.alone) EncodeToMessage(container_, copy_);
   Store(slot, database, stored, now_ms);

@@ -264,8 +264,8 @@ class LocalStore {
 
   // nullptr: it has not been asked for, or is still being built.
   const MerkleTree* TreeOf(Partition partition) const { return trees_.Of(partition); }
-  // Looks at so many records more for the tree. True: it is there.
-  bool BuildTree(Partition partition, size_t limit);
+  // Looks at so many records more for the tree, and takes them off. True: it is there.
+  bool BuildTree(Partition partition, size_t& limit);
   void DropTree(Partition partition) { trees_.Drop(partition); }
   // What is live in these leaves of `leaves`, which divide the tree's own number: in store order.
   // nullopt: there is no tree, or the records are not what it says, so that it is dropped.

@@ -258,7 +258,7 @@ std::optional<Node::Event> Node::NextEvent() {
     return WriteDone{request->id, *std::get<WriteQuorum>(request->quorum).outcome(),
                      request->partition, &request->dots};
   }
-  return std::nullopt;
+  return TakeVerified();
 }
 
 void Node::RemoveIfOver(Request& request) {
@@ -285,6 +285,7 @@ void Node::PeerDown(NodeId peer, Time now) {
   delivery_.PeerDown(peer);
   refill_.PeerDown(peer, now.monotonic_us);
   anti_entropy_.PeerDown(peer, now.monotonic_us);
+  for (auto& [id, verification] : verifications_) verification.Lost(peer, now.monotonic_us);
   gossip_.Doubt(peer, now.monotonic_us);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());
@@ -314,6 +315,7 @@ void Node::OnTime(Time now) {
   }
   if (refill_.OnTime(now.monotonic_us)) staged_ = true;
   anti_entropy_.OnTime(now);
+  PumpVerifications(now);
   if (retire_.OnTime(now)) {
     staged_ = true;
     delivery_.Wake(now.monotonic_us);
@@ -340,7 +342,8 @@ size_t Node::RebuildingPartitions() const {
 int64_t Node::NextDeadline() const {
   return std::min({peers_.NextDeadline(), gossip_.NextDeadline(), delivery_.NextDeadline(),
                    forgetting_.NextDeadline(), refill_.NextDeadline(), retire_.NextDeadline(),
-                   anti_entropy_.NextDeadline(), deadlines_.Next().value_or(INT64_MAX)});
+                   anti_entropy_.NextDeadline(), NextVerification(),
+                   deadlines_.Next().value_or(INT64_MAX)});
 }
 
 // They were answered with what has not been kept. Those that are reported already are the caller's.

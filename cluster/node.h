@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -45,6 +46,7 @@
 #include "cluster/retire.h"
 #include "cluster/ring.h"
 #include "cluster/time.h"
+#include "cluster/verification.h"
 #include "cluster/write_quorum.h"
 
 namespace cartwheel::cluster {
@@ -70,6 +72,7 @@ class Node {
     Refill::Options refill;
     Retire::Options retire;
     AntiEntropy::Options anti_entropy;
+    Verification::Options verification;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
     // refuse.
     size_t max_requests = 65'536;
@@ -96,7 +99,11 @@ class Node {
     RequestId id{};
     size_t replicas = 0;
   };
-  using Event = std::variant<ReadDone, WriteDone, ListDone, WaitDone>;
+  struct VerifyDone {
+    RequestId id{};
+    Verified verified;
+  };
+  using Event = std::variant<ReadDone, WriteDone, ListDone, WaitDone, VerifyDone>;
 
   // `store` outlives it; self is a member of the ring.
   Node(LocalStore& store, Ring ring, const Options& options);
@@ -129,6 +136,9 @@ class Node {
   const Refill& refill() const { return refill_; }
   const Retire& retire() const { return retire_; }
   const AntiEntropy& anti_entropy() const { return anti_entropy_; }
+  AntiEntropy& anti_entropy() { return anti_entropy_; }
+  // Whether all owners of each partition hold the same; VerifyDone comes within a minute.
+  RequestId BeginVerify(Time now);
   // Of one partition, or of all that this node owns.
   void CompareNow(std::optional<Partition> partition, Time now) {
     anti_entropy_.CompareNow(partition, now.monotonic_us);
@@ -269,6 +279,9 @@ class Node {
   Request* FindByWire(RequestId id);
   RequestId FailedRead(const KeyRef& ref, const Levels& levels, Time now);
   void SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen);
+  void PumpVerifications(Time now);
+  int64_t NextVerification() const;
+  std::optional<VerifyDone> TakeVerified();
   void Pump(Request& request, Time now);
   void PumpRead(Request& request, ReadQuorum& quorum, Time now);
   void PumpWrite(Request& request, WriteQuorum& quorum, Time now);
@@ -312,7 +325,7 @@ class Node {
   void On(NodeId from, const Swap& message, Time now) { Compare(from, message, now); }
   void On(NodeId from, const Swapped& message, Time now) { Compare(from, message, now); }
   void On(NodeId from, const AskRoots& message, Time now);
-  void On(NodeId, const RootsReply&, Time) {}
+  void On(NodeId from, const RootsReply& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -336,6 +349,8 @@ class Node {
   Refill refill_;
   Retire retire_;
   AntiEntropy anti_entropy_;
+  std::map<RequestId, Verification> verifications_;
+  uint64_t next_verification_ = 1;
   // Messages under an epoch that this node does not know yet.
   struct Parked {
     NodeId from;

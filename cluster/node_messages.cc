@@ -142,10 +142,6 @@ void Node::On(NodeId, const UnknownMessage&, Time) {
   ++statistics_.unknown_messages;
 }
 
-void Node::On(NodeId from, const AskRoots& message, Time now) {
-  peers_.Send(from, RootsReply{.id = message.id, .roots = anti_entropy_.Roots(now.monotonic_us)});
-}
-
 void Node::On(NodeId from, const ListKeys& message, Time now) {
   const uint64_t own = EpochOfRange(message.from, message.until);
   if (Admit(from, message, own, now) == Fence::kNotYet) return;

@@ -150,6 +150,14 @@ constexpr Option kOptions[] = {
      MemoryField{&Config::cluster_move_bandwidth, 0, kMaxSize},
      "Bytes a second, about, of the keys and values that come to this node while partitions move "
      "to it or it rebuilds what it has lost; 0: as fast as it goes."},
+    {"cluster-repair-interval", kCluster, kAnyTime,
+     Int64{&Config::cluster_repair_interval, 0, 365 * 24 * 3600},
+     "Seconds from one comparison of a partition with each of its other owners to the next: what "
+     "one has lost without anybody knowing is then restored. 0: only when CLUSTER REPAIR asks."},
+    {"cluster-repair-bandwidth", kCluster, kAnyTime,
+     MemoryField{&Config::cluster_repair_bandwidth, 0, kMaxSize},
+     "Bytes a second, about, that this node sends and receives for such comparisons; 0: as fast as "
+     "it goes."},
     {"cluster-nodes", kCluster, kAtStart, MembersField{},
      "For a cluster whose members never change, instead of cluster-enabled: every member of the "
      "cluster, this node among them: its id, and the host and port on which it "

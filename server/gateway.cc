@@ -10,6 +10,8 @@
 namespace cartwheel::server {
 namespace {
 
+constexpr int64_t kSecondUs = 1'000'000;
+
 cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& config) {
   cluster::Node::Options node;
   node.self = options.self;
@@ -17,6 +19,10 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
   node.write.deadline_us = node.read.deadline_us = options.deadline_us;
   node.refill.levels = options.levels;
   node.refill.max_bytes_per_second = config.cluster_move_bandwidth;
+  node.anti_entropy.every_us = config.cluster_repair_interval * kSecondUs;
+  node.anti_entropy.first_after_us =
+      std::min(node.anti_entropy.first_after_us, node.anti_entropy.every_us);
+  node.anti_entropy.max_bytes_per_second = config.cluster_repair_bandwidth;
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
   node.gossip.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
@@ -97,6 +103,11 @@ void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
   TakeTopology(topology, options_);
   node_.gossip().SetCluster(options_.cluster_id);
   node_.SetRing(RingOf(options_), OwnershipOf(options_), TimeOf(now));
+}
+
+void Gateway::SetRepairs(const Config& config, Now now) {
+  node_.anti_entropy().SetEvery(config.cluster_repair_interval * kSecondUs, now.monotonic_us);
+  node_.anti_entropy().SetMaxBytesPerSecond(config.cluster_repair_bandwidth);
 }
 
 // ---- a client's operation
@@ -368,6 +379,8 @@ bool Gateway::TakeEvents(Now now) {
       OnListed(*listed, now);
     } else if (const auto* waited = std::get_if<cluster::Node::WaitDone>(&*event)) {
       OnWaited(waited->id, waited->replicas);
+    } else if (const auto* verified = std::get_if<cluster::Node::VerifyDone>(&*event)) {
+      OnVerified(*verified);
     } else {
       coordination_.On(*event, TimeOf(now));
     }

@@ -89,6 +89,11 @@ class Gateway {
   // The session waits no longer: it is told what is known by now or, unless that is empty, the
   // error. False: it did not wait.
   bool EndWait(SessionId session, std::string_view error);
+  // Begins to find out whether all owners of each partition hold the same. The session's next
+  // request must wait for the reply, a text for people.
+  void BeginVerify(Place place, resp::Protocol protocol, Now now);
+  // How often, and how fast, owners compare what they hold.
+  void SetRepairs(const Config& config, Now now);
   // The session is gone: what it has begun goes on, for nobody.
   void Forget(const cluster::SessionContext& session);
 
@@ -156,6 +161,10 @@ class Gateway {
     const cluster::SessionContext* session;
     resp::Protocol protocol;
   };
+  struct Verifying {
+    Place place;
+    resp::Protocol protocol;
+  };
   struct Forwarded {
     Origin origin;
     cluster::NodeId to;
@@ -187,6 +196,7 @@ class Gateway {
   void Ask(uint64_t walk, const KeyspaceWalk::Ask& ask, Now now);
   void EndWalk(uint64_t walk, std::string reply);
   void OnWaited(cluster::RequestId id, size_t replicas);
+  void OnVerified(const cluster::Node::VerifyDone& done);
   void ForgetAnswered();
   // Half an rpc timeout has passed: the coordinator is asked for a sign of life. If it gives none
   // in the other half, it is passed over from here on.
@@ -215,6 +225,7 @@ class Gateway {
   std::map<uint64_t, Walk> walks_;
   std::map<cluster::RequestId, uint64_t> listings_;  // the walk that waits for each
   std::map<cluster::RequestId, Wait> waits_;
+  std::map<cluster::RequestId, Verifying> verifying_;
   uint64_t next_gatherer_ = 1;  // or walk
   uint64_t next_sequence_;
   Hops hops_;

@@ -6,6 +6,7 @@
 #include "server/cluster_errors.h"
 #include "server/command.h"
 #include "server/gateway.h"
+#include "server/verify_picture.h"
 
 namespace cartwheel::server {
 namespace {
@@ -124,6 +125,21 @@ void Gateway::OnWaited(cluster::RequestId id, size_t replicas) {
   const auto wait = waits_.extract(id);
   if (wait.empty()) return;
   replies_.push_back({wait.mapped().place, IntegerReply(replicas, wait.mapped().protocol)});
+}
+
+// ---- CLUSTER VERIFY
+
+void Gateway::BeginVerify(Place place, resp::Protocol protocol, Now now) {
+  verifying_.emplace(node_.BeginVerify(TimeOf(now)), Verifying{place, protocol});
+}
+
+void Gateway::OnVerified(const cluster::Node::VerifyDone& done) {
+  const auto verifying = verifying_.extract(done.id);
+  if (verifying.empty()) return;
+  std::string reply;
+  resp::ReplyWriter(reply, verifying.mapped().protocol)
+      .Verbatim(VerifyPicture(done.verified), "txt");
+  replies_.push_back({verifying.mapped().place, std::move(reply)});
 }
 
 }  // namespace cartwheel::server

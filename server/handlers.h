@@ -46,6 +46,8 @@ void ClusterLeave(CommandContext& context);
 void ClusterReweight(CommandContext& context);
 void ClusterReplace(CommandContext& context);
 void ClusterCancel(CommandContext& context);
+void ClusterVerify(CommandContext& context);
+void ClusterRepair(CommandContext& context);
 void ClusterCommit(CommandContext& context);
 void ClusterForget(CommandContext& context);
 void ClusterCountKeysInSlot(CommandContext& context);

@@ -60,6 +60,11 @@ void Server::WaitForCopies(Session& session, size_t replicas, int64_t until_us, 
   WaitForLate(session);
 }
 
+void Server::ReplyVerified(Session& session, Now now) {
+  gateway_->BeginVerify(TakeLatePlace(session), session.protocol, now);
+  WaitForLate(session);
+}
+
 bool Server::EndWaitForCopies(const Session& session, std::string_view error) {
   return gateway_ != nullptr && gateway_->EndWait(session.id, error);
 }

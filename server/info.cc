@@ -352,6 +352,27 @@ void AddNode(InfoText& text, Gateway& gateway) {
   }
 }
 
+void AddAntiEntropy(InfoContext& info) {
+  if (info.server.gateway() == nullptr) return;
+  InfoText& text = info.text;
+  const cluster::Node& node = info.server.gateway()->node();
+  const cluster::AntiEntropy& comparisons = node.anti_entropy();
+  const cluster::AntiEntropy::Totals& totals = comparisons.totals();
+  constexpr int64_t kSecondUs = 1'000'000;
+  const auto oldest_us = comparisons.OldestAgreement(info.now.monotonic_us);
+  text.Section("Antientropy");
+  text.Add("comparisons_under_way", comparisons.under_way());
+  text.Add("comparisons_asked_for", comparisons.asked_for());
+  text.Add("partitions_compared", totals.compared);
+  text.Add("partitions_differed", totals.differed);
+  text.Add("comparisons_failed", totals.failed);
+  text.Add("records_changed", totals.changed);
+  text.Add("possible_silent_loss", totals.restored);
+  text.Add("compared_bytes", totals.bytes);
+  text.Add("gaps_filled", node.refill().progress().gaps);
+  text.Add("oldest_agreement_seconds", oldest_us ? *oldest_us / kSecondUs : -1);
+}
+
 void AddDynamo(InfoContext& info) {
   InfoText& text = info.text;
   const Statistics& statistics = info.server.statistics();
@@ -387,6 +408,7 @@ constexpr Section kSections[] = {
     {"keyspace", AddKeyspace, true},
     {"storage", AddStorage, true},
     {"dynamo", AddDynamo, true},
+    {"antientropy", AddAntiEntropy, true},
 };
 
 bool IsWanted(const Section& section, std::span<const std::string_view> wanted) {

@@ -185,6 +185,8 @@ class Server {
   // there are `replicas` or at `until_us` (INT64_MAX: never). It may be ended before, if it is one:
   // the session is then told what is known, or the error.
   void WaitForCopies(Session& session, size_t replicas, int64_t until_us, Now now);
+  // CLUSTER VERIFY: the reply comes when the owners have told.
+  void ReplyVerified(Session& session, Now now);
   bool EndWaitForCopies(const Session& session, std::string_view error);
   // WAIT, DEBUG SLEEP: `reply` is given at `until_us` (INT64_MAX: never), and the session's next
   // request waits for it.

@@ -136,6 +136,31 @@ void ClusterReplace(CommandContext& context) {
   if (by) ReplyUnless(context, forming->Replace(old->id, by->id, context.now));
 }
 
+// ---- what its members hold
+
+void ClusterVerify(CommandContext& context) {
+  if (!InCluster(context)) return;
+  if (context.session.in_exec) {
+    return context.reply.Error("ERR CLUSTER VERIFY isn't allowed in a transaction");
+  }
+  context.server.ReplyVerified(context.session, context.now);
+}
+
+void ClusterRepair(CommandContext& context) {
+  if (!InCluster(context)) return;
+  std::optional<cluster::Partition> partition;
+  if (context.args.size() > 2) {
+    const auto number = ParseInteger(context.args[2]);
+    if (context.args.size() > 3 || !number || *number < 0 || *number >= cluster::kPartitions) {
+      return context.reply.Error("ERR CLUSTER REPAIR takes a partition from 0 to " +
+                                 std::to_string(cluster::kPartitions - 1) + ", or nothing");
+    }
+    partition = static_cast<cluster::Partition>(*number);
+  }
+  context.server.gateway()->node().CompareNow(partition, TimeOf(context.now));
+  context.reply.Ok();
+}
+
 void ClusterCancel(CommandContext& context) {
   Forming* const forming = TakeForming(context);
   if (forming != nullptr) ReplyUnless(context, forming->Cancel(context.now));

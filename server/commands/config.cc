@@ -13,13 +13,14 @@ namespace cartwheel::server {
 namespace {
 
 // What does not simply take effect the next time somebody looks at the option.
-void ApplyChanges(Server& server, const Config& before) {
+void ApplyChanges(Server& server, const Config& before, Now now) {
   const Config& config = server.config();
   if (config.loglevel != before.loglevel) SetLogLevel(config.loglevel);
   server.store().engine().Configure(StorageSettings(config));
   server.store().SetAlwaysDurable(config.appendfsync == storage::Durability::kAlways);
   if (Gateway* const gateway = server.gateway()) {
     gateway->node().refill().SetMaxBytesPerSecond(config.cluster_move_bandwidth);
+    gateway->SetRepairs(config, now);
   }
   // Without a password everybody is let in, also those who have not given the old one.
   if (!config.requirepass.empty()) return;
@@ -60,7 +61,7 @@ void ConfigSet(CommandContext& context) {
         std::to_string(fit));
     return;
   }
-  ApplyChanges(server, before);
+  ApplyChanges(server, before, context.now);
   context.reply.Ok();
 }
 

@@ -196,6 +196,15 @@ inline constexpr Command kClusterRows[] = {
      .note = "For people: its form may change. What is planned with CLUSTER LEAVE, REWEIGHT and "
              "REPLACE and, under cluster-auto-commit, with nodes that join: how much would be "
              "moved, and about how long that takes; while it is moved, how much is left."},
+    {.name = "cluster|repair",
+     .arity = -2,
+     .flags = kAdmin | kStale,
+     .handler = ClusterRepair,
+     .group = "cluster",
+     .summary = "Compares what this node holds with the other owners, and makes them equal.",
+     .note = "Of one partition, or of all that this node owns. OK says that it begins; INFO "
+             "antientropy shows how far it is. It comes by itself every cluster-repair-interval "
+             "seconds. What one owner has lost, or holds damaged, it gets from the others."},
     {.name = "cluster|replace",
      .arity = 4,
      .flags = kAdmin | kStale | kNoAsyncLoading,
@@ -280,6 +289,18 @@ inline constexpr Command kClusterRows[] = {
      .tips = "nondeterministic_output",
      .support = Command::Support::kDifferent,
      .note = "As CLUSTER NODES."},
+    {.name = "cluster|verify",
+     .arity = 2,
+     .flags = kAdmin | kStale,
+     .handler = ClusterVerify,
+     .group = "cluster",
+     .complexity = "O(N), N being the number of nodes and partitions",
+     .summary = "Whether all owners of each partition hold the same, as lines to be read.",
+     .tips = "nondeterministic_output",
+     .note = "For people: its form may change. On any node, for the whole cluster. All members "
+             "are asked for digests of what they hold, again and again until those that differ "
+             "are not just being written to; the first time after a start they read all their "
+             "records for that. The reply comes within a minute."},
     {.name = "readonly",
      .arity = 1,
      .flags = kLoading | kStale | kFast,

@@ -53,15 +53,15 @@ class ComparedStore : public testing::Test {
     const std::string key = Key(number);
     store_->Write({0, key}, Change::Delete(), now_ms_);
   }
-  void Build(size_t limit = 1'000) {
-    while (!store_->BuildTree(At(), limit)) {
+  static void BuildAll(LocalStore& store, size_t step = 1'000) {
+    for (size_t limit = step; !store.BuildTree(At(), limit); limit = step) {
     }
   }
+  void Build(size_t step = 1'000) { BuildAll(*store_, step); }
   // As it would be built now, in another store over the same records.
   uint64_t RootOfRecords() {
     LocalStore fresh = *LocalStore::Open(engine_, {.actor_seed = 99, .ownership = AllOwned()});
-    while (!fresh.BuildTree(At(), 1'000)) {
-    }
+    BuildAll(fresh);
     return fresh.TreeOf(At())->Root();
   }
   std::vector<LeafNumber> AllLeaves() {
@@ -117,8 +117,7 @@ TEST_F(ComparedStore, CopiesAndWhatIsForgottenAreFollowedToo) {
   const OwnedContainer copy(**store_->ReadContainer({0, key}));
   storage::FaultyEngine other_engine(storage::NewMemoryEngine());
   LocalStore other = *LocalStore::Open(other_engine, {.actor_seed = 50, .ownership = AllOwned()});
-  while (!other.BuildTree(At(), 10)) {
-  }
+  BuildAll(other);
   ASSERT_TRUE(other.Apply({0, key}, copy.get(), DotsShownBy(copy.get()), now_ms_));
   ASSERT_TRUE(other.Commit());
   Delete(2);
@@ -133,7 +132,8 @@ TEST_F(ComparedStore, WhileItIsBuiltRecordsChange) {
   ASSERT_TRUE(Commit());
   bool built = false;
   while (!built) {
-    built = store_->BuildTree(At(), 7);
+    size_t limit = 7;
+    built = store_->BuildTree(At(), limit);
     for (int i = 0; i < 3; ++i) {
       const size_t number = random.Below(500);
       random.Below(3) == 0 ? Delete(number) : Put(number);

@@ -201,7 +201,7 @@ TEST(ClusterCancel, DropsThePlanOfWhoOwnsSomething) {
 TEST(ClusterCancel, StopsWhatIsOnItsWayUntilTheNextCommit) {
   Formed cluster(4, Formed::LastComesLate{});
   EXPECT_EQ(cluster.Run(1, "CLUSTER COMMIT"), "OK");
-  cluster.Advance(kSecond / 2);
+  cluster.Advance(kSecond / 5);
   ASSERT_THAT(cluster.Run(1, "CLUSTER PLAN"), HasSubstr("on their way now: "));
   EXPECT_EQ(cluster.Run(2, "CLUSTER CANCEL"), "OK");
   cluster.Advance(5 * kSecond);

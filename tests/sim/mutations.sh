@@ -1,8 +1,8 @@
 #!/bin/bash
-# Plants each fault in turn and prints the first seed that found it; fails when one survives 250 seeds of five nodes and
-# 1,500 of one: five hide what a single one does wrong, and a torn flush is rare. Those of moves are looked for in the
-# small world of one partition that moves. That acknowledgements of two epochs are not added up is a precaution: nothing
-# has found what goes wrong without.
+# Plants each fault in turn and prints the first seed that found it; fails when one survives 250 seeds of five nodes,
+# 1,500 of one (five hide what a single one does wrong, and a torn flush is rare) and 250 of five whose owners change.
+# Those of moves are looked for in the small world of one partition that moves. That acknowledgements of two epochs are
+# not added up is a precaution: nothing has found what goes wrong without.
 #   tests/sim/mutations.sh SIMULATE_MUTATED [OPTION ...]
 set -uo pipefail
 simulate=$1
@@ -18,9 +18,9 @@ for mutation in $("$simulate" --list-mutations); do
       [[ -n $found ]] || status=1
       continue ;;
   esac
-  for run in '5 250' '1 1500'; do
-    read -r nodes seeds <<< "$run"
-    found=$("$simulate" --mutation "$mutation" --until-broken --seeds "$seeds" "$@" --nodes "$nodes" 2>/dev/null | grep -m1 '^BROKEN')
+  for run in '5 250' '1 1500' '5 250 --moves'; do
+    read -r nodes seeds more <<< "$run"
+    found=$("$simulate" --mutation "$mutation" --until-broken --seeds "$seeds" "$@" --nodes "$nodes" $more 2>/dev/null | grep -m1 '^BROKEN')
     [[ -z $found ]] || break
   done
   printf '%-26s %s\n' "$mutation" "${found:-SURVIVES}" | cut -c1-160

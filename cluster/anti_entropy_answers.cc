@@ -1,0 +1,149 @@
+// AntiEntropy as the node that is asked, and what both sides of a comparison do.
+#include <algorithm>
+
+#include "cluster/anti_entropy.h"
+#include "cluster/read_quorum.h"
+
+namespace cartwheel::cluster {
+namespace {
+
+constexpr int64_t kSecondUs = 1'000'000;
+
+}  // namespace
+
+// ---- who answers
+
+Refusal AntiEntropy::MayAnswer(NodeId from, Partition partition, uint64_t epoch) const {
+  if (ring_.IsMoving(partition) || epoch != ring_.EpochOf(partition)) return Refusal::kStale;
+  if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) return Refusal::kWrongActor;
+  return store_.IsComplete(partition) ? Refusal::kNone : Refusal::kRebuilding;
+}
+
+bool AntiEntropy::IsOpen(NodeId from, Partition partition, RequestId id) const {
+  const auto opened = opened_.find({partition, from});
+  return opened != opened_.end() && opened->second.id == id;
+}
+
+void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
+  TreeReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
+  const MerkleTree* const tree = store_.TreeOf(message.partition);
+  const bool begins = message.branches.empty();
+  if (reply.refusal == Refusal::kNone) {
+    if (tree == nullptr) {
+      to_build_.insert(message.partition);
+      Wake(now.monotonic_us);
+      reply.refusal = Refusal::kBusy;
+    } else if (!begins && !IsOpen(from, message.partition, message.id)) {
+      reply.refusal = Refusal::kBusy;
+    }
+  }
+  if (reply.refusal == Refusal::kNone && begins) {
+    const int64_t until_us = now.monotonic_us + options_.open_for_us;
+    opened_[{message.partition, from}] = {.id = message.id, .until_us = until_us};
+    KeepDeletionsOf(message.partition);
+    Wake(until_us);
+  }
+  if (reply.refusal == Refusal::kNone) {
+    reply.leaves = std::min(message.leaves, tree->leaves());
+    const MerkleTree folded = tree->Folded(reply.leaves);
+    if (begins && tree->Root() != message.root) reply.digests = folded.Branches();
+    for (const uint32_t branch : message.branches) {
+      const auto leaves = folded.LeavesOf(branch);
+      reply.digests.insert(reply.digests.end(), leaves.begin(), leaves.end());
+    }
+  }
+  Spend(reply.digests.size() * sizeof(uint64_t), now.monotonic_us);
+  peers_.Send(from, reply);
+}
+
+void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
+  const Pair pair{message.partition, from};
+  const bool is_open = IsOpen(from, message.partition, message.id);
+  if (message.numbers.empty()) {
+    if (!is_open) return;
+    agreed_us_[pair] = now.monotonic_us;
+    return Close(pair);
+  }
+  KeysReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
+  const MerkleTree* const tree = store_.TreeOf(message.partition);
+  const bool fits = tree != nullptr && message.leaves <= tree->leaves() &&
+                    message.numbers.back() < message.leaves;
+  if (reply.refusal == Refusal::kNone && (!is_open || !fits)) reply.refusal = Refusal::kBusy;
+  if (reply.refusal == Refusal::kNone) {
+    auto keys = store_.ListLeaves(message.partition, message.leaves, message.numbers);
+    if (keys) reply.keys = *std::move(keys);
+    if (!keys) reply.refusal = Refusal::kBusy;
+  }
+  Spend(reply.keys.size() * sizeof(KeyDigest), now.monotonic_us);
+  peers_.Send(from, reply);
+}
+
+void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
+  Swapped reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
+  const bool fits = message.numbers.empty() || message.numbers.back() < message.leaves;
+  const bool is_open = IsOpen(from, message.partition, message.id);
+  const bool is_of_it = std::ranges::all_of(message.items, [&](const Fetched::Item& item) {
+    return PartitionOfKey(item.ref.key) == message.partition;
+  });
+  if (reply.refusal == Refusal::kNone && !(fits && is_open && is_of_it)) {
+    reply.refusal = Refusal::kBusy;
+  }
+  if (reply.refusal == Refusal::kNone) reply.refusal = Join(message.items, now.unix_ms);
+  LocalStore::Part part;
+  if (reply.refusal == Refusal::kNone) {
+    part = store_.ReadKeys(message.partition, message.leaves, message.numbers, message.wanted,
+                           kMostSwappedBytes);
+  }
+  Spend(part.records.size(), now.monotonic_us);
+  peers_.Send(from, SwappedEncoded{reply, part.count, part.records});
+}
+
+// ---- both
+
+Refusal AntiEntropy::Join(const std::vector<Fetched::Item>& items, int64_t now_ms) {
+  for (const auto& [ref, container] : items) {
+    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), now_ms);
+    if (!joined) return joined.error();
+    totals_.changed += joined->changed ? 1 : 0;
+    totals_.restored += joined->restored ? 1 : 0;
+  }
+  return Refusal::kNone;
+}
+
+void AntiEntropy::KeepDeletionsOf(Partition partition) {
+  const auto is_of_it = [partition](const auto& each) { return each.first.first == partition; };
+  const bool begun = std::ranges::any_of(
+      under_way_, [&](const Comparison& comparison) { return comparison.pair.first == partition; });
+  store_.KeepDeletions(partition, begun || std::ranges::any_of(opened_, is_of_it));
+}
+
+void AntiEntropy::Close(const Pair& pair) {
+  opened_.erase(pair);
+  KeepDeletionsOf(pair.first);
+}
+
+void AntiEntropy::Spend(uint64_t bytes, int64_t now_us) {
+  totals_.bytes += bytes;
+  if (options_.max_bytes_per_second == 0) return;
+  const auto takes_us = static_cast<int64_t>(bytes * kSecondUs / options_.max_bytes_per_second);
+  allowed_us_ = std::max(allowed_us_, now_us) + takes_us;
+}
+
+std::vector<RootsReply::OfPartition> AntiEntropy::Roots(int64_t now_us) {
+  std::vector<RootsReply::OfPartition> roots;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    const auto partition = static_cast<Partition>(i);
+    if (!ring_.Owns(self_, partition) || !store_.IsComplete(partition)) continue;
+    const MerkleTree* const tree = store_.TreeOf(partition);
+    if (tree == nullptr) {
+      to_build_.insert(partition);
+      continue;
+    }
+    roots.push_back(
+        {.partition = partition, .epoch = ring_.EpochOf(partition), .root = tree->Root()});
+  }
+  if (!to_build_.empty()) Wake(now_us);
+  return roots;
+}
+
+}  // namespace cartwheel::cluster
