@@ -162,7 +162,7 @@ void AntiEntropy::BeginDue(int64_t now_us) {
     return;
   }
   auto at = due_us_.upper_bound(last_begun_);
-  for (size_t left = due_us_.size(); left > 0 && under_way_.size() < options_.at_once; --left) {
+  for (size_t left = due_us_.size(); left > 0 && HasRoom(); --left) {
     if (at == due_us_.end()) at = due_us_.begin();
     const auto& [pair, due_us] = *at++;
     if (due_us > now_us || !MayBegin(pair)) continue;
@@ -176,6 +176,13 @@ void AntiEntropy::BeginDue(int64_t now_us) {
     last_begun_ = pair;
     BeginAt(pair, now_us);
   }
+}
+
+// Who only lets time pass needs nothing meanwhile.
+bool AntiEntropy::HasRoom() const {
+  const auto busy = std::ranges::count_if(
+      under_way_, [](const Comparison& comparison) { return !comparison.waits(); });
+  return static_cast<size_t>(busy) < options_.at_once && under_way_.size() < options_.most;
 }
 
 bool AntiEntropy::MayBegin(const Pair& pair) const {

@@ -44,7 +44,8 @@ class AntiEntropy {
     int64_t timeout_us = 5'000'000;     // without an answer
     int64_t open_for_us = 300'000'000;  // at the other node, in which deletions are kept
     int64_t step_every_us = 20'000;
-    size_t at_once = 8;             // of which most end with the roots
+    size_t at_once = 8;             // that talk
+    size_t most = 128;              // with those that let time pass
     size_t builds_records = 1'000;  // of a step, for trees that are not there yet
     size_t builds_partitions = 64;  // of a step, at most
     size_t leaves_at_once = 256;
@@ -129,6 +130,7 @@ class AntiEntropy {
   void GoOn(int64_t now_us);
   void BuildTrees();
   void BeginDue(int64_t now_us);
+  bool HasRoom() const;
   bool MayBegin(const Pair& pair) const;
   void BeginAt(const Pair& pair, int64_t now_us);
   Comparison* Find(NodeId from, RequestId id);
