@@ -60,9 +60,8 @@ void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
   const Pair pair{message.partition, from};
   const bool is_open = IsOpen(from, message.partition, message.id);
   if (message.numbers.empty()) {
-    if (!is_open) return;
-    agreed_us_[pair] = now.monotonic_us;
-    return Close(pair);
+    if (is_open) Close(pair);
+    return;
   }
   KeysReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
   const MerkleTree* const tree = store_.TreeOf(message.partition);
@@ -71,8 +70,11 @@ void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
   if (reply.refusal == Refusal::kNone && (!is_open || !fits)) reply.refusal = Refusal::kBusy;
   if (reply.refusal == Refusal::kNone) {
     auto keys = store_.ListLeaves(message.partition, message.leaves, message.numbers);
-    if (keys) reply.keys = *std::move(keys);
-    if (!keys) reply.refusal = Refusal::kBusy;
+    if (keys) {
+      reply.keys = *std::move(keys);
+    } else {
+      reply.refusal = Refusal::kBusy;
+    }
   }
   Spend(reply.keys.size() * sizeof(KeyDigest), now.monotonic_us);
   peers_.Send(from, reply);

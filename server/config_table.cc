@@ -151,7 +151,7 @@ constexpr Option kOptions[] = {
      "Bytes a second, about, of the keys and values that come to this node while partitions move "
      "to it or it rebuilds what it has lost; 0: as fast as it goes."},
     {"cluster-repair-interval", kCluster, kAnyTime,
-     Int64{&Config::cluster_repair_interval, 0, 365 * 24 * 3600},
+     Int64{&Config::cluster_repair_interval, 0, int64_t{365} * 24 * 3600},
      "Seconds from one comparison of a partition with each of its other owners to the next: what "
      "one has lost without anybody knowing is then restored. 0: only when CLUSTER REPAIR asks."},
     {"cluster-repair-bandwidth", kCluster, kAnyTime,
