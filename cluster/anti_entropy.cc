@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "cluster/asked_for.h"
+
 namespace cartwheel::cluster {
 namespace {
 
@@ -72,7 +74,8 @@ void AntiEntropy::RingChanged(int64_t now_us) {
 // Spread over the time between two comparisons.
 int64_t AntiEntropy::FirstDue(Partition partition, int64_t now_us) const {
   if (options_.every_us == 0) return INT64_MAX;
-  return now_us + options_.first_after_us + options_.every_us / kPartitions * partition;
+  const int64_t first_us = std::min(options_.first_after_us, options_.every_us);
+  return now_us + first_us + options_.every_us / kPartitions * partition;
 }
 
 void AntiEntropy::SetEvery(int64_t every_us, int64_t now_us) {
@@ -211,11 +214,12 @@ std::optional<int64_t> AntiEntropy::OldestAgreement(int64_t now_us) const {
 void AntiEntropy::BeginAt(const Pair& pair, int64_t now_us) {
   const auto& [partition, peer] = pair;
   const MerkleTree& tree = *store_.TreeOf(partition);
-  Comparison comparison{.id = RequestId{next_id_++},
-                        .pair = pair,
-                        .epoch = ring_.EpochOf(partition),
-                        .actor = store_.ActorOf(partition),
-                        .leaves = tree.leaves()};
+  Comparison comparison{
+      .id = RequestId{next_id_++ | (asked_for_.contains(pair) ? kAskedForBit : 0)},
+      .pair = pair,
+      .epoch = ring_.EpochOf(partition),
+      .actor = store_.ActorOf(partition),
+      .leaves = tree.leaves()};
   under_way_.push_back(std::move(comparison));
   KeepDeletionsOf(partition);
   Comparison& begun = under_way_.back();
@@ -359,10 +363,12 @@ void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
 void AntiEntropy::On(NodeId from, const Swapped& message, Time now) {
   Comparison* const comparison = Find(from, message.id);
   if (comparison == nullptr || comparison->step != Step::kSwap) return;
-  const bool joins = message.refusal == Refusal::kNone &&
-                     store_.IsComplete(comparison->pair.first) &&
-                     store_.ActorOf(comparison->pair.first) == comparison->actor &&
-                     Join(message.items, now.unix_ms) == Refusal::kNone;
+  const bool joins =
+      message.refusal == Refusal::kNone && store_.IsComplete(comparison->pair.first) &&
+      store_.ActorOf(comparison->pair.first) == comparison->actor &&
+      Join(IsAskedFor(message.id) ? message.items
+                                  : WithoutTraceless(message.items, comparison->pair.first, store_),
+           now.unix_ms) == Refusal::kNone;
   if (!joins) return Finish(*comparison, End::kFailed, now.monotonic_us);
   SwapNext(*comparison, now.monotonic_us);
 }

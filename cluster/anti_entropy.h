@@ -1,6 +1,6 @@
 // Two owners of a partition compare what they hold, and become equal: what neither copies nor hints
-// nor received dots tell of, because a disk lost it or damaged it, is found by their Merkle trees
-// (the Dynamo paper, 4.7) and restored.
+// nor received dots tell of is found by their Merkle trees (the Dynamo paper, 4.7). What is gone at
+// one without a trace is restored only when an operator asks for it: asked_for.h.
 //
 //   AskTree    root            -> TreeReply  none if it is the same, else all branches
 //   AskTree    what differs    -> TreeReply  its leaves

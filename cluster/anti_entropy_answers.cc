@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cluster/anti_entropy.h"
+#include "cluster/asked_for.h"
 #include "cluster/read_quorum.h"
 
 namespace cartwheel::cluster {
@@ -90,7 +91,12 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
   if (reply.refusal == Refusal::kNone && !(fits && is_open && is_of_it)) {
     reply.refusal = Refusal::kBusy;
   }
-  if (reply.refusal == Refusal::kNone) reply.refusal = Join(message.items, now.unix_ms);
+  if (reply.refusal == Refusal::kNone) {
+    reply.refusal =
+        Join(IsAskedFor(message.id) ? message.items
+                                    : WithoutTraceless(message.items, message.partition, store_),
+             now.unix_ms);
+  }
   LocalStore::Part part;
   if (reply.refusal == Refusal::kNone) {
     part = store_.ReadKeys(message.partition, message.leaves, message.numbers, message.wanted,

@@ -53,12 +53,6 @@ std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Containe
   const bool exists = stored.state != Stored::State::kAbsent;
   auto merged = Merge(partition, exists ? &container_ : nullptr, copy, floor);
   if (merged && BytesOf(*merged) > kMostRecordBytes) return std::unexpected(Refusal::kFull);
-  // Here each of its versions was received once, and is gone without a trace: removed and
-  // forgotten, or lost. A context that covers them would settle that they were removed, for all
-  // owners.
-  const bool is_known =
-      std::ranges::all_of(dots, [&](Dot dot) { return vnodes_.Of(partition).received.Has(dot); });
-  if (!exists && is_known && merged && merged->IsDeleted() && !copy.IsDeleted()) return false;
   ReceiveAll(partition, copy.context, dots);
   const bool nothing_new = !merged || (exists && *merged == container_ && minted_.empty());
   if (nothing_new) return false;

@@ -204,7 +204,8 @@ inline constexpr Command kClusterRows[] = {
      .summary = "Compares what this node holds with the other owners, and makes them equal.",
      .note = "Of one partition, or of all that this node owns. OK says that it begins; INFO "
              "antientropy shows how far it is. It comes by itself every cluster-repair-interval "
-             "seconds. What one owner has lost, or holds damaged, it gets from the others."},
+             "seconds. But what is gone at one owner without a trace is restored only when asked "
+             "for with this: it was lost, unless another owner's disk went back in time."},
     {.name = "cluster|replace",
      .arity = 4,
      .flags = kAdmin | kStale | kNoAsyncLoading,

@@ -214,9 +214,11 @@ TEST_F(AntiEntropyTest, ItComesByItselfFromTimeToTime) {
   }
   Fill();
   EXPECT_FALSE(machines_[kA].node->anti_entropy().OldestAgreement(now().monotonic_us));
-  Lose(kX, 9);
+  WriteAtOneAlone(kX, 9, "of X");
+  Lose(kX, 10);
   Run(100 * kSecondUs);
-  EXPECT_EQ(ValueAt(kX, 9), "v9");
+  EXPECT_EQ(ValueAt(kA, 9), "of X");
+  EXPECT_EQ(ValueAt(kX, 10), "(none)") << "whether it was lost or removed an operator has to say";
   const auto oldest_us = machines_[kA].node->anti_entropy().OldestAgreement(now().monotonic_us);
   ASSERT_TRUE(oldest_us);
   EXPECT_LT(*oldest_us, 70 * kSecondUs);
