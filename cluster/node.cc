@@ -310,9 +310,6 @@ void Node::OnTime(Time now) {
   const Forgetting::Step step = forgetting_.OnTime(now.monotonic_us);
   statistics_.deletions_forgotten += step.forgotten;
   if (step.forgotten + step.completed > 0) staged_ = true;
-  for (const Forgetting::Gap& gap : step.gaps) {
-    refill_.Lacks(gap.partition, gap.source, now.monotonic_us);
-  }
   if (refill_.OnTime(now.monotonic_us)) staged_ = true;
   anti_entropy_.OnTime(now);
   PumpVerifications(now);

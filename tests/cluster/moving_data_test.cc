@@ -265,30 +265,6 @@ TEST_F(MovingData, NoReadWaitsForThatWordForLong) {
   EXPECT_EQ(OutcomeOfRead(kB, read), ReadOutcome::Kind::kTooFew);
 }
 
-// ---- what went missing without a move
-
-TEST_F(MovingData, AWriteThatNobodyOwesAnyMoreIsAskedFor) {
-  Fill(3);
-  Cut(kX, kY);
-  Cut(kA, kY);
-  ASSERT_EQ(Write(kA, 1, "new")->kind, Kind::kAcknowledged);
-  ASSERT_EQ(Write(kA, 2, "")->kind, Kind::kAcknowledged) << "a deletion is missed as well";
-  for (const size_t at : {kA, kX, kB}) machines_[at].store->hints().Clear();
-  Mend(kX, kY);
-  Mend(kA, kY);
-  Run(5 * kSecondUs);
-  EXPECT_EQ(ValueAt(kY, 1), "v1") << "it may be on its way yet";
-  Run(20 * kSecondUs);
-  EXPECT_EQ(ValueAt(kY, 1), "new");
-  EXPECT_EQ(ValueAt(kY, 2), "(none)");
-  EXPECT_TRUE(machines_[kY].store->VnodeOf(Moving()).received.Includes(
-      machines_[kA].store->VnodeOf(Moving()).received));
-  const Refill::Progress progress = machines_[kY].node->refill().progress();
-  EXPECT_EQ(progress.records, 2U) << "nothing else is sent";
-  EXPECT_EQ(progress.partitions, 0U);
-  EXPECT_GE(progress.gaps, 1U);
-}
-
 // ---- what is let go
 
 TEST_F(MovingData, WhoGoesDeletesWhatAllOwnersHave) {

@@ -82,7 +82,7 @@ ClusterSetup World::Setup() {
   config.protected_mode = false;
   if (options_.in_memory) config.save = "";
   config.cluster_move_bandwidth = 0;
-  config.cluster_repair_interval = 1 + static_cast<int64_t>(options_.seed % 20);
+  config.cluster_repair_interval = 0;
   config.appendfsync =
       durable_at_once_ ? storage::Durability::kAlways : storage::Durability::kEverySecond;
   // So that data are flushed several times in a run.
