@@ -59,14 +59,10 @@ Floor Bases::FloorOf(std::span<const NodeId> others, const Vnode& own) {
   return result;
 }
 
-const OwnerWord* Bases::WordOf(NodeId owner) const {
-  const auto found = owners_.find(owner);
-  return found == owners_.end() ? nullptr : found->second.last();
-}
-
 bool Bases::IsAllHere(std::span<const NodeId> others, const ReceivedDots& received) const {
   return std::ranges::all_of(others, [&](NodeId node) {
-    const OwnerWord* const word = WordOf(node);
+    const auto owner = owners_.find(node);
+    const OwnerWord* const word = owner == owners_.end() ? nullptr : owner->second.last();
     return word != nullptr && received.Includes(word->received);
   });
 }

@@ -47,9 +47,6 @@ class Bases {
   // complete then, as if it had compared every record with each.
   bool IsAllHere(std::span<const NodeId> others, const ReceivedDots& received) const;
 
-  // What the owner told last; nullptr: nothing.
-  const OwnerWord* WordOf(NodeId owner) const;
-
   // What it told is no longer of interest: no owner.
   void Forget(NodeId owner) { owners_.erase(owner); }
 

@@ -8,15 +8,13 @@ Forgetting::Step Forgetting::OnTime(int64_t now_us) {
   if (now_us < next_us_) return {};
   next_us_ = now_us + options_.step_every_us;
   const size_t completed = CompleteNext();
-  std::vector<Gap> gaps = LookForGaps(now_us);
   TellNext();
-  return {.forgotten = WalkNext(), .completed = completed, .gaps = std::move(gaps)};
+  return {.forgotten = WalkNext(), .completed = completed};
 }
 
 void Forgetting::RingChanged() {
   told_.clear();
   bases_.clear();
-  gaps_.Clear();
   for (const Member& member : ring_.members()) {
     if (peers_.IsLinked(member.node)) untold_.insert(member.node);
   }
@@ -83,27 +81,6 @@ size_t Forgetting::WalkNext() {
     next_walked_ = static_cast<Partition>((next_walked_ + 1) % kPartitions);
   }
   return forgotten;
-}
-
-// In the partitions that are told of in this step. Who rebuilds lacks things anyway (refill.h).
-std::vector<Forgetting::Gap> Forgetting::LookForGaps(int64_t now_us) {
-  std::vector<Gap> gaps;
-  for (Partition i = 0; i < options_.tells_partitions; ++i) {
-    const auto partition = static_cast<Partition>((next_told_ + i) % kPartitions);
-    const auto heard = bases_.find(partition);
-    const bool looks = heard != bases_.end() && ring_.Owns(self_, partition) &&
-                       !ring_.IsMoving(partition) && store_.IsComplete(partition);
-    if (!looks) continue;
-    const ReceivedDots& own = store_.VnodeOf(partition).received;
-    for (const NodeId node : ring_.OwnersOf(partition)) {
-      const OwnerWord* const word = node == self_ ? nullptr : heard->second.WordOf(node);
-      if (word == nullptr || word->rebuilding) continue;
-      if (gaps_.Look(partition, node, word->received, own, now_us)) {
-        gaps.push_back({.partition = partition, .source = node});
-      }
-    }
-  }
-  return gaps;
 }
 
 size_t Forgetting::CompleteNext() {

@@ -3,8 +3,7 @@
 //   which deletions can be forgotten: those that every owner has seen (versions.md calls it R3).
 //     The walk over the records is slow on purpose: one that is forgotten late costs some bytes;
 //   whether a replica that rebuilds is complete: when no other owner has what is not here. So the
-//     members of a new cluster, and whoever lost no more than it has been handed since;
-//   which writes have gone missing on their way here (gaps.h).
+//     members of a new cluster, and whoever lost no more than it has been handed since.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,6 @@
 #include <vector>
 
 #include "cluster/bases.h"
-#include "cluster/gaps.h"
 #include "cluster/local_store.h"
 #include "cluster/message.h"
 #include "cluster/peers.h"
@@ -32,27 +30,15 @@ class Forgetting {
     size_t walks_records = 256;
     // Looked at in a step, of those that rebuild.
     Partition completes_partitions = 256;
-    Gaps::Options gaps{};
-  };
-  // The owner has received what this node, which is complete, lacks for long.
-  struct Gap {
-    Partition partition = 0;
-    NodeId source = kNoNode;
   };
 
   // All outlive it.
   Forgetting(LocalStore& store, const Ring& ring, Peers& peers, NodeId self, const Options& options)
-      : store_(store),
-        ring_(ring),
-        peers_(peers),
-        self_(self),
-        options_(options),
-        gaps_(options.gaps) {}
+      : store_(store), ring_(ring), peers_(peers), self_(self), options_(options) {}
 
   struct Step {
     size_t forgotten = 0;  // records
     size_t completed = 0;  // partitions
-    std::vector<Gap> gaps{};
   };
   // A step, if it is due. Changes the store by what it returns.
   Step OnTime(int64_t now_us);
@@ -75,7 +61,6 @@ class Forgetting {
   void Tell(Partition partition, NodeId node, Messages& messages);
   size_t WalkNext();
   size_t CompleteNext();
-  std::vector<Gap> LookForGaps(int64_t now_us);
   std::vector<NodeId> OtherOwnersOf(Partition partition) const;
 
   LocalStore& store_;
@@ -91,7 +76,6 @@ class Forgetting {
   std::map<NodeId, std::map<Partition, OwnerWord>> told_;  // what each was told last
   std::set<NodeId> untold_;                                // they are to be told everything
   std::map<Partition, Bases> bases_;                       // as others have told them
-  Gaps gaps_;
 };
 
 }  // namespace cartwheel::cluster

@@ -284,8 +284,6 @@ void LocalStore::AdoptVersions(Slot slot) {
   Put(container_, version);
 }
 
-// Puts container_ under store_key_. Encodes before it writes: the versions' bytes may be views into
-// the engine.
 LocalStore::Changing LocalStore::FindToChange(Slot slot, int64_t now_ms) {
   Changing changing{Find(slot, now_ms)};
   const bool is_sound =
@@ -304,6 +302,8 @@ void LocalStore::NoteChange(Slot slot, const Changing& before, bool is_there) {
   trees_.Changed(partition, store_key_, before.digest, after);
 }
 
+// Puts container_ under store_key_. Encodes before it writes: the versions' bytes may be views into
+// the engine.
 void LocalStore::Store(Slot slot, Database database, const Changing& stored, int64_t now_ms) {
   ReapContainer(now_ms);
   NoteChange(slot, stored, true);

@@ -278,8 +278,8 @@ class LocalStore {
   // Joins what another owner has of a key, with the `dots` of the writes that it shows; both are
   // complete (versions.md calls it R2). What was received here and is gone without a trace is
   // restored, so the caller has to know that it was lost, not removed; a damaged record is
-  // replaced. Refuses as Apply does; kRebuilding: the other
-  // knows writes of this vnode's own that it never made.
+  // replaced. Refuses as Apply does; kRebuilding: the other knows writes of this vnode's own that
+  // it never made.
   struct Reconciled {
     bool changed = false;
     bool restored = false;

@@ -28,9 +28,9 @@ bool Refill::FindJobs(int64_t now_us) {
   for (size_t i = 0; i < kPartitions; ++i) {
     const auto partition = static_cast<Partition>(i);
     if (ring_.IsPreparedFor(self_, partition)) coming_.push_back(partition);
-    if (IsGapToFill(partition)) continue;
     if (!ring_.Owns(self_, partition) || store_.IsComplete(partition)) {
-      DropJob(partition);
+      begun_.erase(partition);
+      jobs_.erase(partition);
       continue;
     }
     if (!ring_.IsMoving(partition) && SourcesOf(partition).empty()) {
@@ -38,7 +38,6 @@ bool Refill::FindJobs(int64_t now_us) {
       changed = true;
       continue;
     }
-    if (jobs_.contains(partition) && jobs_.at(partition).only != kNoNode) DropJob(partition);
     const auto [job, is_new] = jobs_.try_emplace(partition);
     if (is_new) job->second.since_us = now_us;
     if (is_new) job->second.epoch = ring_.EpochOf(partition);
@@ -53,28 +52,6 @@ bool Refill::FindJobs(int64_t now_us) {
   }
   look_us_ = now_us + options_.look_every_us;
   return changed;
-}
-
-void Refill::Lacks(Partition partition, NodeId owner, int64_t now_us) {
-  const auto [job, is_new] = jobs_.try_emplace(partition);
-  if (!is_new) return;
-  job->second.only = owner;
-  job->second.epoch = ring_.EpochOf(partition);
-  job->second.since_us = now_us - options_.patience_us;
-  Wake(now_us);
-}
-
-// Only as long as nothing has changed: otherwise it is looked for again.
-bool Refill::IsGapToFill(Partition partition) const {
-  const auto job = jobs_.find(partition);
-  return job != jobs_.end() && job->second.only != kNoNode && ring_.Owns(self_, partition) &&
-         ring_.Owns(job->second.only, partition) && store_.IsComplete(partition) &&
-         job->second.epoch == ring_.EpochOf(partition) && peers_.HasRoom(job->second.only);
-}
-
-void Refill::DropJob(Partition partition) {
-  begun_.erase(partition);
-  jobs_.erase(partition);
 }
 
 // The owners before a move, as they have all there is; of what does not move the other owners.
@@ -134,11 +111,6 @@ bool Refill::FinishPasses() {
     store_.JoinReceived(partition, pass.word->received);
     (pass.word->rebuilding ? job.doubted : job.passed).insert(pass.source);
     changed = true;
-    if (job.only != kNoNode) {
-      ++gaps_filled_;
-      completed.push_back(partition);
-      continue;
-    }
     if (!HasEnough(partition, job)) continue;
     store_.MarkComplete(partition);
     completed.push_back(partition);
@@ -201,8 +173,7 @@ bool Refill::Begin(Partition partition, Job& job, int64_t now_us) {
     return false;
   }
   NodeId away = kNoNode;
-  const auto sources = job.only == kNoNode ? SourcesOf(partition) : std::vector{job.only};
-  for (const NodeId source : sources) {
+  for (const NodeId source : SourcesOf(partition)) {
     if (job.passed.contains(source) || job.doubted.contains(source)) continue;
     if (!peers_.HasRoom(source)) {
       away = source;

@@ -1,6 +1,5 @@
 // Brings what this node's replicas lack: of each partition that rebuilds, because it comes to this
-// node or lost its data, all that other owners have, in parts that this node asks for; of one that
-// is complete what one other owner has received and it has not, when that has gone missing.
+// node or lost its data, all that other owners have, in parts that this node asks for.
 //
 // It goes through one owner after the other. What the first one has come whole; of the next it is
 // told what has been received since, so they send what only they know. When a source has been gone
@@ -74,8 +73,6 @@ class Refill {
   void Wake(int64_t now_us) { next_us_ = now_us < next_us_ ? now_us : next_us_; }
   void RingChanged(int64_t now_us);
   void PeerDown(NodeId peer, int64_t now_us);
-  // This node is complete, and yet lacks what the owner has received: one pass through that.
-  void Lacks(Partition partition, NodeId owner, int64_t now_us);
   // Changes the store.
   void On(NodeId from, const Fetched& message, Time now);
   // What became of the turn's commit.
@@ -86,17 +83,15 @@ class Refill {
   // Why it does not go on, as a part of one line; empty: it does, or there is nothing to do.
   std::string Trouble(int64_t now_us) const;
   struct Progress {
-    size_t partitions = 0;  // that rebuild, or lack something
-    uint64_t gaps = 0;      // passes through one owner for what was lacking, since the start
+    size_t partitions = 0;  // that rebuild
     uint64_t bytes = 0;     // since the start, of all parts
     uint64_t records = 0;
     bool operator==(const Progress&) const = default;
   };
-  Progress progress() const { return {jobs_.size(), gaps_filled_, bytes_, records_}; }
+  Progress progress() const { return {jobs_.size(), bytes_, records_}; }
 
  private:
   struct Job {
-    NodeId only = kNoNode;  // a gap: through this owner alone, and the replica stays complete
     std::optional<RefillPass> pass;
     std::set<NodeId> passed;   // and complete
     std::set<NodeId> doubted;  // passed, but rebuilding as well
@@ -107,8 +102,6 @@ class Refill {
   };
 
   bool FindJobs(int64_t now_us);
-  bool IsGapToFill(Partition partition) const;
-  void DropJob(Partition partition);
   std::vector<NodeId> SourcesOf(Partition partition) const;
   bool HasEnough(Partition partition, const Job& job) const;
   bool FinishPasses();
@@ -138,7 +131,6 @@ class Refill {
   std::string failing_;     // why, of the last one
   uint64_t bytes_ = 0;
   uint64_t records_ = 0;
-  uint64_t gaps_filled_ = 0;
 };
 
 }  // namespace cartwheel::cluster

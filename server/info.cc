@@ -369,7 +369,6 @@ void AddAntiEntropy(InfoContext& info) {
   text.Add("records_changed", totals.changed);
   text.Add("possible_silent_loss", totals.restored);
   text.Add("compared_bytes", totals.bytes);
-  text.Add("gaps_filled", node.refill().progress().gaps);
   text.Add("oldest_agreement_seconds", oldest_us ? *oldest_us / kSecondUs : -1);
 }
 
