@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "cluster/asked_for.h"
-
 namespace cartwheel::cluster {
 namespace {
 
@@ -363,12 +361,10 @@ void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
 void AntiEntropy::On(NodeId from, const Swapped& message, Time now) {
   Comparison* const comparison = Find(from, message.id);
   if (comparison == nullptr || comparison->step != Step::kSwap) return;
-  const bool joins =
-      message.refusal == Refusal::kNone && store_.IsComplete(comparison->pair.first) &&
-      store_.ActorOf(comparison->pair.first) == comparison->actor &&
-      Join(IsAskedFor(message.id) ? message.items
-                                  : WithoutTraceless(message.items, comparison->pair.first, store_),
-           now.unix_ms) == Refusal::kNone;
+  const bool joins = message.refusal == Refusal::kNone &&
+                     store_.IsComplete(comparison->pair.first) &&
+                     store_.ActorOf(comparison->pair.first) == comparison->actor &&
+                     Join(message.id, message.items, now.unix_ms) == Refusal::kNone;
   if (!joins) return Finish(*comparison, End::kFailed, now.monotonic_us);
   SwapNext(*comparison, now.monotonic_us);
 }

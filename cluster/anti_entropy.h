@@ -1,15 +1,15 @@
 // Two owners of a partition compare what they hold, and become equal: what neither copies nor hints
 // nor received dots tell of is found by their Merkle trees (the Dynamo paper, 4.7). What is gone at
-// one without a trace is restored only when an operator asks for it: asked_for.h.
+// one without a trace is restored only when an operator asks for it.
 //
 //   AskTree    root            -> TreeReply  none if it is the same, else all branches
 //   AskTree    what differs    -> TreeReply  its leaves
 //   ... half a second later the same again: writes that were on their way then are no difference
 //   AskKeys    leaves          -> KeysReply  digests of their keys
-//   Swap       what differs    -> Swapped    joined at both (exchange.h); and so on with more
-//   leaves AskKeys    none: it has ended
+//   Swap       what differs    -> Swapped    joined at both; and so on with more leaves
+//   AskKeys    none            it has ended
 //
-// So it costs about what differs (in a partition of a million keys, records apart: 24 bytes for
+// So it costs about what differs (computed for a million keys, records apart: 24 bytes for
 // nothing, 4 KB for one key, 250 KB for a hundred). Of each pair the lower node begins, once in a
 // while, or any when an operator asks. Only between replicas that are complete, of partitions that
 // do not move: what others lack is brought by refill.h. While it goes on neither forgets deletions
@@ -17,7 +17,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -67,7 +66,6 @@ class AntiEntropy {
               const Options& options)
       : store_(store), ring_(ring), peers_(peers), self_(self), options_(options) {}
 
-  // May change the store.
   void OnTime(Time now);
   int64_t NextDeadline() const { return next_us_; }
   void RingChanged(int64_t now_us);
@@ -123,6 +121,8 @@ class AntiEntropy {
     RequestId id{};
     int64_t until_us = 0;
   };
+  // In the id of a comparison that an operator asked for.
+  static constexpr uint64_t kAskedForBit = uint64_t{1} << 60;
   static constexpr size_t kMostSwappedBytes = 8UL << 20;  // of the records of one message
   enum class End : uint8_t { kEqual, kMadeEqual, kNotYet, kFailed };
 
@@ -144,7 +144,7 @@ class AntiEntropy {
   void Finish(const Comparison& comparison, End end, int64_t now_us);
   Refusal MayAnswer(NodeId from, Partition partition, uint64_t epoch) const;
   bool IsOpen(NodeId from, Partition partition, RequestId id) const;
-  Refusal Join(const std::vector<Fetched::Item>& items, int64_t now_ms);
+  Refusal Join(RequestId id, const std::vector<Fetched::Item>& items, int64_t now_ms);
   void KeepDeletionsOf(Partition partition);
   void Close(const Pair& pair);
   void Spend(uint64_t bytes, int64_t now_us);

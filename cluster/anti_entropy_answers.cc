@@ -2,13 +2,26 @@
 #include <algorithm>
 
 #include "cluster/anti_entropy.h"
-#include "cluster/asked_for.h"
 #include "cluster/read_quorum.h"
 
 namespace cartwheel::cluster {
 namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
+
+std::vector<uint64_t> BranchesUnlessSame(const MerkleTree& tree, uint32_t leaves, uint64_t root) {
+  return tree.Root() == root ? std::vector<uint64_t>() : tree.Folded(leaves).Branches();
+}
+
+std::vector<uint64_t> LeavesOf(const MerkleTree& tree, const std::vector<uint32_t>& branches) {
+  std::vector<uint64_t> digests;
+  digests.reserve(branches.size() * kLeavesPerBranch);
+  for (const uint32_t branch : branches) {
+    const auto leaves = tree.LeavesOf(branch);
+    digests.insert(digests.end(), leaves.begin(), leaves.end());
+  }
+  return digests;
+}
 
 }  // namespace
 
@@ -46,12 +59,8 @@ void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
   }
   if (reply.refusal == Refusal::kNone) {
     reply.leaves = std::min(message.leaves, tree->leaves());
-    const MerkleTree folded = tree->Folded(reply.leaves);
-    if (begins && tree->Root() != message.root) reply.digests = folded.Branches();
-    for (const uint32_t branch : message.branches) {
-      const auto leaves = folded.LeavesOf(branch);
-      reply.digests.insert(reply.digests.end(), leaves.begin(), leaves.end());
-    }
+    reply.digests = begins ? BranchesUnlessSame(*tree, reply.leaves, message.root)
+                           : LeavesOf(tree->Folded(reply.leaves), message.branches);
   }
   Spend(reply.digests.size() * sizeof(uint64_t), now.monotonic_us);
   peers_.Send(from, reply);
@@ -92,10 +101,7 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
     reply.refusal = Refusal::kBusy;
   }
   if (reply.refusal == Refusal::kNone) {
-    reply.refusal =
-        Join(IsAskedFor(message.id) ? message.items
-                                    : WithoutTraceless(message.items, message.partition, store_),
-             now.unix_ms);
+    reply.refusal = Join(message.id, message.items, now.unix_ms);
   }
   LocalStore::Part part;
   if (reply.refusal == Refusal::kNone) {
@@ -108,9 +114,10 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
 
 // ---- both
 
-Refusal AntiEntropy::Join(const std::vector<Fetched::Item>& items, int64_t now_ms) {
+Refusal AntiEntropy::Join(RequestId id, const std::vector<Fetched::Item>& items, int64_t now_ms) {
+  const bool restores = (static_cast<uint64_t>(id) & kAskedForBit) != 0;
   for (const auto& [ref, container] : items) {
-    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), now_ms);
+    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), restores, now_ms);
     if (!joined) return joined.error();
     totals_.changed += joined->changed ? 1 : 0;
     totals_.restored += joined->restored ? 1 : 0;

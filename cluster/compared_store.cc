@@ -8,6 +8,7 @@
 #include "cluster/any_record.h"
 #include "cluster/local_store.h"
 #include "cluster/message_fields.h"
+#include "cluster/partition_walk.h"
 #include "cluster/store_key.h"
 
 namespace cartwheel::cluster {
@@ -15,15 +16,13 @@ namespace {
 
 using storage::Keyspace;
 
-bool IsOf(Partition partition, std::string_view store_key) {
-  const auto parts = DecodeStoreKey(store_key);
-  return parts && PartitionOf(parts->slot) == partition;
-}
-
-// Lost here, as far as anybody can tell: it was received, is not there, and nothing removed it.
-bool IsLost(const Version& version, const Container& here, const ReceivedDots& received) {
-  return received.Has(version.dot) && !here.context.Covers(version.dot) &&
-         here.Find(version.dot) == nullptr;
+// Something of it was received here and is gone without a trace.
+bool HasLost(const Container& theirs, const Container& here, const ReceivedDots& received) {
+  const auto is_lost = [&](Dot dot) { return received.Has(dot) && !here.context.Covers(dot); };
+  return std::ranges::any_of(theirs.versions, is_lost, &Version::dot) ||
+         std::ranges::any_of(theirs.counter.entries(), [&](const Counter::Entry& entry) {
+           return entry.IsLive() && is_lost(entry.last());
+         });
 }
 
 }  // namespace
@@ -35,9 +34,7 @@ bool LocalStore::BuildTree(Partition partition, size_t& limit) {
   if (built.complete) return true;
   const ActorTable& actors = vnodes_.ActorsOf(partition);
   const auto cursor = engine_->NewCursor(Keyspace::kData);
-  const auto first = static_cast<Slot>(partition * kSlotsPerPartition);
-  cursor->Seek(built.after.empty() ? StoreKeyPrefix(first, 0, 0) : built.after);
-  if (!built.after.empty() && cursor->Valid() && cursor->key() == built.after) cursor->Next();
+  SeekBehind(*cursor, partition, built.after);
   for (; cursor->Valid() && IsOf(partition, cursor->key()); cursor->Next()) {
     if (limit == 0) return false;
     --limit;
@@ -134,6 +131,7 @@ LocalStore::Part LocalStore::ReadKeys(Partition partition, uint32_t leaves,
 std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRef& ref,
                                                                      const Container& theirs,
                                                                      std::span<const Dot> dots,
+                                                                     bool restores,
                                                                      int64_t now_ms) {
   minted_.clear();
   if (!ObserveClocks(theirs, now_ms)) return std::unexpected(Refusal::kClockAhead);
@@ -146,15 +144,13 @@ std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRe
   }
   const Changing stored = FindToChange(slot, now_ms);
   if (stored.state == Stored::State::kDamaged) container_.clear();
+  const bool is_lost = HasLost(theirs, container_, vnodes_.Of(partition).received);
+  if (is_lost && !restores) return Reconciled{};
   AdoptVersions(slot);
   const bool exists = stored.state != Stored::State::kAbsent;
   Container merged = exists ? Sync(container_, theirs) : theirs;
   merged.own_contiguous = exists && container_.own_contiguous;
   if (BytesOf(merged) > kMostRecordBytes) return std::unexpected(Refusal::kFull);
-  const ReceivedDots& received = vnodes_.Of(partition).received;
-  const bool restores = std::ranges::any_of(theirs.versions, [&](const Version& version) {
-    return IsLost(version, container_, received);
-  });
   ReceiveAll(partition, theirs.context, dots);
   // What is deleted there leaves nothing to remove here.
   const bool nothing_new =
@@ -163,7 +159,7 @@ std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRe
   if (nothing_new) return Reconciled{};
   container_ = std::move(merged);
   Store(slot, ref.database, stored, now_ms);
-  return Reconciled{.changed = true, .restored = restores};
+  return Reconciled{.changed = true, .restored = is_lost};
 }
 
 }  // namespace cartwheel::cluster

@@ -276,16 +276,17 @@ class LocalStore {
   Part ReadKeys(Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers,
                 std::span<const uint64_t> ids, size_t max_bytes);
   // Joins what another owner has of a key, with the `dots` of the writes that it shows; both are
-  // complete (versions.md calls it R2). What was received here and is gone without a trace is
-  // restored, so the caller has to know that it was lost, not removed; a damaged record is
-  // replaced. Refuses as Apply does; kRebuilding: the other knows writes of this vnode's own that
-  // it never made.
+  // complete (versions.md calls it R2). What was received here and is gone without a trace, or
+  // damaged, was lost, unless it was removed and the other's disk went back in time: only with
+  // `restores` such a record is taken, else it is left alone. Refuses as Apply does; kRebuilding:
+  // the other knows writes of this vnode's own that it never made.
   struct Reconciled {
     bool changed = false;
     bool restored = false;
   };
   std::expected<Reconciled, Refusal> Reconcile(const KeyRef& ref, const Container& theirs,
-                                               std::span<const Dot> dots, int64_t now_ms);
+                                               std::span<const Dot> dots, bool restores,
+                                               int64_t now_ms);
   // As long as records are compared, none of the partition is forgotten: one that the other still
   // sends would come back.
   void KeepDeletions(Partition partition, bool keep) { keeps_deletions_[partition] = keep; }

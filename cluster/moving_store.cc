@@ -5,6 +5,7 @@
 #include "cluster/any_record.h"
 #include "cluster/local_store.h"
 #include "cluster/message_fields.h"
+#include "cluster/partition_walk.h"
 #include "cluster/read_quorum.h"
 #include "cluster/store_key.h"
 
@@ -20,20 +21,6 @@ bool HasAllOf(const ReceivedDots& received, const Context& context) {
 
 bool HasNoName(const Container& container) {
   return container.versions.size() == 1 && container.versions[0].dot == Dot{};
-}
-
-std::string FirstOf(Partition partition) {
-  return StoreKeyPrefix(static_cast<Slot>(partition * kSlotsPerPartition), 0, 0);
-}
-
-void SeekBehind(storage::Cursor& cursor, Partition partition, std::string_view after) {
-  cursor.Seek(after.empty() ? FirstOf(partition) : std::string(after));
-  if (!after.empty() && cursor.Valid() && cursor.key() == after) cursor.Next();
-}
-
-bool IsOf(Partition partition, std::string_view store_key) {
-  const auto parts = DecodeStoreKey(store_key);
-  return parts && PartitionOf(parts->slot) == partition;
 }
 
 }  // namespace

@@ -139,10 +139,6 @@ class Node {
   AntiEntropy& anti_entropy() { return anti_entropy_; }
   // Whether all owners of each partition hold the same; VerifyDone comes within a minute.
   RequestId BeginVerify(Time now);
-  // Of one partition, or of all that this node owns.
-  void CompareNow(std::optional<Partition> partition, Time now) {
-    anti_entropy_.CompareNow(partition, now.monotonic_us);
-  }
 
   // --- What a client wants of a key
 

@@ -6,6 +6,7 @@
 #include "cluster/any_record.h"
 #include "cluster/apply.h"
 #include "cluster/local_store.h"
+#include "cluster/partition_walk.h"
 #include "cluster/shown_value.h"
 #include "cluster/store_key.h"
 
@@ -125,11 +126,9 @@ LocalStore::Walked LocalStore::Forget(Partition partition, const Floor& floor, s
   bool at_end = true;
   std::vector<std::string> forgotten;  // gathered first: a write would end the cursor
   if (ownership_.Owns(partition) && IsComplete(partition) && !keeps_deletions_[partition]) {
-    const auto first = static_cast<Slot>(partition * kSlotsPerPartition);
     const ActorTable& actors = vnodes_.ActorsOf(partition);
     const auto cursor = engine_->NewCursor(Keyspace::kData);
-    cursor->Seek(after.empty() ? StoreKeyPrefix(first, 0, 0) : after);
-    if (!after.empty() && cursor->Valid() && cursor->key() == after) cursor->Next();
+    SeekBehind(*cursor, partition, after);
     after.clear();
     for (; cursor->Valid(); cursor->Next()) {
       const auto parts = DecodeStoreKey(cursor->key());

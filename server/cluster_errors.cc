@@ -24,7 +24,8 @@ std::string ErrorReply(std::string_view error, resp::Protocol protocol) {
   return bytes;
 }
 
-std::string DescribeFailedRead(const cluster::ReadOutcome& outcome) {
+std::string DescribeFailedRead(const cluster::ReadOutcome& outcome, bool in_cluster) {
+  if (!in_cluster) return std::string(kTakenOut);
   return "CLUSTERDOWN " + Reached(outcome.level, outcome.reached, outcome.needed) + "answered";
 }
 

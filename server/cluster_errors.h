@@ -49,7 +49,8 @@ bool IsRedirection(std::string_view error);
 // As a whole reply.
 std::string ErrorReply(std::string_view error, resp::Protocol protocol);
 
-std::string DescribeFailedRead(const cluster::ReadOutcome& outcome);
+// `in_cluster`: whether the node that read still is.
+std::string DescribeFailedRead(const cluster::ReadOutcome& outcome, bool in_cluster);
 std::string DescribeFailedWrite(const cluster::WriteOutcome& outcome);
 
 }  // namespace cartwheel::server

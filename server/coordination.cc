@@ -150,8 +150,7 @@ void Coordination::OnRead(Call& call, size_t key, const cluster::Node::ReadDone&
 
 void Coordination::OnReadsDone(Call& call, cluster::Time now) {
   if (call.failed_read) {
-    return Fail(
-        call, node_.in_cluster() ? DescribeFailedRead(*call.failed_read) : std::string(kTakenOut));
+    return Fail(call, DescribeFailedRead(*call.failed_read, node_.in_cluster()));
   }
   for (size_t i = 0; i < call.request.keys.size(); ++i)
     Learn(call, i, cluster::SeenOf(MergedOf(call, i)));

@@ -53,8 +53,7 @@ void Gateway::OnListed(const cluster::Node::ListDone& done, Now now) {
   listings_.erase(found);
   Walk& walk = walks_.at(id);
   if (done.outcome.kind == cluster::ReadOutcome::Kind::kTooFew) {
-    const std::string error =
-        node_.in_cluster() ? DescribeFailedRead(done.outcome) : std::string(kTakenOut);
+    const std::string error = DescribeFailedRead(done.outcome, node_.in_cluster());
     return EndWalk(id, ErrorReply(error, walk.terms.protocol));
   }
   walk.uncommitted = uncommitted();

@@ -157,7 +157,7 @@ void ClusterRepair(CommandContext& context) {
     }
     partition = static_cast<cluster::Partition>(*number);
   }
-  context.server.gateway()->node().CompareNow(partition, TimeOf(context.now));
+  context.server.gateway()->node().anti_entropy().CompareNow(partition, context.now.monotonic_us);
   context.reply.Ok();
 }
 

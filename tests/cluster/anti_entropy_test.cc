@@ -48,7 +48,8 @@ class AntiEntropyTest : public MovingNodes {
     }
   }
   void CompareAll() {
-    for (const size_t at : {kA, kX, kY}) machines_[at].node->CompareNow(Moving(), now());
+    for (const size_t at : {kA, kX, kY})
+      machines_[at].node->anti_entropy().CompareNow(Moving(), now().monotonic_us);
     Run(20 * kSecondUs);
   }
   const AntiEntropy::Totals& TotalsOf(size_t at) {
@@ -169,7 +170,8 @@ TEST_F(AntiEntropyTest, WhateverInterruptsItTheNextOneEndsIt) {
       for (size_t limit = kKeys; !machines_[at].store->BuildTree(Moving(), limit);) limit = kKeys;
     }
     const uint64_t failed = Sum(&AntiEntropy::Totals::failed);
-    for (const size_t at : {kA, kX}) machines_[at].node->CompareNow(Moving(), now());
+    for (const size_t at : {kA, kX})
+      machines_[at].node->anti_entropy().CompareNow(Moving(), now().monotonic_us);
     messages_ = 0;
     cuts_at_message = at_message;
     Run(2 * kSecondUs);
@@ -228,7 +230,7 @@ TEST_F(AntiEntropyTest, NothingIsForgottenWhileRecordsAreCompared) {
   Fill(10);
   CompareAll();
   WriteAtOneAlone(kA, 1, "of A");
-  machines_[kA].node->CompareNow(Moving(), now());
+  machines_[kA].node->anti_entropy().CompareNow(Moving(), now().monotonic_us);
   // Until it waits to look again.
   for (int i = 0; i < 20; ++i) Run(20'000);
   ASSERT_GT(machines_[kA].node->anti_entropy().under_way(), 0U);
@@ -253,7 +255,7 @@ TEST_F(AntiEntropyTest, WhatMovesIsNotCompared) {
   Fill();
   SetRing(State::kPrepare);
   Lose(kX, 1);
-  machines_[kX].node->CompareNow(Moving(), now());
+  machines_[kX].node->anti_entropy().CompareNow(Moving(), now().monotonic_us);
   Run(3 * kSecondUs);
   EXPECT_EQ(TotalsOf(kX).compared, 0U);
   EXPECT_EQ(machines_[kX].node->anti_entropy().under_way(), 0U);

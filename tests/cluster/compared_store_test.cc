@@ -196,7 +196,9 @@ TEST_F(ComparedStore, WhatWasReceivedAndIsLostIsRestored) {
   ASSERT_TRUE(engine_.Commit().has_value());
   EXPECT_FALSE(*store_->Read({0, key}, now_ms_));
   const DotList dots = DotsShownBy(copy.get());
-  const auto joined = store_->Reconcile({0, key}, copy.get(), dots, now_ms_);
+  EXPECT_FALSE(store_->Reconcile({0, key}, copy.get(), dots, false, now_ms_)->changed)
+      << "it may have been removed";
+  const auto joined = store_->Reconcile({0, key}, copy.get(), dots, true, now_ms_);
   ASSERT_TRUE(joined);
   EXPECT_TRUE(joined->changed);
   EXPECT_TRUE(joined->restored);
@@ -211,7 +213,7 @@ TEST_F(ComparedStore, ADamagedRecordIsReplaced) {
   engine_.Put(storage::Keyspace::kData, StoreKey(1), "no record");
   ASSERT_TRUE(engine_.Commit().has_value());
   ASSERT_FALSE(store_->Read({0, key}, now_ms_));
-  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), DotsShownBy(copy.get()), now_ms_));
+  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), DotsShownBy(copy.get()), true, now_ms_));
   ASSERT_TRUE(store_->Read({0, key}, now_ms_));
   EXPECT_EQ((*store_->Read({0, key}, now_ms_))->bytes, "value");
 }
@@ -223,7 +225,7 @@ TEST_F(ComparedStore, WhatIsDeletedElsewhereIsDeletedHere) {
   Container deleted = **store_->ReadContainer({0, key});
   deleted.versions.clear();
   const OwnedContainer copy(deleted);
-  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), {}, now_ms_)->changed);
+  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), {}, true, now_ms_)->changed);
   EXPECT_FALSE(*store_->Read({0, key}, now_ms_));
 }
 
