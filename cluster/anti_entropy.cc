@@ -60,11 +60,17 @@ void AntiEntropy::RingChanged(int64_t now_us) {
   due_us_ = std::move(all_due_us);
   std::erase_if(agreed_us_, [this](const auto& agreed) { return !due_us_.contains(agreed.first); });
   std::erase_if(asked_for_, [this](const Pair& pair) { return !due_us_.contains(pair); });
-  // They speak under another epoch from here on.
-  for (const Comparison& comparison : std::exchange(under_way_, {})) {
+  // Of what has changed they speak under another epoch from here on.
+  const auto is_old = [this](Partition partition, uint64_t epoch) {
+    return !ring_.Owns(self_, partition) || epoch != ring_.EpochOf(partition);
+  };
+  for (const Comparison& comparison : std::vector<Comparison>(under_way_)) {
+    if (!is_old(comparison.pair.first, comparison.epoch)) continue;
     Finish(comparison, End::kFailed, now_us);
   }
-  for (const auto& [pair, opened] : std::exchange(opened_, {})) KeepDeletionsOf(pair.first);
+  for (const auto& [pair, opened] : std::map(opened_)) {
+    if (is_old(pair.first, opened.epoch)) Close(pair);
+  }
   look_us_ = now_us;
   Wake(now_us);
 }
@@ -109,21 +115,88 @@ void AntiEntropy::CompareNow(std::optional<Partition> partition, int64_t now_us)
   Wake(now_us);
 }
 
-void AntiEntropy::OnTime(Time now) {
+void AntiEntropy::SetSources(std::span<const Refill::ToCompare> sources, int64_t now_us) {
+  if (sources.empty() && sources_.empty()) return;
+  std::map<Pair, Source> wanted;
+  for (const auto& [partition, source, is_complete] : sources) {
+    const Pair pair{partition, source};
+    const auto before = sources_.find(pair);
+    const int64_t due_us = before == sources_.end() ? now_us : before->second.due_us;
+    if (before == sources_.end()) look_us_ = now_us;
+    wanted[pair] = {.rebuilds = !is_complete, .due_us = due_us};
+  }
+  sources_ = std::move(wanted);
+  Wake(look_us_);
+}
+
+// Something is gone here, or the copy was late: cheap to find out.
+void AntiEntropy::CompareDoubted(int64_t now_us) {
+  for (const Partition partition : store_.TakeDoubted()) {
+    if (options_.every_us == 0) continue;
+    for (auto at = due_us_.lower_bound({partition, kNoNode}); at != due_us_.end(); ++at) {
+      const auto& [pair, due_us] = *at;
+      if (pair.first != partition) break;
+      const auto agreed = agreed_us_.find(pair);
+      const int64_t soon_us =
+          agreed == agreed_us_.end() ? now_us : agreed->second + options_.doubted_us;
+      at->second = std::min(due_us, std::max(now_us, soon_us));
+      asked_for_.insert(pair);
+      look_us_ = std::min(look_us_, at->second);
+    }
+  }
+  Wake(look_us_);
+}
+
+// Before the commit of what was joined last, nothing else may count as received.
+void AntiEntropy::Committed(bool committed, int64_t now_us) {
+  if (committed) {
+    kept_.insert(kept_.end(), ended_.begin(), ended_.end());
+    ended_.clear();
+    if (!kept_.empty()) Wake(now_us);
+    return;
+  }
+  // What was joined, and said, in this turn has been taken back.
+  for (const Ended& ended : std::exchange(ended_, {})) {
+    const auto due = due_us_.find(ended.pair);
+    if (due != due_us_.end()) due->second = now_us + options_.retry_us;
+    agreed_us_.erase(ended.pair);
+  }
+  for (const Comparison& comparison : std::vector<Comparison>(under_way_)) {
+    Finish(comparison, End::kFailed, now_us);
+  }
+  for (const auto& [pair, opened] : std::map(opened_)) Close(pair);
+}
+
+bool AntiEntropy::JoinEnded() {
+  bool changed = false;
+  for (const Ended& ended : std::exchange(kept_, {})) {
+    if (ended.of_refill) compared_.push_back(ended.pair);
+    if (!ended.word || !store_.IsComplete(ended.pair.first)) continue;
+    store_.JoinReceived(ended.pair.first, ended.word->received);
+    changed = true;
+  }
+  return changed;
+}
+
+bool AntiEntropy::OnTime(Time now) {
   const int64_t now_us = now.monotonic_us;
-  if (now_us < next_us_) return;
+  CompareDoubted(now_us);
+  if (now_us < next_us_) return false;
   next_us_ = INT64_MAX;
   if (!knows_ring_) RingChanged(now_us);
+  const bool changed = JoinEnded();
   GoOn(now_us);
   for (const auto& [pair, opened] : std::map(opened_)) {
     if (now_us >= opened.until_us) Close(pair);
   }
   BuildTrees();
+  BeginWithSources(now_us);
   BeginDue(now_us);
   for (const Comparison& comparison : under_way_) Wake(comparison.deadline_us);
   for (const auto& [pair, opened] : opened_) Wake(opened.until_us);
-  if (!to_build_.empty()) Wake(now_us + options_.step_every_us);
+  if (!to_build_.empty()) Wake(now_us + options_.build_every_us);
   Wake(look_us_);
+  return changed;
 }
 
 // Those that have waited, and the end of those that are not answered.
@@ -167,16 +240,33 @@ void AntiEntropy::BeginDue(int64_t now_us) {
     if (at == due_us_.end()) at = due_us_.begin();
     const auto& [pair, due_us] = *at++;
     if (due_us > now_us || !MayBegin(pair)) continue;
-    if (store_.TreeOf(pair.first) == nullptr) {
-      to_build_.insert(pair.first);
-      look_us_ = now_us + options_.step_every_us;
+    look_us_ = now_us + options_.step_every_us;
+    if (!HasTree(pair.first, now_us)) {
       if (to_build_.size() >= most_to_build) break;
       continue;
     }
-    look_us_ = now_us + options_.step_every_us;
     last_begun_ = pair;
-    BeginAt(pair, now_us);
+    BeginAt(pair, nullptr, now_us);
   }
+}
+
+// Clients that read wait for them, in a way: until then the replica counts to no R.
+void AntiEntropy::BeginWithSources(int64_t now_us) {
+  for (auto& [pair, source] : sources_) {
+    if (!HasRoom()) return;
+    Wake(std::max(source.due_us, now_us + options_.step_every_us));
+    if (now_us < source.due_us || !IsFree(pair) || !peers_.HasRoom(pair.second)) continue;
+    if (!ring_.Owns(self_, pair.first) || store_.IsComplete(pair.first)) continue;
+    if (HasTree(pair.first, now_us)) BeginAt(pair, &source, now_us);
+  }
+}
+
+// One that is not there is begun.
+bool AntiEntropy::HasTree(Partition partition, int64_t now_us) {
+  if (store_.TreeOf(partition) != nullptr) return true;
+  to_build_.insert(partition);
+  Wake(now_us + options_.build_every_us);
+  return false;
 }
 
 // Who only lets time pass needs nothing meanwhile.
@@ -186,13 +276,24 @@ bool AntiEntropy::HasRoom() const {
   return static_cast<size_t>(busy) < options_.at_once && under_way_.size() < options_.most;
 }
 
+bool AntiEntropy::IsFree(const Pair& pair) const {
+  return std::ranges::none_of(
+      under_way_, [&](const Comparison& other) { return other.pair.first == pair.first; });
+}
+
 bool AntiEntropy::MayBegin(const Pair& pair) const {
   const auto& [partition, peer] = pair;
   const bool is_mine = self_ < peer || asked_for_.contains(pair);
-  const bool is_free = std::ranges::none_of(
-      under_way_, [&](const Comparison& other) { return other.pair.first == partition; });
-  return is_mine && is_free && !ring_.IsMoving(partition) && store_.IsComplete(partition) &&
+  return is_mine && IsFree(pair) && !ring_.IsMoving(partition) && store_.IsComplete(partition) &&
          peers_.HasRoom(peer);
+}
+
+// Told before the comparison begins, so that what it had done by then is seen in it.
+std::optional<OwnerWord> AntiEntropy::NewsOf(const Pair& pair) {
+  const OwnerWord* const word = forgetting_.LastWordOf(pair.first, pair.second);
+  if (word == nullptr || word->rebuilding) return std::nullopt;
+  if (store_.VnodeOf(pair.first).received.Includes(word->received)) return std::nullopt;
+  return *word;
 }
 
 std::optional<int64_t> AntiEntropy::OldestAgreement(int64_t now_us) const {
@@ -209,15 +310,18 @@ std::optional<int64_t> AntiEntropy::OldestAgreement(int64_t now_us) const {
 
 // ---- who begins
 
-void AntiEntropy::BeginAt(const Pair& pair, int64_t now_us) {
+void AntiEntropy::BeginAt(const Pair& pair, const Source* source, int64_t now_us) {
   const auto& [partition, peer] = pair;
   const MerkleTree& tree = *store_.TreeOf(partition);
-  Comparison comparison{
-      .id = RequestId{next_id_++ | (asked_for_.contains(pair) ? kAskedForBit : 0)},
-      .pair = pair,
-      .epoch = ring_.EpochOf(partition),
-      .actor = store_.ActorOf(partition),
-      .leaves = tree.leaves()};
+  const bool of_refill = source != nullptr;
+  Comparison comparison{.id = RequestId{next_id_++ | (of_refill ? kOfRefillBit : 0)},
+                        .pair = pair,
+                        .epoch = ring_.EpochOf(partition),
+                        .actor = store_.ActorOf(partition),
+                        .of_refill = of_refill,
+                        .peer_rebuilds = of_refill && source->rebuilds,
+                        .word = of_refill ? std::nullopt : NewsOf(pair),
+                        .leaves = tree.leaves()};
   under_way_.push_back(std::move(comparison));
   KeepDeletionsOf(partition);
   Comparison& begun = under_way_.back();
@@ -225,6 +329,7 @@ void AntiEntropy::BeginAt(const Pair& pair, int64_t now_us) {
       AskTree{.id = begun.id,
               .partition = partition,
               .epoch = begun.epoch,
+              .actor = begun.actor,
               .leaves = begun.leaves,
               .root = tree.Root()},
       now_us);
@@ -256,6 +361,7 @@ void AntiEntropy::On(NodeId from, const TreeReply& message, Time now) {
     const bool busy = message.refusal == Refusal::kBusy;
     return Finish(*comparison, busy ? End::kNotYet : End::kFailed, now_us);
   }
+  if (comparison->step == Step::kRoot) comparison->peer_actor = message.actor;
   if (comparison->step == Step::kRoot) {
     OnBranches(*comparison, message, now_us);
   } else if (comparison->step == Step::kLeaves || comparison->step == Step::kLeavesAgain) {
@@ -279,6 +385,7 @@ void AntiEntropy::AskForBranches(Comparison& comparison, int64_t now_us) {
       AskTree{.id = comparison.id,
               .partition = comparison.pair.first,
               .epoch = comparison.epoch,
+              .actor = comparison.actor,
               .leaves = comparison.leaves,
               .root = 0,
               .branches = comparison.branches},
@@ -300,7 +407,8 @@ void AntiEntropy::OnLeaves(Comparison& comparison, const TreeReply& message, int
   const bool again = comparison.step == Step::kLeavesAgain;
   comparison.differing = again ? Common(comparison.differing, differing) : differing;
   if (comparison.differing.empty()) return Finish(comparison, End::kEqual, now_us);
-  if (again) return AskForKeys(comparison, now_us);
+  // What is on its way does no harm to one that rebuilds.
+  if (again || comparison.of_refill) return AskForKeys(comparison, now_us);
   comparison.step = Step::kConfirm;
   comparison.deadline_us = now_us + options_.confirm_after_us;
   Wake(comparison.deadline_us);
@@ -318,6 +426,7 @@ void AntiEntropy::AskForKeys(Comparison& comparison, int64_t now_us) {
               .partition = comparison.pair.first,
               .epoch = comparison.epoch,
               .leaves = comparison.leaves,
+              .equal = false,
               .numbers = comparison.chunk},
       now_us);
 }
@@ -352,6 +461,7 @@ void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
             .numbers = comparison.chunk,
             .wanted = {first, first + static_cast<ptrdiff_t>(count)}};
   comparison.next_key += count;
+  comparison.wanted = swap.wanted;
   const auto part =
       store_.ReadKeys(swap.partition, swap.leaves, swap.numbers, swap.wanted, kMostSwappedBytes);
   Spend(part.records.size(), now_us);
@@ -361,24 +471,54 @@ void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
 void AntiEntropy::On(NodeId from, const Swapped& message, Time now) {
   Comparison* const comparison = Find(from, message.id);
   if (comparison == nullptr || comparison->step != Step::kSwap) return;
-  const bool joins = message.refusal == Refusal::kNone &&
-                     store_.IsComplete(comparison->pair.first) &&
-                     store_.ActorOf(comparison->pair.first) == comparison->actor &&
-                     Join(message.id, message.items, now.unix_ms) == Refusal::kNone;
-  if (!joins) return Finish(*comparison, End::kFailed, now.monotonic_us);
+  const Partition partition = comparison->pair.first;
+  const bool may_join = message.refusal == Refusal::kNone &&
+                        store_.IsComplete(partition) != comparison->of_refill &&
+                        store_.ActorOf(partition) == comparison->actor;
+  if (!may_join) return Finish(*comparison, End::kFailed, now.monotonic_us);
+  const bool of_refill = comparison->of_refill;
+  const auto gone = !of_refill                  ? WhatIsGone()
+                    : comparison->peer_rebuilds ? LocalStore::Gone::kWasRemoved
+                                                : LocalStore::Gone::kIsRestored;
+  const Joined joined = Join(gone, message.items, now.unix_ms);
+  if (joined.refusal != Refusal::kNone) {
+    return Finish(*comparison, End::kFailed, now.monotonic_us);
+  }
+  comparison->equal = comparison->equal && joined.equal && AllCame(*comparison, message.items);
   SwapNext(*comparison, now.monotonic_us);
 }
 
-// `comparison` may be one of under_way_, which it is then no longer.
-void AntiEntropy::Finish(const Comparison& comparison, End end, int64_t now_us) {
-  const RequestId id = comparison.id;
+// What was too much for one message, or went meanwhile, has not come.
+bool AntiEntropy::AllCame(const Comparison& comparison, const std::vector<Fetched::Item>& items) {
+  std::vector<uint64_t> ids;
+  std::string store_key;
+  for (const auto& [ref, container] : items) {
+    EncodeStoreKey(ref, store_key);
+    ids.push_back(KeyIdOf(store_key));
+  }
+  std::ranges::sort(ids);
+  return std::ranges::includes(ids, comparison.wanted);
+}
+
+// `ended` may be one of under_way_, which it is then no longer.
+void AntiEntropy::Finish(const Comparison& ended, End end, int64_t now_us) {
+  const Comparison comparison = ended;
   const Pair pair = comparison.pair;
-  const uint64_t epoch = comparison.epoch;
-  const uint32_t leaves = comparison.leaves;
-  std::erase_if(under_way_, [&](const Comparison& other) { return other.id == id; });
+  std::erase_if(under_way_, [&](const Comparison& other) { return other.id == comparison.id; });
   KeepDeletionsOf(pair.first);
-  const auto due = due_us_.find(pair);
   const bool agrees = end == End::kEqual || end == End::kMadeEqual;
+  const bool equal = agrees && comparison.equal;
+  if (comparison.of_refill) {
+    const auto source = sources_.find(pair);
+    constexpr int64_t kSooner = 10;  // than where nobody waits for it
+    const int64_t again_us = end == End::kFailed ? options_.retry_us : options_.busy_us;
+    if (source != sources_.end()) source->second.due_us = now_us + again_us / kSooner;
+  }
+  if (equal) {
+    const bool is_same = comparison.word && comparison.word->actor == comparison.peer_actor;
+    ended_.push_back({pair, comparison.of_refill, is_same ? comparison.word : std::nullopt});
+  }
+  const auto due = comparison.of_refill ? due_us_.end() : due_us_.find(pair);
   if (due != due_us_.end()) {
     const int64_t again_us = end == End::kNotYet ? options_.busy_us : options_.retry_us;
     due->second = now_us + again_us;
@@ -388,10 +528,13 @@ void AntiEntropy::Finish(const Comparison& comparison, End end, int64_t now_us) 
   totals_.compared += agrees ? 1 : 0;
   totals_.failed += end == End::kFailed ? 1 : 0;
   totals_.differed += end == End::kMadeEqual ? 1 : 0;
-  if (agrees) asked_for_.erase(pair);
-  peers_.Send(
-      pair.second,
-      AskKeys{.id = id, .partition = pair.first, .epoch = epoch, .leaves = leaves, .numbers = {}});
+  if (agrees && !comparison.of_refill) asked_for_.erase(pair);
+  peers_.Send(pair.second, AskKeys{.id = comparison.id,
+                                   .partition = pair.first,
+                                   .epoch = comparison.epoch,
+                                   .leaves = comparison.leaves,
+                                   .equal = equal && !comparison.of_refill,
+                                   .numbers = {}});
   look_us_ = std::min(look_us_, now_us + options_.step_every_us);
   Wake(look_us_);
 }

@@ -1,6 +1,5 @@
 // Two owners of a partition compare what they hold, and become equal: what neither copies nor hints
-// nor received dots tell of is found by their Merkle trees (the Dynamo paper, 4.7). What is gone at
-// one without a trace is restored only when an operator asks for it.
+// nor received dots tell of is found by their Merkle trees (the Dynamo paper, 4.7).
 //
 //   AskTree    root            -> TreeReply  none if it is the same, else all branches
 //   AskTree    what differs    -> TreeReply  its leaves
@@ -9,24 +8,33 @@
 //   Swap       what differs    -> Swapped    joined at both; and so on with more leaves
 //   AskKeys    none            it has ended
 //
+// Then all that one had received when it began is at the other too, and counts as received there:
+// so gaps close that nothing else fills, and deletions behind them can be forgotten.
+//
 // So it costs about what differs (computed for a million keys, records apart: 24 bytes for
 // nothing, 4 KB for one key, 250 KB for a hundred). Of each pair the lower node begins, once in a
-// while, or any when an operator asks. Only between replicas that are complete, of partitions that
-// do not move: what others lack is brought by refill.h. While it goes on neither forgets deletions
-// of the partition, or what is just being sent would come back.
+// while; any when an operator asks, or when a copy came of what it once received and has no more.
+// Between replicas that are complete, of partitions that do not move: what others lack is brought
+// by refill.h. But at its end one that rebuilds compares itself with its source in the same way:
+// not to be given what it lacks, but to be told what of its own was removed while it did not hear
+// of it. While a comparison goes on neither forgets deletions of the partition, or what is just
+// being sent would come back.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "cluster/forgetting.h"
 #include "cluster/local_store.h"
 #include "cluster/message.h"
 #include "cluster/node_id.h"
 #include "cluster/peers.h"
+#include "cluster/refill.h"
 #include "cluster/ring.h"
 #include "cluster/time.h"
 
@@ -39,17 +47,22 @@ class AntiEntropy {
     int64_t first_after_us = 60'000'000;  // of the start, or of a change of the owners
     int64_t retry_us = 10'000'000;        // after one that failed
     int64_t busy_us = 1'000'000;          // while the other builds its tree
+    int64_t doubted_us = 10'000'000;      // after one that found no difference
     int64_t confirm_after_us = 500'000;
     int64_t timeout_us = 5'000'000;     // without an answer
     int64_t open_for_us = 300'000'000;  // at the other node, in which deletions are kept
     int64_t step_every_us = 20'000;
     size_t at_once = 8;             // that talk
     size_t most = 128;              // with those that let time pass
-    size_t builds_records = 1'000;  // of a step, for trees that are not there yet
-    size_t builds_partitions = 64;  // of a step, at most
+    // For trees that are not there yet: what a step takes, which clients have to wait for.
+    int64_t build_every_us = 5'000;
+    size_t builds_records = 500;
+    size_t builds_partitions = 64;
     size_t leaves_at_once = 256;
     size_t keys_at_once = 64;
     uint64_t max_bytes_per_second = 10UL << 20;  // 0: as fast as it goes
+    // False: records are evicted, and one that is gone without a trace is none that was lost.
+    bool restores = true;
   };
   struct Totals {
     uint64_t compared = 0;  // partitions, with one other owner each, to the end
@@ -62,11 +75,17 @@ class AntiEntropy {
   };
 
   // All outlive it.
-  AntiEntropy(LocalStore& store, const Ring& ring, Peers& peers, NodeId self,
-              const Options& options)
-      : store_(store), ring_(ring), peers_(peers), self_(self), options_(options) {}
+  AntiEntropy(LocalStore& store, const Ring& ring, const Forgetting& forgetting, Peers& peers,
+              NodeId self, const Options& options)
+      : store_(store),
+        ring_(ring),
+        forgetting_(forgetting),
+        peers_(peers),
+        self_(self),
+        options_(options) {}
 
-  void OnTime(Time now);
+  // True: it has changed the store.
+  bool OnTime(Time now);
   int64_t NextDeadline() const { return next_us_; }
   void RingChanged(int64_t now_us);
   void PeerDown(NodeId peer, int64_t now_us);
@@ -75,6 +94,13 @@ class AntiEntropy {
   // 0: they do so only when an operator asks.
   void SetEvery(int64_t every_us, int64_t now_us);
   void SetMaxBytesPerSecond(uint64_t bytes) { options_.max_bytes_per_second = bytes; }
+  void SetRestores(bool restores) { options_.restores = restores; }
+  // The sources with which this node's replicas are to be compared that rebuild; any others no
+  // more. And those that are equal now, as the last commit left them.
+  void SetSources(std::span<const Refill::ToCompare> sources, int64_t now_us);
+  std::vector<std::pair<Partition, NodeId>> TakeCompared() { return std::exchange(compared_, {}); }
+  // What became of the turn's commit.
+  void Committed(bool committed, int64_t now_us);
 
   // They may change the store, all of them.
   void On(NodeId from, const AskTree& message, Time now);
@@ -103,7 +129,12 @@ class AntiEntropy {
     RequestId id{};
     Pair pair;
     uint64_t epoch = 0;
-    ActorId actor{};  // this node's incarnation
+    ActorId actor{};                  // this node's incarnation, ...
+    ActorId peer_actor{};             // ... and the other's
+    bool of_refill = false;           // this node's replica rebuilds, ...
+    bool peer_rebuilds = false;       // ... and the other's too
+    bool equal = true;                // false: something was left as it is
+    std::optional<OwnerWord> word{};  // the other's from before, if it has received more
     Step step = Step::kRoot;
     uint32_t leaves = 0;
     std::vector<uint32_t> branches{};     // that differ
@@ -112,6 +143,7 @@ class AntiEntropy {
     std::vector<LeafNumber> chunk{};      // that are compared so now
     std::vector<uint64_t> keys{};         // that differ in it, ascending
     size_t next_key = 0;
+    std::vector<uint64_t> wanted{};  // of these, swapped now
     int64_t deadline_us = 0;
 
     // For time to pass; otherwise for an answer.
@@ -120,19 +152,43 @@ class AntiEntropy {
   struct Opened {
     RequestId id{};
     int64_t until_us = 0;
+    uint64_t epoch = 0;
+    ActorId peer_actor{};
+    bool equal = true;
+    std::optional<OwnerWord> word{};
   };
-  // In the id of a comparison that an operator asked for.
-  static constexpr uint64_t kAskedForBit = uint64_t{1} << 60;
+  struct Source {
+    bool rebuilds = false;
+    int64_t due_us = 0;
+  };
+  struct Ended {
+    Pair pair;
+    bool of_refill = false;
+    std::optional<OwnerWord> word{};
+  };
+  struct Joined {
+    Refusal refusal = Refusal::kNone;
+    bool equal = true;  // false: something was left as it is
+  };
+  // In the id of a comparison of a replica that rebuilds.
+  static constexpr uint64_t kOfRefillBit = uint64_t{1} << 60;
+  static bool IsOfRefill(RequestId id) { return (static_cast<uint64_t>(id) & kOfRefillBit) != 0; }
   static constexpr size_t kMostSwappedBytes = 8UL << 20;  // of the records of one message
   enum class End : uint8_t { kEqual, kMadeEqual, kNotYet, kFailed };
 
   int64_t FirstDue(Partition partition, int64_t now_us) const;
+  void CompareDoubted(int64_t now_us);
+  bool JoinEnded();
   void GoOn(int64_t now_us);
   void BuildTrees();
   void BeginDue(int64_t now_us);
+  void BeginWithSources(int64_t now_us);
+  bool HasTree(Partition partition, int64_t now_us);
   bool HasRoom() const;
+  bool IsFree(const Pair& pair) const;
   bool MayBegin(const Pair& pair) const;
-  void BeginAt(const Pair& pair, int64_t now_us);
+  std::optional<OwnerWord> NewsOf(const Pair& pair);
+  void BeginAt(const Pair& pair, const Source* source, int64_t now_us);
   Comparison* Find(NodeId from, RequestId id);
   void AskForBranches(Comparison& comparison, int64_t now_us);
   void OnBranches(Comparison& comparison, const TreeReply& message, int64_t now_us);
@@ -141,10 +197,14 @@ class AntiEntropy {
   void SwapNext(Comparison& comparison, int64_t now_us);
   template <typename M>
   void Ask(Comparison& comparison, Step step, const M& message, int64_t now_us);
-  void Finish(const Comparison& comparison, End end, int64_t now_us);
-  Refusal MayAnswer(NodeId from, Partition partition, uint64_t epoch) const;
+  static bool AllCame(const Comparison& comparison, const std::vector<Fetched::Item>& items);
+  void Finish(const Comparison& ended, End end, int64_t now_us);
+  Refusal MayAnswer(NodeId from, Partition partition, uint64_t epoch, RequestId id) const;
   bool IsOpen(NodeId from, Partition partition, RequestId id) const;
-  Refusal Join(RequestId id, const std::vector<Fetched::Item>& items, int64_t now_ms);
+  Joined Join(LocalStore::Gone gone, const std::vector<Fetched::Item>& items, int64_t now_ms);
+  LocalStore::Gone WhatIsGone() const {
+    return options_.restores ? LocalStore::Gone::kIsRestored : LocalStore::Gone::kStaysAway;
+  }
   void KeepDeletionsOf(Partition partition);
   void Close(const Pair& pair);
   void Spend(uint64_t bytes, int64_t now_us);
@@ -152,6 +212,7 @@ class AntiEntropy {
 
   LocalStore& store_;
   const Ring& ring_;
+  const Forgetting& forgetting_;
   Peers& peers_;
   NodeId self_;
   Options options_;
@@ -161,6 +222,10 @@ class AntiEntropy {
   Pair last_begun_{};
   std::vector<Comparison> under_way_;  // begun here
   std::map<Pair, Opened> opened_;      // by others
+  std::map<Pair, Source> sources_;     // of replicas here that rebuild
+  std::vector<Ended> ended_;           // equal, in this turn
+  std::vector<Ended> kept_;            // of those, as committed
+  std::vector<Pair> compared_;         // with sources
   std::set<Partition> to_build_;       // trees
   bool knows_ring_ = false;
   uint64_t next_id_ = 1;

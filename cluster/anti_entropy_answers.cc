@@ -27,9 +27,12 @@ std::vector<uint64_t> LeavesOf(const MerkleTree& tree, const std::vector<uint32_
 
 // ---- who answers
 
-Refusal AntiEntropy::MayAnswer(NodeId from, Partition partition, uint64_t epoch) const {
-  if (ring_.IsMoving(partition) || epoch != ring_.EpochOf(partition)) return Refusal::kStale;
+Refusal AntiEntropy::MayAnswer(NodeId from, Partition partition, uint64_t epoch,
+                               RequestId id) const {
+  if (epoch != ring_.EpochOf(partition)) return Refusal::kStale;
   if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) return Refusal::kWrongActor;
+  if (IsOfRefill(id)) return Refusal::kNone;
+  if (ring_.IsMoving(partition)) return Refusal::kStale;
   return store_.IsComplete(partition) ? Refusal::kNone : Refusal::kRebuilding;
 }
 
@@ -39,7 +42,8 @@ bool AntiEntropy::IsOpen(NodeId from, Partition partition, RequestId id) const {
 }
 
 void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
-  TreeReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
+  TreeReply reply{.id = message.id,
+                  .refusal = MayAnswer(from, message.partition, message.epoch, message.id)};
   const MerkleTree* const tree = store_.TreeOf(message.partition);
   const bool begins = message.branches.empty();
   if (reply.refusal == Refusal::kNone) {
@@ -53,11 +57,18 @@ void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
   }
   if (reply.refusal == Refusal::kNone && begins) {
     const int64_t until_us = now.monotonic_us + options_.open_for_us;
-    opened_[{message.partition, from}] = {.id = message.id, .until_us = until_us};
+    const Pair pair{message.partition, from};
+    opened_[pair] = {.id = message.id,
+                     .until_us = until_us,
+                     .epoch = message.epoch,
+                     .peer_actor = message.actor,
+                     .equal = true,
+                     .word = IsOfRefill(message.id) ? std::nullopt : NewsOf(pair)};
     KeepDeletionsOf(message.partition);
     Wake(until_us);
   }
   if (reply.refusal == Refusal::kNone) {
+    reply.actor = store_.ActorOf(message.partition);
     reply.leaves = std::min(message.leaves, tree->leaves());
     reply.digests = begins ? BranchesUnlessSame(*tree, reply.leaves, message.root)
                            : LeavesOf(tree->Folded(reply.leaves), message.branches);
@@ -70,10 +81,17 @@ void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
   const Pair pair{message.partition, from};
   const bool is_open = IsOpen(from, message.partition, message.id);
   if (message.numbers.empty()) {
-    if (is_open) Close(pair);
+    if (!is_open) return;
+    const Opened opened = opened_[pair];
+    Close(pair);
+    const bool joins =
+        message.equal && opened.equal && opened.word && opened.word->actor == opened.peer_actor &&
+        MayAnswer(from, message.partition, message.epoch, message.id) == Refusal::kNone;
+    if (joins) store_.JoinReceived(message.partition, opened.word->received);
     return;
   }
-  KeysReply reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
+  KeysReply reply{.id = message.id,
+                  .refusal = MayAnswer(from, message.partition, message.epoch, message.id)};
   const MerkleTree* const tree = store_.TreeOf(message.partition);
   const bool fits = tree != nullptr && message.leaves <= tree->leaves() &&
                     message.numbers.back() < message.leaves;
@@ -91,7 +109,8 @@ void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
 }
 
 void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
-  Swapped reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
+  Swapped reply{.id = message.id,
+                .refusal = MayAnswer(from, message.partition, message.epoch, message.id)};
   const bool fits = message.numbers.empty() || message.numbers.back() < message.leaves;
   const bool is_open = IsOpen(from, message.partition, message.id);
   const bool is_of_it = std::ranges::all_of(message.items, [&](const Fetched::Item& item) {
@@ -101,7 +120,11 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
     reply.refusal = Refusal::kBusy;
   }
   if (reply.refusal == Refusal::kNone) {
-    reply.refusal = Join(message.id, message.items, now.unix_ms);
+    const auto gone = IsOfRefill(message.id) ? LocalStore::Gone::kWasRemoved : WhatIsGone();
+    const Joined joined = Join(gone, message.items, now.unix_ms);
+    reply.refusal = joined.refusal;
+    Opened& opened = opened_[{message.partition, from}];
+    opened.equal = opened.equal && joined.equal && joined.refusal == Refusal::kNone;
   }
   LocalStore::Part part;
   if (reply.refusal == Refusal::kNone) {
@@ -114,15 +137,17 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
 
 // ---- both
 
-Refusal AntiEntropy::Join(RequestId id, const std::vector<Fetched::Item>& items, int64_t now_ms) {
-  const bool restores = (static_cast<uint64_t>(id) & kAskedForBit) != 0;
+AntiEntropy::Joined AntiEntropy::Join(LocalStore::Gone gone,
+                                      const std::vector<Fetched::Item>& items, int64_t now_ms) {
+  Joined all;
   for (const auto& [ref, container] : items) {
-    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), restores, now_ms);
-    if (!joined) return joined.error();
+    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), gone, now_ms);
+    if (!joined) return {.refusal = joined.error(), .equal = false};
+    all.equal = all.equal && joined->equal;
     totals_.changed += joined->changed ? 1 : 0;
     totals_.restored += joined->restored ? 1 : 0;
   }
-  return Refusal::kNone;
+  return all;
 }
 
 void AntiEntropy::KeepDeletionsOf(Partition partition) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cluster/read_quorum.h"
 #include "cluster/removed.h"
 #include "storage/mutation.h"
 
@@ -13,6 +14,11 @@ bool IsFlushed(Dot dot, const FlushMap& flushed) {
   return found != flushed.end() && dot.number <= found->second;
 }
 
+// Whoever received the last write of an interval received the interval's beginning in its context.
+bool IsAllReceived(const Context& context, const ReceivedDots& received) {
+  return std::ranges::all_of(SessionDots(context), [&](Dot dot) { return received.Has(dot); });
+}
+
 }  // namespace
 
 std::optional<Container> ApplyCopy(const Container* local, Container copy,
@@ -21,6 +27,7 @@ std::optional<Container> ApplyCopy(const Container* local, Container copy,
   const auto is_obsolete = [&](const Version& version) {
     return IsFlushed(version.dot, flushed) || WasRemoved(version, local, received);
   };
+  const bool was_live = !copy.IsDeleted();
   const auto gone = std::remove_if(copy.versions.begin(), copy.versions.end(), is_obsolete);
   copy.versions.erase(gone, copy.versions.end());
   copy.counter.ResetIf([&](const Counter::Entry& entry) {
@@ -28,7 +35,8 @@ std::optional<Container> ApplyCopy(const Container* local, Container copy,
   });
   if (local != nullptr) return Sync(*local, copy);
   copy.own_contiguous = false;
-  if (MayForget(copy, floor)) return std::nullopt;
+  const bool known = was_live && copy.IsDeleted() && IsAllReceived(copy.context, received);
+  if (known || MayForget(copy, floor)) return std::nullopt;
   return copy;
 }
 

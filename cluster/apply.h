@@ -6,6 +6,10 @@
 // still know it: a version that was received here once, and is neither live here nor covered by
 // the record, was superseded by something since forgotten. Likewise an entry of a counter: it
 // arrives all reset. Received dots never delete what the record holds.
+//
+// But a record may also be gone because a disk lost it, and the copy be the only trace of that. So
+// where there is no record, a copy that brings nothing new leaves none: its context, settled here,
+// would say to everybody that the version was removed. Owners that compare find out what was lost.
 #pragma once
 
 #include <map>
@@ -22,8 +26,8 @@ namespace cartwheel::cluster {
 using FlushMap = std::map<ActorId, uint64_t>;
 
 // The record to store, or nullopt when there is nothing to store: the copy said only what everybody
-// knows, of a key that has no record here. In either case the caller marks the copy's dots as
-// received in the same batch. `local`: nullptr when there is no record.
+// knows, or what is known here, of a key that has no record here. In either case the caller marks
+// the copy's dots as received in the same batch. `local`: nullptr when there is no record.
 std::optional<Container> ApplyCopy(const Container* local, Container copy,
                                    const ReceivedDots& received, const Floor& floor,
                                    const FlushMap& flushed);

@@ -61,8 +61,7 @@ Floor Bases::FloorOf(std::span<const NodeId> others, const Vnode& own) {
 
 bool Bases::IsAllHere(std::span<const NodeId> others, const ReceivedDots& received) const {
   return std::ranges::all_of(others, [&](NodeId node) {
-    const auto owner = owners_.find(node);
-    const OwnerWord* const word = owner == owners_.end() ? nullptr : owner->second.last();
+    const OwnerWord* const word = LastOf(node);
     return word != nullptr && received.Includes(word->received);
   });
 }

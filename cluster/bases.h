@@ -47,6 +47,12 @@ class Bases {
   // complete then, as if it had compared every record with each.
   bool IsAllHere(std::span<const NodeId> others, const ReceivedDots& received) const;
 
+  // What the owner told last; nullptr: nothing.
+  const OwnerWord* LastOf(NodeId owner) const {
+    const auto found = owners_.find(owner);
+    return found == owners_.end() ? nullptr : found->second.last();
+  }
+
   // What it told is no longer of interest: no owner.
   void Forget(NodeId owner) { owners_.erase(owner); }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cluster/any_record.h"
+#include "cluster/exchange.h"
 #include "cluster/local_store.h"
 #include "cluster/message_fields.h"
 #include "cluster/partition_walk.h"
@@ -131,8 +132,7 @@ LocalStore::Part LocalStore::ReadKeys(Partition partition, uint32_t leaves,
 std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRef& ref,
                                                                      const Container& theirs,
                                                                      std::span<const Dot> dots,
-                                                                     bool restores,
-                                                                     int64_t now_ms) {
+                                                                     Gone gone, int64_t now_ms) {
   minted_.clear();
   if (!ObserveClocks(theirs, now_ms)) return std::unexpected(Refusal::kClockAhead);
   EncodeStoreKey(ref, store_key_);
@@ -144,22 +144,27 @@ std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRe
   }
   const Changing stored = FindToChange(slot, now_ms);
   if (stored.state == Stored::State::kDamaged) container_.clear();
+  const bool is_damaged = stored.state == Stored::State::kDamaged;
   const bool is_lost = HasLost(theirs, container_, vnodes_.Of(partition).received);
-  if (is_lost && !restores) return Reconciled{};
+  if (is_lost && gone == Gone::kStaysAway && !is_damaged) return Reconciled{.equal = false};
   AdoptVersions(slot);
   const bool exists = stored.state != Stored::State::kAbsent;
-  Container merged = exists ? Sync(container_, theirs) : theirs;
+  Container merged = theirs;
+  const bool removes = gone == Gone::kWasRemoved && !is_damaged;
+  if (removes) {
+    DropRemovedAtPeer(merged, exists ? &container_ : nullptr, vnodes_.Of(partition).received);
+  }
+  if (exists) merged = Sync(container_, merged);
   merged.own_contiguous = exists && container_.own_contiguous;
   if (BytesOf(merged) > kMostRecordBytes) return std::unexpected(Refusal::kFull);
   ReceiveAll(partition, theirs.context, dots);
   // What is deleted there leaves nothing to remove here.
-  const bool nothing_new =
-      exists ? merged == container_ && minted_.empty() && stored.state != Stored::State::kDamaged
-             : merged.IsDeleted();
+  const bool nothing_new = exists ? merged == container_ && minted_.empty() && !is_damaged
+                                  : merged.IsDeleted() && !(removes && is_lost);
   if (nothing_new) return Reconciled{};
   container_ = std::move(merged);
   Store(slot, ref.database, stored, now_ms);
-  return Reconciled{.changed = true, .restored = is_lost};
+  return Reconciled{.changed = true, .restored = is_lost && !removes};
 }
 
 }  // namespace cartwheel::cluster

@@ -63,6 +63,11 @@ void Forgetting::Heard(NodeId from, const TellReceived& message) {
   }
 }
 
+const OwnerWord* Forgetting::LastWordOf(Partition partition, NodeId owner) const {
+  const auto heard = bases_.find(partition);
+  return heard == bases_.end() ? nullptr : heard->second.LastOf(owner);
+}
+
 size_t Forgetting::WalkNext() {
   size_t forgotten = 0;
   size_t left = options_.walks_records;

@@ -53,6 +53,8 @@ class Forgetting {
   // What it said in this turn has been taken back.
   void Unsend() { told_.clear(); }
   void Heard(NodeId from, const TellReceived& message);
+  // The last of it that was told of a partition by an owner, as one; nullptr: nothing.
+  const OwnerWord* LastWordOf(Partition partition, NodeId owner) const;
 
  private:
   using Messages = std::map<NodeId, TellReceived>;

@@ -71,6 +71,10 @@ LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
       options.may_have_lost_writes || (is_new && !ownership_.alone) ||
       (!boot_id_.empty() && MayHaveLostWrites(engine.Get(Keyspace::kMeta, kRunKey), boot_id_));
   if (lost) vnodes_.RotateAll();
+  for (auto at = NextWithRecords(0); at; at = NextWithRecords(static_cast<Partition>(*at + 1))) {
+    holds_earlier_.set(*at);
+    if (*at + 1 == kPartitions) break;
+  }
   TakeOwnership(options.ownership, is_new);
 }
 
@@ -234,7 +238,12 @@ Dot LocalStore::Mint(Slot slot) {
 
 void LocalStore::Rotate(Partition partition) {
   vnodes_.Rotate(partition);
+  NoteEarlierRecords(partition);
   if (ownership_.alone) vnodes_.MarkComplete(partition);
+}
+
+void LocalStore::NoteEarlierRecords(Partition partition) {
+  holds_earlier_[partition] = NextWithRecords(partition) == partition;
 }
 
 void LocalStore::Supersede(const Seen* seen) {

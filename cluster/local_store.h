@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/container.h"
@@ -185,7 +186,9 @@ class LocalStore {
   //                without them removed ones would come back. So it waits for a write or repair;
   //   kFull        together they are larger than a record can be.
   // A copy that knows writes of this vnode's own that it never made shows that its data went back
-  // in time: it goes on as another incarnation, which rebuilds.
+  // in time: it goes on as another incarnation, which rebuilds. A copy that brings nothing new of a
+  // key that has no record here changes nothing: what was received and is gone was removed, or was
+  // lost, and only a comparison can tell (TakeDoubted).
   std::expected<bool, Refusal> Apply(const KeyRef& ref, const Container& copy,
                                      std::span<const Dot> dots, int64_t now_ms,
                                      const Floor& floor = {});
@@ -200,6 +203,9 @@ class LocalStore {
     return ownership_.alone || !ownership_.Owns(partition) || !vnodes_.IsRebuilding(partition) ||
            IsPlanted(Mutation::kIsCompleteAfterLoss);
   }
+  // Whether it held records when it began to rebuild: others may have removed, and forgotten, what
+  // is still live in them.
+  bool HoldsEarlierRecords(Partition partition) const { return holds_earlier_[partition]; }
   // It has compared all it has with enough other owners.
   void MarkComplete(Partition partition) { vnodes_.MarkComplete(partition); }
   // All that is known of the partition's replica here. Valid until the next call of anything else.
@@ -275,18 +281,26 @@ class LocalStore {
   // `max_bytes`; `next` and `last` mean nothing.
   Part ReadKeys(Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers,
                 std::span<const uint64_t> ids, size_t max_bytes);
-  // Joins what another owner has of a key, with the `dots` of the writes that it shows; both are
-  // complete (versions.md calls it R2). What was received here and is gone without a trace, or
-  // damaged, was lost, unless it was removed and the other's disk went back in time: only with
-  // `restores` such a record is taken, else it is left alone. Refuses as Apply does; kRebuilding:
-  // the other knows writes of this vnode's own that it never made.
+  // What becomes of what another owner has live, and was received here, and is gone without a
+  // trace.
+  enum class Gone : uint8_t {
+    kIsRestored,  // it was lost: both are complete, so who removed it would have told both
+    kStaysAway,   // it may have been evicted
+    kWasRemoved,  // the other rebuilds, and may not have heard of its removal: so it is told now
+  };
+  // Joins what another owner has of a key, with the `dots` of the writes that it shows (versions.md
+  // calls it R2). A damaged record is replaced. Refuses as Apply does; kRebuilding: the other knows
+  // writes of this vnode's own that it never made.
   struct Reconciled {
     bool changed = false;
     bool restored = false;
+    bool equal = true;  // false: it was left alone
   };
   std::expected<Reconciled, Refusal> Reconcile(const KeyRef& ref, const Container& theirs,
-                                               std::span<const Dot> dots, bool restores,
+                                               std::span<const Dot> dots, Gone gone,
                                                int64_t now_ms);
+  // Partitions in which something may have been lost since the last call; may repeat.
+  std::vector<Partition> TakeDoubted() { return std::exchange(doubted_, {}); }
   // As long as records are compared, none of the partition is forgotten: one that the other still
   // sends would come back.
   void KeepDeletions(Partition partition, bool keep) { keeps_deletions_[partition] = keep; }
@@ -336,6 +350,7 @@ class LocalStore {
                   const Each& each);
   Dot Mint(Slot slot);
   void Rotate(Partition partition);
+  void NoteEarlierRecords(Partition partition);
   void Supersede(const Seen* seen);
   bool Delete(Slot slot, Database database, const Changing& stored, int64_t now_ms,
               const Seen* seen);
@@ -368,6 +383,8 @@ class LocalStore {
   Hints hints_;
   Trees trees_;
   std::bitset<kPartitions> keeps_deletions_;
+  std::bitset<kPartitions> holds_earlier_;
+  std::vector<Partition> doubted_;
   Ownership ownership_;
   bool ownership_due_ = false;  // to be stored
   std::string boot_id_;

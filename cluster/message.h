@@ -295,11 +295,12 @@ struct SwimTalk {
 // ---- two owners of a partition compare what they have: anti_entropy.h
 
 // Begins, with the root of the asker's tree (merkle_tree.h), which has so many leaves; or asks for
-// the leaves of some branches.
+// the leaves of some branches. `actor`: the asker's incarnation.
 struct AskTree {
   RequestId id{};  // of the comparison, in all its messages
   Partition partition = 0;
   uint64_t epoch = 0;  // as in Replicate
+  ActorId actor{};
   uint32_t leaves = 0;
   uint64_t root = 0;
   std::vector<uint32_t> branches{};  // ascending
@@ -310,6 +311,7 @@ struct AskTree {
 struct TreeReply {
   RequestId id{};
   Refusal refusal = Refusal::kNone;  // otherwise the rest means nothing
+  ActorId actor{};                   // the replica's incarnation
   uint32_t leaves = 0;               // the fewer of both trees'
   // Of all branches, none if the roots are the same; or of the leaves asked for.
   std::vector<uint64_t> digests{};
@@ -317,12 +319,14 @@ struct TreeReply {
   bool operator==(const TreeReply&) const = default;
 };
 
-// What is live in these leaves?
+// What is live in these leaves? None: the comparison has ended, with both found or made equal or
+// not.
 struct AskKeys {
   RequestId id{};
   Partition partition = 0;
   uint64_t epoch = 0;
   uint32_t leaves = 0;
+  bool equal = false;               // of the end
   std::vector<uint32_t> numbers{};  // of leaves, ascending
 
   bool operator==(const AskKeys&) const = default;

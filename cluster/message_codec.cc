@@ -227,6 +227,7 @@ bool AppendFrame(const AskTree& message, std::string& out) {
       .Name(message.id)
       .Little<2>(message.partition)
       .Varint(message.epoch)
+      .Name(message.actor)
       .Varint(message.leaves)
       .U64(message.root)
       .Numbers(message.branches)
@@ -236,7 +237,9 @@ bool AppendFrame(const AskTree& message, std::string& out) {
 bool AppendFrame(const TreeReply& message, std::string& out) {
   Writer writer(out);
   writer.Name(message.id).U8(static_cast<uint8_t>(message.refusal));
-  if (message.refusal == Refusal::kNone) writer.Varint(message.leaves).Digests(message.digests);
+  if (message.refusal == Refusal::kNone) {
+    writer.Name(message.actor).Varint(message.leaves).Digests(message.digests);
+  }
   return writer.End(MessageType::kTreeReply);
 }
 
@@ -246,6 +249,7 @@ bool AppendFrame(const AskKeys& message, std::string& out) {
       .Little<2>(message.partition)
       .Varint(message.epoch)
       .Varint(message.leaves)
+      .U8(message.equal ? 1 : 0)
       .Numbers(message.numbers)
       .End(MessageType::kAskKeys);
 }

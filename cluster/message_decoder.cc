@@ -216,6 +216,7 @@ AskTree TakeAskTree(Reader& in) {
   return {.id = in.Name<RequestId>(),
           .partition = in.TakePartition(),
           .epoch = in.Varint(),
+          .actor = in.Name<ActorId>(),
           .leaves = in.Leaves(),
           .root = in.U64(),
           .branches = in.Numbers()};
@@ -224,6 +225,7 @@ AskTree TakeAskTree(Reader& in) {
 TreeReply TakeTreeReply(Reader& in) {
   TreeReply message{.id = in.Name<RequestId>(), .refusal = in.TakeRefusal()};
   if (message.refusal != Refusal::kNone) return message;
+  message.actor = in.Name<ActorId>();
   message.leaves = in.Leaves();
   message.digests = in.Digests();
   return message;
@@ -234,6 +236,7 @@ AskKeys TakeAskKeys(Reader& in) {
           .partition = in.TakePartition(),
           .epoch = in.Varint(),
           .leaves = in.Leaves(),
+          .equal = in.Flag(),
           .numbers = in.Numbers()};
 }
 

@@ -26,7 +26,7 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       forgetting_(store_, ring_, peers_, options.self, options.forgetting),
       refill_(store_, ring_, peers_, options.self, options.refill),
       retire_(store_, ring_, peers_, options.self, options.retire),
-      anti_entropy_(store_, ring_, peers_, options.self, options.anti_entropy) {
+      anti_entropy_(store_, ring_, forgetting_, peers_, options.self, options.anti_entropy) {
   gossip_.SetMembers(ring_.members());
   const Ownership ownership = OwnershipOf(ring_, options_.self);
   owns_nothing_ = !ownership.alone && ownership.owned.none();
@@ -311,7 +311,11 @@ void Node::OnTime(Time now) {
   statistics_.deletions_forgotten += step.forgotten;
   if (step.forgotten + step.completed > 0) staged_ = true;
   if (refill_.OnTime(now.monotonic_us)) staged_ = true;
-  anti_entropy_.OnTime(now);
+  anti_entropy_.SetSources(refill_.ToCompareWith(), now.monotonic_us);
+  if (anti_entropy_.OnTime(now)) staged_ = true;
+  for (const auto& [partition, source] : anti_entropy_.TakeCompared()) {
+    refill_.Compared(partition, source, now.monotonic_us);
+  }
   PumpVerifications(now);
   if (retire_.OnTime(now)) {
     staged_ = true;
@@ -366,6 +370,7 @@ void Node::Committed(bool committed, bool durable, Time now) {
   }
   read_of_turn_.clear();
   refill_.Committed(committed, now.monotonic_us);
+  anti_entropy_.Committed(committed, now.monotonic_us);
   for (const Answer& answer : std::exchange(answers_, {})) {
     peers_.Send(answer.to, ReplicateReply{.id = answer.id,
                                           .refusal = committed ? Refusal::kNone : Refusal::kFull,

@@ -6,6 +6,7 @@
 #include "cluster/any_record.h"
 #include "cluster/node_name.h"
 #include "cluster/read_quorum.h"
+#include "storage/mutation.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -105,7 +106,7 @@ bool Refill::FinishPasses() {
   std::vector<Partition> completed;
   for (const Partition partition : std::vector<Partition>(begun_.begin(), begun_.end())) {
     Job& job = jobs_.at(partition);
-    if (!job.pass->kept) continue;
+    if (!job.pass->kept || MustCompare(partition, *job.pass)) continue;
     const RefillPass pass = std::move(*job.pass);
     EndPass(partition, job);
     store_.JoinReceived(partition, pass.word->received);
@@ -117,6 +118,32 @@ bool Refill::FinishPasses() {
   }
   for (const Partition partition : completed) jobs_.erase(partition);
   return changed;
+}
+
+// Whatever was removed and forgotten since had been received by every owner. So where all that the
+// source has received came here in its own time, with what it did to the records, nothing is stale.
+bool Refill::MustCompare(Partition partition, const RefillPass& pass) {
+  if (pass.compared || !store_.HoldsEarlierRecords(partition)) return false;
+  if (IsPlanted(Mutation::kKeepsRemoved)) return false;
+  return !store_.VnodeOf(partition).received.Includes(pass.word->received);
+}
+
+std::vector<Refill::ToCompare> Refill::ToCompareWith() {
+  std::vector<ToCompare> all;
+  for (const Partition partition : begun_) {
+    const RefillPass& pass = *jobs_.at(partition).pass;
+    if (!pass.kept || !MustCompare(partition, pass)) continue;
+    all.push_back({partition, pass.source, !pass.word->rebuilding});
+  }
+  return all;
+}
+
+void Refill::Compared(Partition partition, NodeId source, int64_t now_us) {
+  if (!begun_.contains(partition)) return;
+  RefillPass& pass = *jobs_.at(partition).pass;
+  if (pass.source != source || !pass.kept) return;
+  pass.compared = true;
+  Wake(now_us);
 }
 
 void Refill::EndPass(Partition partition, Job& job) {
@@ -222,9 +249,12 @@ void Refill::Fail(Partition partition, std::string why, Job& job, int64_t now_us
 }
 
 void Refill::PeerDown(NodeId peer, int64_t now_us) {
-  for (const Partition partition : begun_) {
+  for (const Partition partition : std::vector<Partition>(begun_.begin(), begun_.end())) {
     Job& job = jobs_.at(partition);
-    if (job.pass->source != peer || job.pass->last) continue;
+    if (job.pass->source != peer) continue;
+    // Another source may be there to compare with.
+    if (job.pass->kept && MustCompare(partition, *job.pass)) EndPass(partition, job);
+    if (!job.pass || job.pass->last) continue;
     asked_.erase(job.pass->id);
     job.pass->id = {};
     job.pass->after = job.pass->committed_after;
@@ -296,6 +326,7 @@ void Refill::Committed(bool committed, int64_t now_us) {
   for (const Partition partition : std::vector<Partition>(begun_.begin(), begun_.end())) {
     Job& job = jobs_.at(partition);
     RefillPass& pass = *job.pass;
+    if (pass.kept) continue;
     if (!committed) {
       // What was asked for in the turn has been taken back, too.
       pass.last = false;

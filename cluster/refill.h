@@ -7,6 +7,10 @@
 // complete when every owner that is to go (unless it is gone) and so many of the owners have been
 // gone through that no write could have been acknowledged by the others alone: N-W+1.
 //
+// What is here that the source does not have is not seen so. A replica that had records when it
+// began to rebuild may hold what the others removed and forgot since: once all that a source has is
+// here, it compares itself with it (anti_entropy.h), and only then has gone through it.
+//
 // A part is asked for when the one before it is here, so the sender keeps nothing but its link's
 // output. After a broken link a pass goes on where it was; after a restart the sources leave out
 // what has arrived.
@@ -39,8 +43,9 @@ struct RefillPass {
   std::string committed_after;  // as the last commit left it
   ReceivedDots known;
   std::optional<OwnerWord> word;
-  bool last = false;  // all of it is here, ...
-  bool kept = false;  // ... and committed
+  bool last = false;      // all of it is here, ...
+  bool kept = false;      // ... committed, ...
+  bool compared = false;  // ... and equal to what the source has, where that has to be looked at
 };
 
 class Refill {
@@ -78,6 +83,18 @@ class Refill {
   // What became of the turn's commit.
   void Committed(bool committed, int64_t now_us);
 
+  // Sources that have been gone through, but for the comparison. Whoever makes it tells when both
+  // are equal, as the last commit left them.
+  struct ToCompare {
+    Partition partition = 0;
+    NodeId source = kNoNode;
+    bool is_complete = false;  // the source
+
+    auto operator<=>(const ToCompare&) const = default;
+  };
+  std::vector<ToCompare> ToCompareWith();
+  void Compared(Partition partition, NodeId source, int64_t now_us);
+
   // Partitions that come to this node and are complete, as the last commit left them; ascending.
   std::vector<Partition> Arrived() const;
   // Why it does not go on, as a part of one line; empty: it does, or there is nothing to do.
@@ -105,6 +122,7 @@ class Refill {
   std::vector<NodeId> SourcesOf(Partition partition) const;
   bool HasEnough(Partition partition, const Job& job) const;
   bool FinishPasses();
+  bool MustCompare(Partition partition, const RefillPass& pass);
   void AskNext(int64_t now_us);
   bool Begin(Partition partition, Job& job, int64_t now_us);
   size_t BeginDue(Partition partition, Job& job, int64_t now_us);

@@ -30,7 +30,9 @@ void LocalStore::SetOwnership(const Ownership& ownership) {
   };
   for (Partition partition = 0; partition < kPartitions; ++partition) {
     if (!ownership_.Owns(partition)) continue;
-    if (!before.Owns(partition) || begins_to_arrive(partition)) vnodes_.Renew(partition);
+    if (before.Owns(partition) && !begins_to_arrive(partition)) continue;
+    vnodes_.Renew(partition);
+    NoteEarlierRecords(partition);
   }
 }
 
@@ -55,6 +57,7 @@ std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Containe
   auto merged = Merge(partition, exists ? &container_ : nullptr, copy, floor);
   if (merged && BytesOf(*merged) > kMostRecordBytes) return std::unexpected(Refusal::kFull);
   ReceiveAll(partition, copy.context, dots);
+  if (!merged && !copy.IsDeleted() && IsComplete(partition)) doubted_.push_back(partition);
   const bool nothing_new = !merged || (exists && *merged == container_ && minted_.empty());
   if (nothing_new) return false;
   const auto shown = ShownValue(*merged, now_ms, text_);

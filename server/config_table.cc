@@ -153,8 +153,8 @@ constexpr Option kOptions[] = {
     {"cluster-repair-interval", kCluster, kAnyTime,
      Int64{&Config::cluster_repair_interval, 0, int64_t{365} * 24 * 3600},
      "Seconds from one comparison of a partition with each of its other owners to the next, which "
-     "makes them equal, but for what is gone at one of them without a trace: that CLUSTER REPAIR "
-     "restores. 0: only when that asks."},
+     "makes them equal; 0: only when CLUSTER REPAIR asks. What is gone at one of them without a "
+     "trace was lost, and is restored, unless maxstorage-policy evicts."},
     {"cluster-repair-bandwidth", kCluster, kAnyTime,
      MemoryField{&Config::cluster_repair_bandwidth, 0, kMaxSize},
      "Bytes a second, about, that this node sends and receives for such comparisons; 0: as fast as "

@@ -23,6 +23,7 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
   node.anti_entropy.first_after_us =
       std::min(node.anti_entropy.first_after_us, node.anti_entropy.every_us);
   node.anti_entropy.max_bytes_per_second = config.cluster_repair_bandwidth;
+  node.anti_entropy.restores = config.maxstorage_policy == EvictionPolicy::kNoEviction;
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
   node.gossip.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
@@ -108,6 +109,7 @@ void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
 void Gateway::SetRepairs(const Config& config, Now now) {
   node_.anti_entropy().SetEvery(config.cluster_repair_interval * kSecondUs, now.monotonic_us);
   node_.anti_entropy().SetMaxBytesPerSecond(config.cluster_repair_bandwidth);
+  node_.anti_entropy().SetRestores(config.maxstorage_policy == EvictionPolicy::kNoEviction);
 }
 
 // ---- a client's operation

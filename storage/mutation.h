@@ -18,6 +18,7 @@ enum class Mutation : uint8_t {
   kForgetsNumbers,        // after a start the last numbers are given again
   kIsCompleteAfterLoss,   // R5: who lost data counts to R at once
   kIgnoresReceived,       // R1: a late copy brings back what was removed and forgotten here
+  kKeepsRemoved,          // R2: who rebuilds never asks what was removed meanwhile
   kForgetsUnseen,         // R3: a deletion is forgotten before every owner has seen it
   kContextsAreMaxima,     // a context covers all of an actor's writes up to its last
   kSupersedesUnseen,      // a write without a context takes away what its writer never saw
@@ -34,7 +35,7 @@ enum class Mutation : uint8_t {
   kServesPreviousEpoch,   // what is asked under the epoch before is done
   kMixesEpochs,           // answers under two epochs count as of one
 };
-inline constexpr std::array<std::string_view, 24> kMutationNames = {"none",
+inline constexpr std::array<std::string_view, 25> kMutationNames = {"none",
                                                                     "never-syncs",
                                                                     "answers-before-sync",
                                                                     "flushes-before-log",
@@ -43,6 +44,7 @@ inline constexpr std::array<std::string_view, 24> kMutationNames = {"none",
                                                                     "forgets-numbers",
                                                                     "is-complete-after-loss",
                                                                     "ignores-received",
+                                                                    "keeps-removed",
                                                                     "forgets-unseen",
                                                                     "contexts-are-maxima",
                                                                     "supersedes-unseen",

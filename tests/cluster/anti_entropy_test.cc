@@ -35,13 +35,42 @@ class AntiEntropyTest : public MovingNodes {
   void Damage(size_t at, size_t number) {
     machines_[at].engine->Put(storage::Keyspace::kData, StoreKey(number), "damaged");
   }
+  struct Entry {
+    storage::Keyspace keyspace;
+    std::string key;
+    std::string value;
+  };
+  using Disk = std::vector<Entry>;
+  Disk Backup(size_t at) {
+    Disk disk;
+    for (size_t i = 0; i < storage::kKeyspaceCount; ++i) {
+      const auto keyspace = static_cast<storage::Keyspace>(i);
+      const auto cursor = machines_[at].engine->NewCursor(keyspace);
+      for (cursor->Seek({}); cursor->Valid(); cursor->Next()) {
+        disk.push_back({keyspace, std::string(cursor->key()), std::string(cursor->value())});
+      }
+    }
+    return disk;
+  }
+  // Puts back what it was then, and starts; the operator has said so.
+  void RollBack(size_t at, const Disk& disk) {
+    Stop(at);
+    storage::Engine& engine = *machines_[at].engine;
+    for (const Entry& entry : Backup(at)) engine.Delete(entry.keyspace, entry.key);
+    for (const Entry& entry : disk) engine.Put(entry.keyspace, entry.key, entry.value);
+    ASSERT_TRUE(engine.Commit());
+    may_have_lost_writes = true;
+    Start(at, State::kBefore);
+    may_have_lost_writes = false;
+  }
+  bool IsComplete(size_t at) { return machines_[at].store->IsComplete(Moving()); }
   // Written, and stored nowhere else: the others are away, and what they are owed is forgotten.
   void WriteAtOneAlone(size_t at, size_t number, const std::string& value) {
     for (const size_t other : {kA, kX, kY}) {
       if (other != at) Cut(at, other);
     }
     BeginWrite(at, number, value, {.n = 3, .r = 1, .w = 1});
-    Settle();
+    Run(kSecondUs);  // until it owes the others a hint
     machines_[at].store->hints().Clear();
     for (const size_t other : {kA, kX, kY}) {
       if (other != at) Mend(at, other);
@@ -96,6 +125,98 @@ TEST_F(AntiEntropyTest, WhatADiskLostSilentlyIsRestored) {
   EXPECT_EQ(ValueAt(kX, 3), "v3");
   EXPECT_EQ(TotalsOf(kX).restored, 40U);
   EXPECT_EQ(TotalsOf(kA).restored + TotalsOf(kY).restored, 0U);
+}
+
+// The read's repair finds it received and gone, as if it had been removed.
+TEST_F(AntiEntropyTest, AReadInBetweenTakesNothingAway) {
+  anti_entropy.every_us = 1'000'000 * kSecondUs;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Fill(20);
+  Lose(kX, 7);
+  for (const size_t at : {kA, kX, kY, kX, kA}) {
+    const auto id = BeginRead(at, 7);
+    Run(kSecondUs / 10);
+    EXPECT_EQ(OutcomeOfRead(at, id), ReadOutcome::Kind::kAnswered);
+  }
+  EXPECT_EQ(ValueAt(kA, 7), "v7");
+  EXPECT_EQ(ValueAt(kY, 7), "v7");
+  Run(20 * kSecondUs);  // what is in doubt is compared soon
+  EXPECT_EQ(ValueAt(kX, 7), "v7");
+  EXPECT_EQ(TotalsOf(kX).restored, 1U);
+}
+
+TEST_F(AntiEntropyTest, WithEvictionWhatIsGoneStaysAway) {
+  anti_entropy.restores = false;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Fill(20);
+  Lose(kX, 3);
+  CompareAll();
+  EXPECT_EQ(ValueAt(kX, 3), "(none)");
+  EXPECT_EQ(ValueAt(kA, 3), "v3");
+}
+
+// Its disk has what was removed, and forgotten by all, since the backup.
+TEST_F(AntiEntropyTest, WhoRebuildsIsToldWhatWasRemoved) {
+  Fill(20);
+  Run(10 * kSecondUs);
+  const Disk before = Backup(kX);
+  Write(kA, 4, "");
+  Write(kX, 5, "newer");
+  Write(kA, 5, "");
+  Run(30 * kSecondUs);
+  ASSERT_FALSE(HasRecord(kA, 4)) << "forgotten";
+  ASSERT_FALSE(HasRecord(kY, 5));
+  WriteAtOneAlone(kA, 6, "of A");
+  RollBack(kX, before);
+  EXPECT_EQ(ValueAt(kX, 4), "v4");
+  EXPECT_FALSE(IsComplete(kX));
+  for (int i = 0; i < 1'000 && !IsComplete(kX); ++i) Run(20'000);
+  ASSERT_TRUE(IsComplete(kX));
+  EXPECT_EQ(ValueAt(kX, 4), "(none)");
+  EXPECT_EQ(ValueAt(kX, 5), "(none)");
+  EXPECT_EQ(ValueAt(kX, 6), "of A");
+  for (size_t i = 7; i < 20; ++i) EXPECT_EQ(ValueAt(kX, i), "v" + std::to_string(i));
+  CompareAll();
+  for (const size_t at : {kA, kX, kY}) {
+    EXPECT_EQ(ValueAt(at, 4), "(none)") << at;
+    EXPECT_EQ(ValueAt(at, 5), "(none)") << at;
+  }
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::restored), 0U);
+  Run(30 * kSecondUs);
+  EXPECT_FALSE(HasRecord(kX, 4)) << "and forgotten again";
+}
+
+TEST_F(AntiEntropyTest, WhoLostAllHasNothingToBeToldOf) {
+  Fill(20);
+  Run(10 * kSecondUs);
+  RollBack(kX, {});
+  for (int i = 0; i < 1'000 && !IsComplete(kX); ++i) Run(20'000);
+  ASSERT_TRUE(IsComplete(kX));
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::compared), 0U);
+  ExpectEqual(20);
+}
+
+// Nobody would ever send the one before the last again, and the floor would stay below it.
+TEST_F(AntiEntropyTest, WhatAComparisonHasSeenCountsAsReceived) {
+  Fill(20);
+  WriteAtOneAlone(kA, 1, "once");
+  WriteAtOneAlone(kA, 1, "twice");
+  WriteAtOneAlone(kA, 2, "");
+  Run(10 * kSecondUs);
+  const auto received = [&](size_t at) { return machines_[at].store->VnodeOf(Moving()).received; };
+  EXPECT_FALSE(received(kX).Includes(received(kA)));
+  CompareAll();
+  CompareAll();
+  for (const size_t at : {kX, kY}) EXPECT_TRUE(received(at).Includes(received(kA))) << at;
+  for (const size_t at : {kA, kX, kY}) EXPECT_EQ(received(at).missing(), 0U) << at;
+  Run(30 * kSecondUs);
+  for (const size_t at : {kA, kX, kY}) EXPECT_FALSE(HasRecord(at, 2)) << at;
 }
 
 TEST_F(AntiEntropyTest, DamagedRecordsAreReplaced) {
@@ -220,7 +341,8 @@ TEST_F(AntiEntropyTest, ItComesByItselfFromTimeToTime) {
   Lose(kX, 10);
   Run(100 * kSecondUs);
   EXPECT_EQ(ValueAt(kA, 9), "of X");
-  EXPECT_EQ(ValueAt(kX, 10), "(none)") << "whether it was lost or removed an operator has to say";
+  EXPECT_EQ(ValueAt(kX, 10), "v10");
+  EXPECT_EQ(TotalsOf(kX).restored, 1U);
   const auto oldest_us = machines_[kA].node->anti_entropy().OldestAgreement(now().monotonic_us);
   ASSERT_TRUE(oldest_us);
   EXPECT_LT(*oldest_us, 70 * kSecondUs);

@@ -49,6 +49,21 @@ TEST(ApplyCopy, AVersionThatWasReceivedOnceAndIsNoLongerLiveIsObsolete) {
   EXPECT_TRUE(applied->context.Covers({kA, 1}));
 }
 
+// It was removed, or the disk lost it: a context left by the copy would settle that.
+TEST(ApplyCopy, WhatBringsNothingNewLeavesNoRecord) {
+  EXPECT_FALSE(ApplyCopy(nullptr, With({kA, 1}, "v"), UpTo(1, 0), {}, {}));
+  Container counted;
+  Increment(counted, {kA, 1}, 5);
+  EXPECT_FALSE(ApplyCopy(nullptr, counted, UpTo(1, 0), {}, {}));
+  // But a deletion, or a write that it knows of, is new.
+  Container more = With({kA, 1}, "v");
+  more.context.Join(With({kB, 1}, "w").context);
+  const auto applied = ApplyCopy(nullptr, more, UpTo(1, 0), {}, {});
+  ASSERT_TRUE(applied);
+  EXPECT_TRUE(applied->IsDeleted());
+  EXPECT_TRUE(applied->context.Covers({kB, 1}));
+}
+
 TEST(ApplyCopy, ReceivedDotsDoNotDeleteWhatTheRecordHolds) {
   const Container local = With({kA, 1}, "v");
   EXPECT_EQ(*ApplyCopy(&local, With({kA, 1}, "v"), UpTo(1, 0), {}, {}), local);

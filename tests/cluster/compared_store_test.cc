@@ -196,13 +196,33 @@ TEST_F(ComparedStore, WhatWasReceivedAndIsLostIsRestored) {
   ASSERT_TRUE(engine_.Commit().has_value());
   EXPECT_FALSE(*store_->Read({0, key}, now_ms_));
   const DotList dots = DotsShownBy(copy.get());
-  EXPECT_FALSE(store_->Reconcile({0, key}, copy.get(), dots, false, now_ms_)->changed)
+  EXPECT_FALSE(
+      store_->Reconcile({0, key}, copy.get(), dots, LocalStore::Gone::kStaysAway, now_ms_)->changed)
       << "it may have been removed";
-  const auto joined = store_->Reconcile({0, key}, copy.get(), dots, true, now_ms_);
+  const auto joined =
+      store_->Reconcile({0, key}, copy.get(), dots, LocalStore::Gone::kIsRestored, now_ms_);
   ASSERT_TRUE(joined);
   EXPECT_TRUE(joined->changed);
   EXPECT_TRUE(joined->restored);
   EXPECT_EQ((*store_->Read({0, key}, now_ms_))->bytes, "value");
+}
+
+TEST_F(ComparedStore, WhoRebuildsIsToldWhatWasRemovedAndForgotten) {
+  Put(1, "value");
+  ASSERT_TRUE(Commit());
+  const std::string key = Key(1);
+  const OwnedContainer copy(**store_->ReadContainer({0, key}));
+  engine_.Delete(storage::Keyspace::kData, StoreKey(1));
+  ASSERT_TRUE(engine_.Commit().has_value());
+  const auto told = store_->Reconcile({0, key}, copy.get(), DotsShownBy(copy.get()),
+                                      LocalStore::Gone::kWasRemoved, now_ms_);
+  ASSERT_TRUE(told);
+  EXPECT_TRUE(told->changed);
+  EXPECT_FALSE(told->restored);
+  EXPECT_FALSE(*store_->Read({0, key}, now_ms_));
+  const Container& here = **store_->ReadContainer({0, key});
+  EXPECT_TRUE(here.IsDeleted());
+  EXPECT_TRUE(here.context.Includes(copy.get().context)) << "which takes it away at the other";
 }
 
 TEST_F(ComparedStore, ADamagedRecordIsReplaced) {
@@ -213,7 +233,8 @@ TEST_F(ComparedStore, ADamagedRecordIsReplaced) {
   engine_.Put(storage::Keyspace::kData, StoreKey(1), "no record");
   ASSERT_TRUE(engine_.Commit().has_value());
   ASSERT_FALSE(store_->Read({0, key}, now_ms_));
-  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), DotsShownBy(copy.get()), true, now_ms_));
+  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), DotsShownBy(copy.get()),
+                                LocalStore::Gone::kIsRestored, now_ms_));
   ASSERT_TRUE(store_->Read({0, key}, now_ms_));
   EXPECT_EQ((*store_->Read({0, key}, now_ms_))->bytes, "value");
 }
@@ -225,7 +246,8 @@ TEST_F(ComparedStore, WhatIsDeletedElsewhereIsDeletedHere) {
   Container deleted = **store_->ReadContainer({0, key});
   deleted.versions.clear();
   const OwnedContainer copy(deleted);
-  ASSERT_TRUE(store_->Reconcile({0, key}, copy.get(), {}, true, now_ms_)->changed);
+  ASSERT_TRUE(
+      store_->Reconcile({0, key}, copy.get(), {}, LocalStore::Gone::kIsRestored, now_ms_)->changed);
   EXPECT_FALSE(*store_->Read({0, key}, now_ms_));
 }
 

@@ -73,8 +73,10 @@ class MovingNodes : public testing::Test {
   void Start(size_t at, State state) {
     Machine& machine = machines_[at];
     const Ring ring = RingAt(state);
-    machine.store.emplace(*LocalStore::Open(
-        *machine.engine, {.actor_seed = ++seed_, .ownership = OwnershipOf(ring, IdOf(at))}));
+    machine.store.emplace(
+        *LocalStore::Open(*machine.engine, {.actor_seed = ++seed_,
+                                            .may_have_lost_writes = may_have_lost_writes,
+                                            .ownership = OwnershipOf(ring, IdOf(at))}));
     Node::Options options;
     options.self = IdOf(at);
     options.refill = refill;
@@ -188,6 +190,7 @@ class MovingNodes : public testing::Test {
   // None, unless a test asks for them.
   AntiEntropy::Options anti_entropy{.first_after_us = 1'000'000 * kSecondUs};
   std::optional<size_t> gone;
+  bool may_have_lost_writes = false;  // who starts
   // The link breaks instead of carrying what is said then, counted from now on.
   std::optional<size_t> cuts_at_message;
   size_t messages_ = 0;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "cluster/merkle_tree.h"
+#include "cluster/store_key.h"
+
 namespace cartwheel::sim {
 namespace {
 
@@ -123,6 +126,21 @@ std::vector<OwedRegister::Debt> OwedRegister::All() const {
   return debts;
 }
 
+namespace {
+
+std::string Describe(const std::vector<Replica>& owners) {
+  std::string text = "when all is healed the owners hold";
+  for (const Replica& owner : owners) {
+    text += "\n    " + owner.owner + ": ";
+    text += owner.damaged      ? "a damaged record"
+            : owner.has_record ? Describe(owner.container)
+                               : "no record";
+  }
+  return text;
+}
+
+}  // namespace
+
 Violations CheckConvergence(const std::string& key, const std::vector<Replica>& owners) {
   const bool differ = std::ranges::any_of(owners, [&](const Replica& owner) {
     const Replica& first = owners.front();
@@ -133,14 +151,20 @@ Violations CheckConvergence(const std::string& key, const std::vector<Replica>& 
     return Comparable(owner) != Comparable(first);
   });
   if (!differ) return {};
-  std::string text = "when all is healed the owners hold";
-  for (const Replica& owner : owners) {
-    text += "\n    " + owner.owner + ": ";
-    text += owner.damaged      ? "a damaged record"
-            : owner.has_record ? Describe(owner.container)
-                               : "no record";
-  }
-  return {{"P7 owners converge", key, text}};
+  return {{"P7 owners converge", key, Describe(owners)}};
+}
+
+Violations CheckCompared(const std::string& key, const std::vector<Replica>& owners) {
+  std::string store_key;
+  cluster::EncodeStoreKey({0, key}, store_key);
+  const auto digest = [&store_key](const Replica& owner) {
+    return cluster::DigestOfRecord(store_key, owner.container);
+  };
+  const bool differ = std::ranges::any_of(owners, [&](const Replica& owner) {
+    return owner.damaged || digest(owner) != digest(owners.front());
+  });
+  if (!differ) return {};
+  return {{"P24 owners that have compared a key have the same live", key, Describe(owners)}};
 }
 
 Violations CheckAllArrived(const std::string& key, const std::vector<Replica>& owners,

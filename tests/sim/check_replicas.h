@@ -74,6 +74,9 @@ struct Replica {
 // P7: the owners hold the same. A forgotten deletion is the same as one that is remembered.
 Violations CheckConvergence(const std::string& key, const std::vector<Replica>& owners);
 
+// P24: what owners that have compared a key have live is the same; their contexts need not be.
+Violations CheckCompared(const std::string& key, const std::vector<Replica>& owners);
+
 // Every version that was stored somewhere went into what the owners know, live or superseded. For
 // keys that nothing ever deleted: others may be forgotten and begun anew.
 Violations CheckAllArrived(const std::string& key, const std::vector<Replica>& owners,

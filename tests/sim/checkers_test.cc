@@ -402,6 +402,20 @@ TEST(CheckConvergence, AForgottenDeletionIsARememberedOne) {
   EXPECT_TRUE(CheckConvergence("k", {deleted, forgotten}).empty());
 }
 
+TEST(CheckCompared, FindsWhatOneOfThemHasLiveAlone) {
+  Replica a{.owner = "a", .has_record = true, .container = Holding("a", {kActor, 1})};
+  Replica b = a;
+  b.container.context.Join(Holding("b", {kActor, 2}).context);
+  EXPECT_TRUE(CheckCompared("k", {a, b}).empty()) << "contexts are not compared";
+  b.container = Holding("b", {kActor, 2});
+  EXPECT_EQ(CheckCompared("k", {a, b}).size(), 1u);
+  b = {.owner = "b", .container = {}};
+  EXPECT_EQ(CheckCompared("k", {a, b}).size(), 1u);
+  EXPECT_TRUE(CheckCompared("k", {b, b}).empty());
+  b.damaged = true;
+  EXPECT_EQ(CheckCompared("k", {b, b}).size(), 1u);
+}
+
 TEST(CheckAllArrived, FindsAWriteThatNoOwnerKnows) {
   const Replica owner{.owner = "a", .has_record = true, .container = Holding("a", {kActor, 1})};
   EXPECT_TRUE(CheckAllArrived("k", {owner}, {{kActor, 1}}).empty());

@@ -150,6 +150,11 @@ void Node::Handle(const Datagram& input, server::Now now) {
 }
 
 void Node::Handle(const Operate& input, server::Now now) {
+  if (input.what == Operate::What::kRepair) {
+    if (server_->gateway() == nullptr) return;
+    cluster::AntiEntropy& comparisons = server_->gateway()->node().anti_entropy();
+    return comparisons.CompareNow(input.partition, now.monotonic_us);
+  }
   server::Forming* const forming = server_->forming();
   if (forming == nullptr) return;
   switch (input.what) {
@@ -158,6 +163,7 @@ void Node::Handle(const Operate& input, server::Now now) {
     case Operate::What::kForget: forming->Forget(input.node, now); return;
     case Operate::What::kCancel: forming->Cancel(now); return;
     case Operate::What::kCommit: forming->Commit(now); return;
+    case Operate::What::kRepair: return;
   }
 }
 

@@ -65,10 +65,11 @@ class Node {
   struct Asked {};
   // What an operator wants of it.
   struct Operate {
-    enum class What : uint8_t { kReweight, kLeave, kForget, kCancel, kCommit };
+    enum class What : uint8_t { kReweight, kLeave, kForget, kCancel, kCommit, kRepair };
     What what = What::kCommit;
     cluster::NodeId node{};
     uint32_t weight = 0;
+    cluster::Partition partition = 0;  // of kRepair
   };
   using Input = std::variant<Accepted, Received, Closed, PeerIsUp, PeerIsDown, FromPeer, Datagram,
                              Operate, Asked>;
@@ -123,6 +124,8 @@ class Node {
   void Take(const cluster::NodeAddress& from, const cluster::JoinReply* reply, int64_t now_us);
   // What is on its way to it, and from it.
   std::string Report() const;
+  // Whether some of what an operator has repaired is still to be done.
+  bool compares() const { return server_->gateway()->node().anti_entropy().asked_for() > 0; }
   // Hints that wait for somebody, and each of their writes.
   uint64_t hints();
   std::vector<OwedRegister::Debt> Owed();

@@ -37,6 +37,7 @@ class World {
   Faults::Options FaultOptions();
   void RunWorkload();
   void Heal();
+  void CompareOwners();
   void Ask(std::vector<Command> commands);
   void ReadUntilRepaired();
   bool Converged();
@@ -60,6 +61,7 @@ class World {
   Faults faults_;
   std::set<std::string> keys_;
   Violations undelivered_;
+  Violations unequal_;
   int64_t healed_us_ = kNever;
   size_t keys_seen_ = 0;  // operations whose keys are in keys_
 };
@@ -82,7 +84,10 @@ ClusterSetup World::Setup() {
   config.protected_mode = false;
   if (options_.in_memory) config.save = "";
   config.cluster_move_bandwidth = 0;
-  config.cluster_repair_interval = 0;
+  // Of its own, so that the rest of a seed's story does not hang on it.
+  cluster::Random intervals(options_.seed ^ 0xa5a5a5a5);
+  config.cluster_repair_interval =
+      intervals.Percent(30) ? 0 : static_cast<int64_t>(1 + intervals.Below(20));
   config.appendfsync =
       durable_at_once_ ? storage::Durability::kAlways : storage::Durability::kEverySecond;
   // So that data are flushed several times in a run.
@@ -157,6 +162,39 @@ void World::Heal() {
     }
   }
   healed_us_ = cluster_.now_us();
+}
+
+// All that the owners of a key hold is equal once they have compared it, whoever reads it or not.
+// Once more after the first time: what one of them has learnt from another a third one lacks.
+void World::CompareOwners() {
+  if (options_.nodes == 1) return;
+  cluster_.Tell("owners compare");
+  constexpr int kTimes = 2;
+  for (int i = 0; i < kTimes; ++i) {
+    for (Host host = 0; host < options_.nodes; ++host) {
+      for (const std::string& key : keys_) {
+        cluster_.Operate(host, {.what = Node::Operate::What::kRepair,
+                                .partition = cluster::PartitionOfKey(key)});
+      }
+    }
+    const int64_t latest_us = cluster_.now_us() + kPatienceUs;
+    const auto busy = [&] {
+      for (Host host = 0; host < options_.nodes; ++host) {
+        if (cluster_.node(host).running() && cluster_.node(host).compares()) return true;
+      }
+      return false;
+    };
+    do {
+      const int64_t next_us = cluster_.now_us() + kAuditUs;
+      while (RunUntil(next_us)) {
+      }
+    } while (busy() && cluster_.now_us() < latest_us);
+    Audit();
+  }
+  for (const std::string& key : keys_) {
+    const Violations found = CheckCompared(key, OwnersOf(key));
+    unequal_.insert(unequal_.end(), found.begin(), found.end());
+  }
 }
 
 // Through clients at several nodes: what they are shown must be right too, and reading repairs.
@@ -281,6 +319,7 @@ void World::Judge(WorldResult& result) {
   add(cluster_.violations());
   add(cluster_.dots().violations());
   add(undelivered_);
+  add(unequal_);
   if (!cluster_.IsSettled()) {
     all.push_back({"moves come to an end", "", cluster_.WhyUnsettled()});
   }
@@ -324,6 +363,7 @@ WorldResult World::Run() {
   RunWorkload();
   Heal();
   CheckDelivered();
+  CompareOwners();
   // Before anything is repaired.
   Ask(cluster_.workload().ReadOnce());
   ReadUntilRepaired();
