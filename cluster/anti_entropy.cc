@@ -348,12 +348,9 @@ void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
   Swap swap{.id = comparison.id,
             .partition = comparison.pair.first,
             .epoch = comparison.epoch,
-            .leaves = comparison.leaves,
-            .numbers = comparison.chunk,
             .wanted = {first, first + static_cast<ptrdiff_t>(count)}};
   comparison.next_key += count;
-  const auto part =
-      store_.ReadKeys(swap.partition, swap.leaves, swap.numbers, swap.wanted, kMostSwappedBytes);
+  const auto part = store_.ReadKeys(swap.partition, swap.wanted, kMostSwappedBytes);
   Spend(part.records.size(), now_us);
   Ask(comparison, Step::kSwap, SwapEncoded{swap, part.count, part.records}, now_us);
 }

@@ -47,7 +47,8 @@ class AntiEntropy {
     size_t most = 128;              // with those that let time pass
     size_t builds_records = 1'000;  // of a step, for trees that are not there yet
     size_t builds_partitions = 64;  // of a step, at most
-    size_t leaves_at_once = 256;
+    // A thousand keys of a partition that has a million: two milliseconds for who lists them.
+    size_t leaves_at_once = 16;
     size_t keys_at_once = 64;
     uint64_t max_bytes_per_second = 10UL << 20;  // 0: as fast as it goes
   };

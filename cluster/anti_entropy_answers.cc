@@ -92,12 +92,11 @@ void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
 
 void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
   Swapped reply{.id = message.id, .refusal = MayAnswer(from, message.partition, message.epoch)};
-  const bool fits = message.numbers.empty() || message.numbers.back() < message.leaves;
   const bool is_open = IsOpen(from, message.partition, message.id);
   const bool is_of_it = std::ranges::all_of(message.items, [&](const Fetched::Item& item) {
     return PartitionOfKey(item.ref.key) == message.partition;
   });
-  if (reply.refusal == Refusal::kNone && !(fits && is_open && is_of_it)) {
+  if (reply.refusal == Refusal::kNone && !(is_open && is_of_it)) {
     reply.refusal = Refusal::kBusy;
   }
   if (reply.refusal == Refusal::kNone) {
@@ -105,8 +104,7 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
   }
   LocalStore::Part part;
   if (reply.refusal == Refusal::kNone) {
-    part = store_.ReadKeys(message.partition, message.leaves, message.numbers, message.wanted,
-                           kMostSwappedBytes);
+    part = store_.ReadKeys(message.partition, message.wanted, kMostSwappedBytes);
   }
   Spend(part.records.size(), now.monotonic_us);
   peers_.Send(from, SwappedEncoded{reply, part.count, part.records});

@@ -271,10 +271,9 @@ class LocalStore {
   // nullopt: there is no tree, or the records are not what it says, so that it is dropped.
   std::optional<std::vector<KeyDigest>> ListLeaves(Partition partition, uint32_t leaves,
                                                    std::span<const LeafNumber> numbers);
-  // The records in these leaves that have one of the `ids` (ascending), until there are about
-  // `max_bytes`; `next` and `last` mean nothing.
-  Part ReadKeys(Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers,
-                std::span<const uint64_t> ids, size_t max_bytes);
+  // The records of the partition that have these ids, until there are about `max_bytes`; `next` and
+  // `last` mean nothing.
+  Part ReadKeys(Partition partition, std::span<const KeyId> ids, size_t max_bytes);
   // Joins what another owner has of a key, with the `dots` of the writes that it shows; both are
   // complete (versions.md calls it R2). What was received here and is gone without a trace, or
   // damaged, was lost, unless it was removed and the other's disk went back in time: only with
