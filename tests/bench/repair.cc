@@ -1,10 +1,11 @@
 // bench_repair: what it costs that owners compare what they hold (cluster/anti_entropy.h).
 //   bench_repair [--keys N] [--canary] [compare | writes]
-// compare: two owners of a partition of N keys (a million), of which more and more differ. What
-//   they say to each other in bytes, how long it takes in virtual time, and what it costs both of
-//   CPU. Fails unless they are equal afterwards.
+// compare: two nodes that own a partition of N keys (a million), of which more and more differ.
+//   What they say to each other in bytes, how long it takes in virtual time, and what it costs both
+//   of CPU. Fails unless they are equal afterwards.
 // writes: what keeping the trees costs (tree_cost.h).
-// --canary: instead, whether the check that they are equal finds what is not.
+// --canary: instead, makes a write be missed, or a record get lost, after they have become equal:
+//   then the check that they are has to fail, and the program with it.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -21,7 +22,6 @@
 #include <variant>
 #include <vector>
 
-#include "cluster/anti_entropy.h"
 #include "cluster/frame.h"
 #include "cluster/message_codec.h"
 #include "cluster/node.h"
@@ -36,7 +36,8 @@ namespace {
 
 constexpr Partition kCompared = 5;
 constexpr int64_t kLatencyUs = 250;  // of a message, as in one data centre
-constexpr size_t kKinds = 6;         // of messages that comparing takes
+constexpr int64_t kBeginUs = 5'000'000;
+constexpr size_t kKinds = 6;  // of messages that comparing takes
 
 [[noreturn]] void Die(const std::string& reason) {
   std::fprintf(stderr, "bench_repair: %s\n", reason.c_str());
@@ -60,7 +61,6 @@ std::vector<std::string> TagsOf(Partition partition) {
 struct Cost {
   std::array<uint64_t, kKinds> bytes{};  // frames, records apart
   uint64_t record_bytes = 0;
-  uint64_t messages = 0;
   uint64_t rounds = 0;     // questions
   int64_t took_us = 0;     // virtual
   int64_t cpu_ns = 0;      // of both
@@ -76,7 +76,10 @@ struct Cost {
 class TwoOwners {
  public:
   explicit TwoOwners(uint64_t keys) : tags_(TagsOf(kCompared)) {
-    for (size_t at = 0; at < 2; ++at) sides_[at].emplace(ring_, IdOf(at), IdOf(1 - at));
+    for (size_t at = 0; at < 2; ++at) sides_[at].emplace(ring_, IdOf(at));
+    for (size_t at = 0; at < 2; ++at) sides_[at]->node.PeerUp(IdOf(1 - at), now());
+    for (size_t at = 0; at < 2; ++at) Do(at, [&] { sides_[at]->node.OnTime(now()); });
+    while (now_us_ < kBeginUs) Advance();  // they have told each other what they begin with
     for (; keys_ < keys; ++keys_) Write(keys_, keys_ % 2, true);
     for (auto& side : sides_) side->Build();
     CheckEqual();
@@ -105,21 +108,14 @@ class TwoOwners {
   Cost Compare() {
     cost_ = {};
     const int64_t began_us = now_us_;
-    sides_[0]->anti_entropy.CompareNow(kCompared, now_us_);
-    const uint64_t compared = sides_[0]->anti_entropy.totals().compared;
-    while (sides_[0]->anti_entropy.asked_for() > 0 || !on_their_way_.empty()) {
-      for (size_t at = 0; at < 2; ++at) {
-        AntiEntropy& anti_entropy = sides_[at]->anti_entropy;
-        if (anti_entropy.NextDeadline() <= now_us_) {
-          Do(at, [&] { anti_entropy.OnTime(now()); });
-        }
-      }
-      if (sides_[0]->anti_entropy.asked_for() == 0) cost_.took_us = now_us_ - began_us;
-      if (sides_[0]->anti_entropy.totals().failed > 0) Die("the comparison failed");
-      Advance();
-    }
-    if (cost_.took_us == 0) cost_.took_us = now_us_ - began_us;
-    if (sides_[0]->anti_entropy.totals().compared != compared + 1) Die("nothing was compared");
+    AntiEntropy& asks = sides_[0]->node.anti_entropy();
+    const uint64_t compared = asks.totals().compared;
+    asks.CompareNow(kCompared, now_us_);
+    while (asks.asked_for() > 0) Advance();
+    cost_.took_us = now_us_ - began_us;
+    while (!on_their_way_.empty()) Advance();  // that it has ended
+    if (asks.totals().failed > 0) Die("the comparison failed");
+    if (asks.totals().compared != compared + 1) Die("nothing was compared");
     return cost_;
   }
 
@@ -158,15 +154,18 @@ class TwoOwners {
 
  private:
   struct Side {
-    Side(const Ring& ring, NodeId self, NodeId other)
+    Side(const Ring& ring, NodeId self)
         : engine(storage::NewMemoryEngine()),
           store(*LocalStore::Open(*engine, {.actor_seed = static_cast<uint64_t>(self),
                                             .ownership = OwnershipOf(ring, self)})),
-          peers(self, ring.members(), {}),
-          anti_entropy(store, ring, peers, self, {.every_us = 0}) {
-      store.MarkComplete(kCompared);
-      peers.LinkUp(other, 0);
-      anti_entropy.RingChanged(0);
+          node(store, ring, OptionsOf(self)) {
+      for (Partition i = 0; i < kPartitions; ++i) store.MarkComplete(i);
+    }
+    static Node::Options OptionsOf(NodeId self) {
+      Node::Options options;
+      options.self = self;
+      options.anti_entropy.every_us = 0;
+      return options;
     }
     void Build() {
       size_t limit = SIZE_MAX;
@@ -176,8 +175,7 @@ class TwoOwners {
 
     std::unique_ptr<storage::Engine> engine;
     LocalStore store;
-    Peers peers;
-    AntiEntropy anti_entropy;
+    Node node;
   };
   struct OnItsWay {
     int64_t at_us = 0;
@@ -223,26 +221,35 @@ class TwoOwners {
     Commit(other);
   }
 
-  // What one of them does in a turn.
+  // What one of them does in a turn; returns the CPU that it took.
   template <typename F>
-  void Do(size_t at, const F& turn) {
+  int64_t Do(size_t at, const F& turn) {
     Side& side = *sides_[at];
     const int64_t began_ns = ThreadCpuNs();
     turn();
     Commit(side);
+    side.node.Committed(true, false, now());
+    while (side.node.NextEvent()) {
+    }
     OnItsWay said{.at_us = now_us_ + kLatencyUs, .from = at, .frames = {}};
-    for (const NodeId to : side.peers.touched()) said.frames = side.peers.TakeOutput(to);
+    if (!side.node.peers().touched().empty()) {
+      said.frames = side.node.peers().TakeOutput(IdOf(1 - at));
+    }
     const int64_t took_ns = ThreadCpuNs() - began_ns;
     cost_.cpu_ns += took_ns;
-    cost_.longest_ns = std::max(cost_.longest_ns, took_ns);
     if (!said.frames.empty()) on_their_way_.push_back(std::move(said));
+    return took_ns;
   }
 
-  // To the next message or deadline.
+  // To the next message or deadline, and what they do then.
   void Advance() {
     int64_t next_us = on_their_way_.empty() ? INT64_MAX : on_their_way_.front().at_us;
-    for (const auto& side : sides_) next_us = std::min(next_us, side->anti_entropy.NextDeadline());
+    for (const auto& side : sides_) next_us = std::min(next_us, side->node.NextDeadline());
     now_us_ = std::max(now_us_, next_us);
+    for (size_t at = 0; at < 2; ++at) {
+      Node& node = sides_[at]->node;
+      if (node.NextDeadline() <= now_us_) Do(at, [&] { node.OnTime(now()); });
+    }
     while (!on_their_way_.empty() && on_their_way_.front().at_us <= now_us_) {
       const OnItsWay heard = std::move(on_their_way_.front());
       on_their_way_.pop_front();
@@ -254,35 +261,28 @@ class TwoOwners {
     while (!frames.empty()) {
       FrameReader reader;
       std::optional<Message> message;
-      Do(at, [&] {
+      const int64_t took_ns = Do(at, [&] {
         if (reader.Parse(frames) != FrameReader::Status::kComplete) Die("no whole frame");
         auto decoded = DecodeMessage(reader.frame());
         if (!decoded) Die(decoded.error());
         message = *std::move(decoded);
-        std::visit([&](const auto& said) { Handle(at, said); }, *message);
+        sides_[at]->node.OnMessage(IdOf(1 - at), *message, now());
       });
-      Count(*message, reader.consumed());
+      Count(*message, reader.consumed(), took_ns);
       frames.remove_prefix(reader.consumed());
     }
   }
-  template <typename M>
-  void Handle(size_t at, const M& message) {
-    if constexpr (requires { sides_[at]->anti_entropy.On(IdOf(at), message, now()); }) {
-      sides_[at]->anti_entropy.On(IdOf(1 - at), message, now());
-    } else {
-      Die("a message of another kind");
-    }
-  }
 
-  // AskTree, TreeReply and so on stand in this order in Message.
-  void Count(const Message& message, size_t bytes) {
+  // AskTree, TreeReply and so on stand in this order in Message. Others are no part of it: pings.
+  void Count(const Message& message, size_t bytes, int64_t took_ns) {
     static_assert(std::is_same_v<std::variant_alternative_t<kFirstKind, Message>, AskTree> &&
                   std::is_same_v<std::variant_alternative_t<kFirstKind + 5, Message>, Swapped>);
     const size_t kind = message.index() - kFirstKind;
+    if (message.index() < kFirstKind || kind >= kKinds) return;
     const uint64_t of_records = RecordBytesOf(message, bytes);
-    cost_.bytes.at(kind) += bytes - of_records;
+    cost_.longest_ns = std::max(cost_.longest_ns, took_ns);
+    cost_.bytes[kind] += bytes - of_records;
     cost_.record_bytes += of_records;
-    ++cost_.messages;
     const auto* const keys = std::get_if<AskKeys>(&message);
     const bool ends = keys != nullptr && keys->numbers.empty();
     if (kind % 2 == 0 && !ends) ++cost_.rounds;
@@ -310,7 +310,7 @@ class TwoOwners {
   Cost cost_;
   uint64_t keys_ = 0;
   uint64_t next_value_ = 0;
-  int64_t now_us_ = 1'000'000;
+  int64_t now_us_ = 0;
 };
 
 std::string Bytes(uint64_t bytes) {
