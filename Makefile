@@ -24,7 +24,7 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash moves sim sim-mutations \
-  tidy format format-check fuzz compat bench bench-cluster soak docs docs-check docker docker-test clean
+  tidy format format-check fuzz compat bench bench-cluster bench-repair soak docs docs-check docker docker-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -121,6 +121,12 @@ bench-cluster: build ## three nodes beside Redis with replicas and WAIT, and bes
 	@.ci/install-packages $(BENCH_PACKAGES)
 	@cmake --build --preset release -j $(JOBS) --target bench_load
 	@python3 tests/bench/cluster.py $(BENCH)
+
+bench-repair: test-packages ## what owners that compare say to each other, in bytes, and what trees cost writes
+	@cmake --preset release > /dev/null && cmake --build --preset release -j $(JOBS) --target bench_repair
+	@build/tests/bench_repair --canary missed 2>&1 | grep 'hold different things' > /dev/null
+	@build/tests/bench_repair --canary lost 2>&1 | grep 'not what the records say' > /dev/null
+	@build/tests/bench_repair $(REPAIR)
 
 soak: server ## a data set four times the memory for a minute: replies right, memory, log and disk bounded
 	@.ci/install-packages python3

@@ -417,6 +417,7 @@ void AntiEntropy::OnLeaves(Comparison& comparison, const TreeReply& message, int
 void AntiEntropy::AskForKeys(Comparison& comparison, int64_t now_us) {
   const size_t left = comparison.differing.size() - comparison.next_leaf;
   if (left == 0) return Finish(comparison, End::kMadeEqual, now_us);
+  if (now_us < allowed_us_) return Pause(comparison);
   const auto first = comparison.differing.begin() + static_cast<ptrdiff_t>(comparison.next_leaf);
   const size_t count = std::min(left, options_.leaves_at_once);
   comparison.chunk.assign(first, first + static_cast<ptrdiff_t>(count));
@@ -433,7 +434,7 @@ void AntiEntropy::AskForKeys(Comparison& comparison, int64_t now_us) {
 
 void AntiEntropy::On(NodeId from, const KeysReply& message, Time now) {
   const int64_t now_us = now.monotonic_us;
-  Spend(message.keys.size() * sizeof(KeyDigest), now_us);
+  Spend(message.keys.size() * kListedBytes, now_us);
   Comparison* const comparison = Find(from, message.id);
   if (comparison == nullptr || comparison->step != Step::kKeys) return;
   const Partition partition = comparison->pair.first;
@@ -444,26 +445,25 @@ void AntiEntropy::On(NodeId from, const KeysReply& message, Time now) {
   SwapNext(*comparison, now_us);
 }
 
+void AntiEntropy::Pause(Comparison& comparison) {
+  comparison.step = Step::kPaused;
+  comparison.deadline_us = allowed_us_;
+  Wake(allowed_us_);
+}
+
 void AntiEntropy::SwapNext(Comparison& comparison, int64_t now_us) {
   const size_t left = comparison.keys.size() - comparison.next_key;
   if (left == 0) return AskForKeys(comparison, now_us);
-  if (now_us < allowed_us_) {
-    comparison.step = Step::kPaused;
-    comparison.deadline_us = allowed_us_;
-    return Wake(allowed_us_);
-  }
+  if (now_us < allowed_us_) return Pause(comparison);
   const auto first = comparison.keys.begin() + static_cast<ptrdiff_t>(comparison.next_key);
   const size_t count = std::min(left, options_.keys_at_once);
   Swap swap{.id = comparison.id,
             .partition = comparison.pair.first,
             .epoch = comparison.epoch,
-            .leaves = comparison.leaves,
-            .numbers = comparison.chunk,
             .wanted = {first, first + static_cast<ptrdiff_t>(count)}};
   comparison.next_key += count;
   comparison.wanted = swap.wanted;
-  const auto part =
-      store_.ReadKeys(swap.partition, swap.leaves, swap.numbers, swap.wanted, kMostSwappedBytes);
+  const auto part = store_.ReadKeys(swap.partition, swap.wanted, kMostSwappedBytes);
   Spend(part.records.size(), now_us);
   Ask(comparison, Step::kSwap, SwapEncoded{swap, part.count, part.records}, now_us);
 }
@@ -529,14 +529,16 @@ void AntiEntropy::Finish(const Comparison& ended, End end, int64_t now_us) {
   totals_.failed += end == End::kFailed ? 1 : 0;
   totals_.differed += end == End::kMadeEqual ? 1 : 0;
   if (agrees && !comparison.of_refill) asked_for_.erase(pair);
+  look_us_ = std::min(look_us_, now_us + options_.step_every_us);
+  Wake(look_us_);
+  // The other knows that the roots are the same.
+  if (end == End::kEqual && comparison.step == Step::kRoot) return;
   peers_.Send(pair.second, AskKeys{.id = comparison.id,
                                    .partition = pair.first,
                                    .epoch = comparison.epoch,
                                    .leaves = comparison.leaves,
                                    .equal = equal && !comparison.of_refill,
                                    .numbers = {}});
-  look_us_ = std::min(look_us_, now_us + options_.step_every_us);
-  Wake(look_us_);
 }
 
 }  // namespace cartwheel::cluster

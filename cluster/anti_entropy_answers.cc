@@ -55,7 +55,9 @@ void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
       reply.refusal = Refusal::kBusy;
     }
   }
-  if (reply.refusal == Refusal::kNone && begins) {
+  const bool same = reply.refusal == Refusal::kNone && begins && tree->Root() == message.root;
+  if (same) Same(from, message);
+  if (reply.refusal == Refusal::kNone && begins && !same) {
     const int64_t until_us = now.monotonic_us + options_.open_for_us;
     const Pair pair{message.partition, from};
     opened_[pair] = {.id = message.id,
@@ -75,6 +77,15 @@ void AntiEntropy::On(NodeId from, const AskTree& message, Time now) {
   }
   Spend(reply.digests.size() * sizeof(uint64_t), now.monotonic_us);
   peers_.Send(from, reply);
+}
+
+// It is over before it has begun.
+void AntiEntropy::Same(NodeId from, const AskTree& message) {
+  if (IsOfRefill(message.id)) return;
+  const auto word = NewsOf({message.partition, from});
+  if (word && word->actor == message.actor) {
+    store_.JoinReceived(message.partition, word->received);
+  }
 }
 
 void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
@@ -104,19 +115,18 @@ void AntiEntropy::On(NodeId from, const AskKeys& message, Time now) {
       reply.refusal = Refusal::kBusy;
     }
   }
-  Spend(reply.keys.size() * sizeof(KeyDigest), now.monotonic_us);
+  Spend(reply.keys.size() * kListedBytes, now.monotonic_us);
   peers_.Send(from, reply);
 }
 
 void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
   Swapped reply{.id = message.id,
                 .refusal = MayAnswer(from, message.partition, message.epoch, message.id)};
-  const bool fits = message.numbers.empty() || message.numbers.back() < message.leaves;
   const bool is_open = IsOpen(from, message.partition, message.id);
   const bool is_of_it = std::ranges::all_of(message.items, [&](const Fetched::Item& item) {
     return PartitionOfKey(item.ref.key) == message.partition;
   });
-  if (reply.refusal == Refusal::kNone && !(fits && is_open && is_of_it)) {
+  if (reply.refusal == Refusal::kNone && !(is_open && is_of_it)) {
     reply.refusal = Refusal::kBusy;
   }
   if (reply.refusal == Refusal::kNone) {
@@ -128,8 +138,7 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
   }
   LocalStore::Part part;
   if (reply.refusal == Refusal::kNone) {
-    part = store_.ReadKeys(message.partition, message.leaves, message.numbers, message.wanted,
-                           kMostSwappedBytes);
+    part = store_.ReadKeys(message.partition, message.wanted, kMostSwappedBytes);
   }
   Spend(part.records.size(), now.monotonic_us);
   peers_.Send(from, SwappedEncoded{reply, part.count, part.records});

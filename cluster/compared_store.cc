@@ -31,7 +31,7 @@ bool HasLost(const Container& theirs, const Container& here, const ReceivedDots&
 // ---- trees
 
 bool LocalStore::BuildTree(Partition partition, size_t& limit) {
-  Trees::Building& built = trees_.At(partition, kFewestLeaves);
+  Trees::Building& built = trees_.At(partition);
   if (built.complete) return true;
   const ActorTable& actors = vnodes_.ActorsOf(partition);
   const auto cursor = engine_->NewCursor(Keyspace::kData);
@@ -44,24 +44,16 @@ bool LocalStore::BuildTree(Partition partition, size_t& limit) {
     const RecordDigest digest = DigestOfRecord(built.after, container_);
     if (digest == 0) continue;
     ++built.keys;
-    built.tree.Toggle(LeafOf(*DecodeStoreKey(built.after), built.tree.leaves()), digest);
-  }
-  // How many keys there are is not known before.
-  constexpr uint64_t kMostKeysPerLeaf = 16;
-  const uint32_t leaves = LeavesFor(built.keys);
-  if (built.keys > kMostKeysPerLeaf * built.tree.leaves() && leaves > built.tree.leaves()) {
-    trees_.Drop(partition);
-    trees_.At(partition, leaves);
-    return false;
+    built.tree.Toggle(LeafOf(KeyIdOf(built.after), built.tree.leaves()), digest);
   }
   built.complete = true;
   built.after.clear();
-  return true;
+  return !built.IsOutgrown();
 }
 
 // ---- leaves
 
-// Of each leaf the records in store order, database by database.
+// Of each leaf the sound records in store order, database by database.
 template <typename Each>
 void LocalStore::WalkLeaves(Partition partition, uint32_t leaves,
                             std::span<const LeafNumber> numbers, const Each& each) {
@@ -77,10 +69,10 @@ void LocalStore::WalkLeaves(Partition partition, uint32_t leaves,
       for (cursor->Seek(StoreKeyPrefix(slot, database, hash)); cursor->Valid(); cursor->Next()) {
         const auto parts = DecodeStoreKey(cursor->key());
         if (!parts || parts->slot != slot || parts->database != database) break;
-        if (LeafOf(*parts, leaves) != number) break;
-        const bool is_sound =
-            DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_).has_value();
-        each(number, cursor->key(), *parts, is_sound);
+        if (LeafOf(KeyIdOf(cursor->key()), leaves) != number) break;
+        if (DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_)) {
+          each(number, cursor->key());
+        }
       }
     }
   }
@@ -91,13 +83,12 @@ std::optional<std::vector<KeyDigest>> LocalStore::ListLeaves(Partition partition
   std::vector<KeyDigest> keys;
   std::map<LeafNumber, RecordDigest> sums;
   for (const LeafNumber number : numbers) sums[number] = 0;
-  WalkLeaves(partition, leaves, numbers,
-             [&](LeafNumber number, std::string_view store_key, const StoreKeyParts&, bool sound) {
-               const RecordDigest digest = sound ? DigestOfRecord(store_key, container_) : 0;
-               if (digest == 0) return;
-               keys.push_back({KeyIdOf(store_key), digest});
-               sums[number] ^= digest;
-             });
+  WalkLeaves(partition, leaves, numbers, [&](LeafNumber number, std::string_view store_key) {
+    const RecordDigest digest = DigestOfRecord(store_key, container_);
+    if (digest == 0) return;
+    keys.push_back({KeyIdOf(store_key), digest});
+    sums[number] ^= digest;
+  });
   const MerkleTree* const tree = TreeOf(partition);
   if (tree == nullptr || leaves > tree->leaves()) return std::nullopt;
   const uint32_t width = tree->leaves() / leaves;
@@ -112,18 +103,22 @@ std::optional<std::vector<KeyDigest>> LocalStore::ListLeaves(Partition partition
   return keys;
 }
 
-LocalStore::Part LocalStore::ReadKeys(Partition partition, uint32_t leaves,
-                                      std::span<const LeafNumber> numbers,
-                                      std::span<const uint64_t> ids, size_t max_bytes) {
+LocalStore::Part LocalStore::ReadKeys(Partition partition, std::span<const KeyId> ids,
+                                      size_t max_bytes) {
   Part part;
-  WalkLeaves(partition, leaves, numbers,
-             [&](LeafNumber, std::string_view store_key, const StoreKeyParts& parts, bool sound) {
-               const bool wanted = sound && part.records.size() < max_bytes &&
-                                   std::ranges::binary_search(ids, KeyIdOf(store_key));
-               if (!wanted) return;
-               RecordWriter(part.records).Append({parts.database, parts.key}, container_);
-               ++part.count;
-             });
+  const ActorTable& actors = vnodes_.ActorsOf(partition);
+  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  for (const KeyId id : ids) {
+    if (part.records.size() >= max_bytes) break;
+    cursor->Seek(FirstStoreKeyOf(partition, id));
+    for (; cursor->Valid() && IsOf(partition, cursor->key()); cursor->Next()) {
+      if (KeyIdOf(cursor->key()) != id) break;
+      if (!DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_)) continue;
+      const StoreKeyParts parts = *DecodeStoreKey(cursor->key());
+      RecordWriter(part.records).Append({parts.database, parts.key}, container_);
+      ++part.count;
+    }
+  }
   return part;
 }
 

@@ -134,6 +134,7 @@ void LocalStore::Prefetch(std::span<const KeyRef> keys) {
   for (size_t i = 0; i < keys.size(); ++i) {
     EncodeStoreKey(keys[i], prefetched_keys_[i]);
     prefetched_views_.emplace_back(prefetched_keys_[i]);
+    trees_.Prefetch(PartitionOf(SlotIn(prefetched_keys_[i])), prefetched_keys_[i]);
   }
   engine_->Prefetch(Keyspace::kData, prefetched_views_);
 }
@@ -294,6 +295,7 @@ void LocalStore::AdoptVersions(Slot slot) {
 }
 
 LocalStore::Changing LocalStore::FindToChange(Slot slot, int64_t now_ms) {
+  trees_.Prefetch(PartitionOf(slot), store_key_);
   Changing changing{Find(slot, now_ms)};
   const bool is_sound =
       changing.state == Stored::State::kLive || changing.state == Stored::State::kExpired;

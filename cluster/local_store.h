@@ -277,10 +277,9 @@ class LocalStore {
   // nullopt: there is no tree, or the records are not what it says, so that it is dropped.
   std::optional<std::vector<KeyDigest>> ListLeaves(Partition partition, uint32_t leaves,
                                                    std::span<const LeafNumber> numbers);
-  // The records in these leaves that have one of the `ids` (ascending), until there are about
-  // `max_bytes`; `next` and `last` mean nothing.
-  Part ReadKeys(Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers,
-                std::span<const uint64_t> ids, size_t max_bytes);
+  // The records of the partition that have these ids, until there are about `max_bytes`; `next` and
+  // `last` mean nothing.
+  Part ReadKeys(Partition partition, std::span<const KeyId> ids, size_t max_bytes);
   // What becomes of what another owner has live, and was received here, and is gone without a
   // trace.
   enum class Gone : uint8_t {

@@ -7,11 +7,17 @@
 
 #include <xxhash.h>
 
+#include "cluster/store_key.h"
 #include "cluster/vnode.h"
 #include "storage/check.h"
 
 namespace cartwheel::cluster {
 namespace {
+
+// Of a KeyId, around those of the hash.
+constexpr int kSlotBits = 4;
+constexpr int kDatabaseBits = 4;
+constexpr int kHashBitsLeftOut = kSlotBits + kDatabaseBits;
 
 // So that each of a record's dots and counts has one hash, whatever their order and number.
 uint64_t HashOf(uint64_t seed, std::initializer_list<uint64_t> fields) {
@@ -24,8 +30,19 @@ uint64_t Sum(std::span<const uint64_t> digests) {
 
 }  // namespace
 
-uint64_t KeyIdOf(std::string_view store_key) {
-  return XXH3_64bits(store_key.data(), store_key.size());
+static_assert(kSlotsPerPartition == 1 << kSlotBits && kMaxDatabases == 1 << kDatabaseBits);
+
+KeyId KeyIdOf(std::string_view store_key) {
+  const StoreKeyParts parts = *DecodeStoreKey(store_key);
+  const uint64_t slot = parts.slot % kSlotsPerPartition;
+  return slot << (64 - kSlotBits) | parts.hash >> kHashBitsLeftOut << kDatabaseBits |
+         parts.database;
+}
+
+std::string FirstStoreKeyOf(Partition partition, KeyId id) {
+  const auto slot = static_cast<Slot>(partition * kSlotsPerPartition + (id >> (64 - kSlotBits)));
+  const auto database = static_cast<Database>(id % kMaxDatabases);
+  return StoreKeyPrefix(slot, database, id >> kDatabaseBits << kHashBitsLeftOut);
 }
 
 RecordDigest DigestOfRecord(std::string_view store_key, const Container& container) {
@@ -42,12 +59,6 @@ RecordDigest DigestOfRecord(std::string_view store_key, const Container& contain
                               entry.total.number, entry.reset.number});
   }
   return HashOf(KeyIdOf(store_key), {live});
-}
-
-LeafNumber LeafOf(const StoreKeyParts& parts, uint32_t leaves) {
-  const uint32_t of_slot = leaves / kSlotsPerPartition;
-  const auto slot = static_cast<uint32_t>(parts.slot % kSlotsPerPartition);
-  return slot * of_slot + static_cast<uint32_t>(parts.hash >> (64 - std::countr_zero(of_slot)));
 }
 
 uint32_t LeavesFor(uint64_t keys) {

@@ -340,15 +340,13 @@ struct KeysReply {
   bool operator==(const KeysReply&) const = default;
 };
 
-// Records of these leaves that differ: here is what the asker has of them. It wants, once they are
-// joined with what the replica has, those with these ids.
+// Records that differ: here is what the asker has of them. It wants, once they are joined with what
+// the replica has, those with these ids.
 struct Swap {
   RequestId id{};
   Partition partition = 0;
   uint64_t epoch = 0;
-  uint32_t leaves = 0;
-  std::vector<uint32_t> numbers{};  // ascending
-  std::vector<uint64_t> wanted{};   // KeyIdOf, ascending
+  std::vector<uint64_t> wanted{};  // KeyIdOf, ascending
   std::vector<Fetched::Item> items{};
 
   bool operator==(const Swap&) const = default;

@@ -275,8 +275,6 @@ bool AppendFrame(const SwapEncoded& message, std::string& out) {
       .Name(head.id)
       .Little<2>(head.partition)
       .Varint(head.epoch)
-      .Varint(head.leaves)
-      .Numbers(head.numbers)
       .Digests(head.wanted)
       .Varint(message.count)
       .Value(message.records)

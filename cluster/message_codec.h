@@ -37,8 +37,7 @@
 //   AskKeys        26  u64 id, u16 partition, varint epoch, varint leaves, numbers
 //   KeysReply      27  u64 id, u8 refusal, [unless refused: varint number of keys, of each:
 //                      u64 id, u64 digest]
-//   Swap           28  u64 id, u16 partition, varint epoch, varint leaves, numbers, digests (the
-//                      ids wanted), records
+//   Swap           28  u64 id, u16 partition, varint epoch, digests (the ids wanted), records
 //   Swapped        29  u64 id, u8 refusal, [unless refused: records]
 //   AskRoots       30  u64 id
 //   RootsReply     31  u64 id, varint number, of each: u16 partition, varint epoch, u64 root

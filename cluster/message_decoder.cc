@@ -254,8 +254,6 @@ Swap TakeSwap(Reader& in) {
   return {.id = in.Name<RequestId>(),
           .partition = in.TakePartition(),
           .epoch = in.Varint(),
-          .leaves = in.Leaves(),
-          .numbers = in.Numbers(),
           .wanted = in.Digests(),
           .items = TakeRecords(in)};
 }

@@ -1,7 +1,5 @@
 #include "cluster/trees.h"
 
-#include "cluster/store_key.h"
-
 namespace cartwheel::cluster {
 
 void Trees::Changed(Partition partition, std::string_view store_key, RecordDigest before,
@@ -9,19 +7,21 @@ void Trees::Changed(Partition partition, std::string_view store_key, RecordDiges
   Building* const kept = kept_[partition].get();
   if (kept == nullptr || before == after) return;
   const bool is_in_it = kept->complete || store_key <= kept->after;
-  const auto parts = DecodeStoreKey(store_key);
-  if (!is_in_it || !parts) return;
-  kept->tree.Toggle(LeafOf(*parts, kept->tree.leaves()), before ^ after);
+  if (!is_in_it) return;
+  kept->tree.Toggle(LeafOf(KeyIdOf(store_key), kept->tree.leaves()), before ^ after);
+  if (before == 0) ++kept->keys;
+  if (after == 0) --kept->keys;
   if (changed_.empty() || changed_.back() != partition) changed_.push_back(partition);
 }
 
-Trees::Building& Trees::At(Partition partition, uint32_t leaves) {
-  if (kept_[partition] == nullptr) {
-    kept_[partition] =
-        std::make_unique<Building>(Building{.tree = MerkleTree(leaves), .after = {}});
+Trees::Building& Trees::At(Partition partition) {
+  auto& kept = kept_[partition];
+  if (kept == nullptr || (kept->complete && kept->IsOutgrown())) {
+    const uint32_t leaves = LeavesFor(kept == nullptr ? 0 : kept->keys);
+    kept = std::make_unique<Building>(Building{.tree = MerkleTree(leaves), .after = {}});
   }
-  if (!kept_[partition]->complete) changed_.push_back(partition);
-  return *kept_[partition];
+  if (!kept->complete) changed_.push_back(partition);
+  return *kept;
 }
 
 void Trees::DropAll() {

@@ -1,5 +1,6 @@
 // The Merkle trees of this node's partitions. A tree is built when it is first asked for, a few
-// records at a time while others change, and from then on follows every change of a record.
+// records at a time while others change, and from then on follows every change of a record. When
+// the partition has outgrown it, it is built again.
 #pragma once
 
 #include <array>
@@ -20,14 +21,25 @@ class Trees {
   struct Building {
     MerkleTree tree;
     std::string after;  // records up to this store key are in it; empty: none
-    uint64_t keys = 0;
+    uint64_t keys = 0;  // that are live in it
     bool complete = false;
+
+    // It has so few leaves that each difference costs a large one.
+    bool IsOutgrown() const {
+      constexpr uint64_t kMostKeysPerLeaf = 16;
+      return keys > kMostKeysPerLeaf * tree.leaves() && tree.leaves() < kMostLeaves;
+    }
   };
 
   // nullptr: it is not there, or not yet.
   const MerkleTree* Of(Partition partition) const {
     const auto& kept = kept_[partition];
-    return kept != nullptr && kept->complete ? &kept->tree : nullptr;
+    return kept != nullptr && kept->complete && !kept->IsOutgrown() ? &kept->tree : nullptr;
+  }
+  // The record is going to change: a hint for the processor.
+  void Prefetch(Partition partition, std::string_view store_key) const {
+    const Building* const kept = kept_[partition].get();
+    if (kept != nullptr) kept->tree.Prefetch(LeafOf(KeyIdOf(store_key), kept->tree.leaves()));
   }
   // Every change of a record has to be noted.
   bool Follows(Partition partition) const { return kept_[partition] != nullptr; }
@@ -35,8 +47,9 @@ class Trees {
   void Changed(Partition partition, std::string_view store_key, RecordDigest before,
                RecordDigest after);
 
-  // What is there of it; begins anew with so many leaves when there is nothing.
-  Building& At(Partition partition, uint32_t leaves);
+  // What is there of it; begins anew when there is nothing, or too small a tree. How many keys
+  // there are is not known before.
+  Building& At(Partition partition);
   void Drop(Partition partition) { kept_[partition].reset(); }
   void DropAll();
   // What became of the turn's commit: without it what the turn changed has to be built again.

@@ -173,6 +173,42 @@ TEST_F(ComparedStore, LeavesListWhatIsLive) {
   EXPECT_EQ(keys->size(), 91U);
 }
 
+TEST_F(ComparedStore, ATreeGrowsWithItsPartition) {
+  Put(0);
+  ASSERT_TRUE(Commit());
+  Build();
+  ASSERT_EQ(store_->TreeOf(At())->leaves(), kFewestLeaves);
+  size_t keys = 1;
+  for (; store_->TreeOf(At()) != nullptr && keys < 10'000; ++keys) Put(keys);
+  ASSERT_TRUE(Commit());
+  EXPECT_EQ(keys, 16 * kFewestLeaves + 1);
+  for (size_t i = 0; i < keys; ++i) Put(i, "again");
+  ASSERT_TRUE(Commit());
+  Build(100);
+  ASSERT_NE(store_->TreeOf(At()), nullptr);
+  EXPECT_EQ(store_->TreeOf(At())->leaves(), LeavesFor(keys));
+  EXPECT_EQ(store_->TreeOf(At())->Root(), RootOfRecords());
+  for (size_t i = 0; i < keys; ++i) Delete(i);
+  for (size_t i = 0; i < 16 * LeavesFor(keys); ++i) Put(i);
+  EXPECT_NE(store_->TreeOf(At()), nullptr) << "keys that go are counted too";
+  EXPECT_EQ(store_->TreeOf(At())->Root(), RootOfRecords());
+}
+
+TEST_F(ComparedStore, RecordsAreFoundByTheirIds) {
+  for (size_t i = 0; i < 300; ++i) Put(i);
+  Put(7, "in another database", kNoExpiry, 15);
+  Delete(8);
+  ASSERT_TRUE(Commit());
+  std::vector<KeyId> ids;
+  for (const size_t number : {3, 7, 8, 299, 5'000}) ids.push_back(KeyIdOf(StoreKey(number)));
+  ids.push_back(ids[1] + 15);
+  const auto part = store_->ReadKeys(At(), ids, 1 << 20);
+  EXPECT_EQ(part.count, 5U) << "all that have a record";
+  EXPECT_NE(part.records.find("in another database"), std::string::npos);
+  EXPECT_EQ(store_->ReadKeys(At(), ids, 1).count, 1U);
+  EXPECT_EQ(store_->ReadKeys((At() + 1) % kPartitions, ids, 1 << 20).count, 0U);
+}
+
 TEST_F(ComparedStore, WhatWentBehindTheTreesBackShows) {
   for (size_t i = 0; i < 100; ++i) Put(i);
   ASSERT_TRUE(Commit());

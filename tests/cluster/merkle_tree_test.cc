@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/store_key.h"
 #include "cluster/vnode.h"
 
 namespace cartwheel::cluster {
@@ -63,7 +64,7 @@ TEST(MerkleTree, LeavesFollowTheOrderOfTheStore) {
     LeafNumber before = 0;
     for (const std::string& key : keys) {
       const StoreKeyParts parts = *DecodeStoreKey(key);
-      const LeafNumber leaf = LeafOf(parts, leaves);
+      const LeafNumber leaf = LeafOf(KeyIdOf(key), leaves);
       ASSERT_LT(leaf, leaves);
       if (partition == PartitionOf(parts.slot)) {
         ASSERT_GE(leaf, before);
@@ -71,6 +72,21 @@ TEST(MerkleTree, LeavesFollowTheOrderOfTheStore) {
       partition = PartitionOf(parts.slot);
       before = leaf;
     }
+  }
+}
+
+TEST(MerkleTree, AnIdSaysWhereItsKeyStands) {
+  std::string before;
+  std::set<std::string> keys;
+  for (size_t i = 0; i < 20'000; ++i) keys.insert(StoreKey(i));
+  for (const std::string& key : keys) {
+    const KeyId id = KeyIdOf(key);
+    const Partition partition = PartitionOf(DecodeStoreKey(key)->slot);
+    const std::string first = FirstStoreKeyOf(partition, id);
+    ASSERT_LE(first, key);
+    ASSERT_GT(first, before) << "nothing else is between";
+    ASSERT_EQ(KeyIdOf(first), id);
+    before = key;
   }
 }
 
@@ -87,8 +103,8 @@ TEST(MerkleTree, FoldedItIsTheTreeOfFewerLeaves) {
   for (size_t i = 0; i < 5'000; ++i) {
     const std::string key = StoreKey(i);
     const RecordDigest digest = DigestOfRecord(key, WithVersion(1, i + 1));
-    large.Toggle(LeafOf(*DecodeStoreKey(key), 4096), digest);
-    small.Toggle(LeafOf(*DecodeStoreKey(key), 256), digest);
+    large.Toggle(LeafOf(KeyIdOf(key), 4096), digest);
+    small.Toggle(LeafOf(KeyIdOf(key), 256), digest);
   }
   EXPECT_EQ(large.Folded(256), small);
   EXPECT_EQ(large.Folded(4096), large);

@@ -132,8 +132,6 @@ std::vector<Message> SampleMessages() {
       Swap{.id = RequestId{1},
            .partition = 3,
            .epoch = 4,
-           .leaves = 1024,
-           .numbers = {7},
            .wanted = {5, 6},
            .items = {{.ref = {3, "k1"}, .container = AContainer()}}},
       Swapped{.id = RequestId{1}, .items = {{.ref = {3, "k1"}, .container = AContainer()}}},

@@ -128,7 +128,7 @@ std::vector<OwedRegister::Debt> OwedRegister::All() const {
 
 namespace {
 
-std::string Describe(const std::vector<Replica>& owners) {
+std::string DescribeOwners(const std::vector<Replica>& owners) {
   std::string text = "when all is healed the owners hold";
   for (const Replica& owner : owners) {
     text += "\n    " + owner.owner + ": ";
@@ -151,7 +151,7 @@ Violations CheckConvergence(const std::string& key, const std::vector<Replica>& 
     return Comparable(owner) != Comparable(first);
   });
   if (!differ) return {};
-  return {{"P7 owners converge", key, Describe(owners)}};
+  return {{"P7 owners converge", key, DescribeOwners(owners)}};
 }
 
 Violations CheckCompared(const std::string& key, const std::vector<Replica>& owners) {
@@ -164,7 +164,7 @@ Violations CheckCompared(const std::string& key, const std::vector<Replica>& own
     return owner.damaged || digest(owner) != digest(owners.front());
   });
   if (!differ) return {};
-  return {{"P24 owners that have compared a key have the same live", key, Describe(owners)}};
+  return {{"P24 owners that have compared a key have the same live", key, DescribeOwners(owners)}};
 }
 
 Violations CheckAllArrived(const std::string& key, const std::vector<Replica>& owners,
