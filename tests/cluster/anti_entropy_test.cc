@@ -66,13 +66,13 @@ class AntiEntropyTest : public MovingNodes {
   bool IsComplete(size_t at) { return machines_[at].store->IsComplete(Moving()); }
   // Written, and stored nowhere else: the others are away, and what they are owed is forgotten.
   void WriteAtOneAlone(size_t at, size_t number, const std::string& value) {
-    for (const size_t other : {kA, kX, kY}) {
+    for (const size_t other : {kA, kB, kX, kY}) {
       if (other != at) Cut(at, other);
     }
     BeginWrite(at, number, value, {.n = 3, .r = 1, .w = 1});
-    Run(kSecondUs);  // until it owes the others a hint
-    machines_[at].store->hints().Clear();
-    for (const size_t other : {kA, kX, kY}) {
+    Run(kSecondUs);  // until somebody owes the others a hint
+    for (Machine& machine : machines_) machine.store->hints().Clear();
+    for (const size_t other : {kA, kB, kX, kY}) {
       if (other != at) Mend(at, other);
     }
   }
@@ -134,6 +134,7 @@ TEST_F(AntiEntropyTest, AReadInBetweenTakesNothingAway) {
     Stop(at);
     Start(at, State::kBefore);
   }
+  Run(3 * kSecondUs);  // until they are complete
   Fill(20);
   Lose(kX, 7);
   for (const size_t at : {kA, kX, kY, kX, kA}) {
