@@ -53,8 +53,8 @@ async def run(run_one, options, directory):
     # One copy of each key, and the disk of the node that serves it gone.
     _, verdicts, broken = await run_one(Cartwheel, Wipe, 0, options.modes, options, os.path.join(directory, "wipe"),
                                         ["--dyn-n", "1", "--dyn-w", "1", "--dyn-r", "1"])
-    results += [(f"Cartwheel with one copy, disk wiped, {mode}: {verdicts[mode].lost} of {verdicts[mode].acknowledged} lost",
-                 verdicts[mode].lost > 0) for mode in MUST_LOSE if mode in verdicts]
+    results += [(f"Cartwheel with one copy, disk wiped, {mode}: {verdict.lost} of {verdict.acknowledged} lost",
+                 verdict.lost > 0) for mode, verdict in verdicts.items() if mode in MUST_LOSE]
     results.append(("which would end the test with status 1", bool(broken)))
     for what, seen in results:
         print(f"{'seen' if seen else 'MISSED':<7}{what}")

@@ -16,8 +16,8 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 0.1  # between two attempts
 
 # Replies after which nothing was done.
-NOTHING_DONE = (b"NOREPLICAS", b"CLUSTERDOWN", b"BADCTX", b"SIBLINGSLIMIT", b"BUSY", b"OOM", b"MOVED", b"ASK", b"TRYAGAIN",
-                b"READONLY", b"LOADING", b"MASTERDOWN")
+NOTHING_DONE = (b"NOREPLICAS", b"CLUSTERDOWN", b"BADCTX", b"SIBLINGSLIMIT", b"BUSY", b"OOM", b"MOVED", b"ASK",
+                b"TRYAGAIN", b"READONLY", b"LOADING", b"MASTERDOWN")
 
 
 class Refused(Exception):
@@ -180,7 +180,7 @@ def slot_of(key):
 
 
 class RedisClusterClient(Client):
-    """Keeps the map of slots; learns it anew after MOVED, CLUSTERDOWN, errors and time-outs, from whichever node answers."""
+    """Keeps the map of slots; after an error or time-out learns it anew, from whichever node answers."""
 
     def __init__(self, namespace, addresses, rng):
         super().__init__(namespace, addresses)
@@ -271,8 +271,6 @@ class SentinelClient(Client):
         self.primary = None
 
     async def get_all(self, keys):
-        if not keys:
-            return []
         values = []
         for start in range(0, len(keys), 200):
             values += await self.call(keys[start], "MGET", *keys[start:start + 200])

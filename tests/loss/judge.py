@@ -73,12 +73,11 @@ def readable_after(run):
     before = [attempt.number for attempt in run.of(ACKNOWLEDGED) if attempt.ended <= run.healed]
     if run.counts:
         there = min(len(before), min(run.readings))
-        sees = [(time, seen is not None and seen >= there) for time, seen in run.probes]
     else:
         there = set(before) & set.intersection(*run.readings)
-        sees = [(time, seen is not None and seen >= there) for time, seen in run.probes]
     since = None
-    for time, good in sees:
+    for time, seen in run.probes:
+        good = seen is not None and seen >= there  # of sets: holds at least these
         since = (time if since is None else since) if good else None
     return None if since is None else since - run.healed
 
@@ -110,8 +109,17 @@ class Sum:
                 after(self.readable_after, bound), after(self.whole_after, bound)]
 
 
-HEADINGS = ["system", "clients", "nemesis", "runs", "attempted", "acknowledged", "lost", "lost %", "phantoms", "served %",
-            "unavailable s", "readable after s", "whole after s"]
+def totals(sums):
+    """Of all nemeses; seconds of different ones do not add up."""
+    runs, attempted, acknowledged, lost, phantoms, served = (
+        sum(getattr(one, field) for one in sums)
+        for field in ("runs", "attempted", "acknowledged", "lost", "phantoms", "served"))
+    return [str(runs), str(attempted), str(acknowledged), f"**{lost}**", f"**{100 * lost / max(acknowledged, 1):.1f}**",
+            str(phantoms), f"{100 * served / runs:.0f}", "", "", ""]
+
+
+HEADINGS = ["system", "clients", "nemesis", "runs", "attempted", "acknowledged", "lost", "lost %", "phantoms",
+            "served %", "unavailable s", "readable after s", "whole after s"]
 
 
 def later(a, b):

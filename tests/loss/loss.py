@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Jepsen's set test ("Call me maybe") on real processes: cut the network, heal it, count what was acknowledged and is gone.
+"""Jepsen's set test ("Call me maybe") on real processes: cut the network, heal it, count what is gone.
 
 Five nodes in network namespaces, five clients in namespaces of their own, each of which adds integers that nobody else
 adds. In the middle a nemesis; then the end is waited for and everything is read through each node. Beside Cartwheel,
@@ -43,10 +43,10 @@ COLUMNS = """\
   one of the clients. Counters: acknowledged less the value, if positive. An error or time-out is no acknowledgement.
 - phantoms: there at the end, though the client was told that nothing was done.
 - served: of the writes due between cut and heal, how many were acknowledged, on all sides together.
-- unavailable: between cut and heal, the gaps of more than {gap:g} s between acknowledged writes of a side's clients, added up;
-  smaller side / larger side; of a ring the client that had the most.
-- readable after: from heal until all clients see what was acknowledged before and is still there at the end. whole after:
-  until each node sees all others and owes them nothing (hints; replication links up).
+- unavailable: between cut and heal, the gaps of more than {gap:g} s without an acknowledged write of a side's
+  clients, added up: smaller side / larger side; of a ring the client that had the most.
+- readable after: from heal until all clients see what was acknowledged before and is still there at the end.
+- whole after: from heal until each node sees all others and owes them nothing (hints; replication links up).
 - Seconds are those of the worst run."""
 
 
@@ -82,6 +82,7 @@ class Episode:
             await self.until_settled(probing)
             await self.read_all()
         finally:
+            await self.nemesis.stop()
             for task in (*load, *([probing] if probing else [])):
                 task.cancel()
             await asyncio.gather(*load, *([probing] if probing else []), return_exceptions=True)
@@ -207,6 +208,7 @@ async def run_one(kind, nemesis, turn, modes, options, directory, system_options
     os.makedirs(directory)
     rng = random.Random(f"{options.seed} {kind.name} {nemesis.name} {turn}")
     system = kind(directory, rng, *((system_options,) if system_options else ()))
+    broken = []
     try:
         await system.start()
         episode = Episode(system, nemesis(system, turn), modes, options)
@@ -217,9 +219,13 @@ async def run_one(kind, nemesis, turn, modes, options, directory, system_options
         if broken and not options.canary:
             keep(episode, verdicts, await system.explain())
             print(f"FOUND: {nemesis.name}, round {turn + 1}: {'; '.join(broken)}; kept: {directory}", flush=True)
+    except asyncio.CancelledError:
+        system.close()
+        shutil.rmtree(directory)
+        raise
     finally:
         system.close()
-    if not broken or options.canary:
+    if options.canary or not (broken or options.keep):
         shutil.rmtree(directory)
     return episode, verdicts, broken
 
@@ -247,10 +253,11 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=8, help="from cut to heal (default 8)")
     parser.add_argument("--before", type=float, default=2, help="seconds of load before the cut (default 2)")
     parser.add_argument("--after", type=float, default=3, help="seconds of load after heal (default 3)")
-    parser.add_argument("--settle", type=float, default=30, help="seconds to become whole after that, at most (default 30)")
+    parser.add_argument("--settle", type=float, default=30, help="seconds for the rest, at most (default 30)")
     parser.add_argument("--rate", type=float, default=10, help="writes a second of each client (default 10)")
     parser.add_argument("--seed", type=int, default=1, help="chooses nodes and sides; not the timing (default 1)")
     parser.add_argument("--server", default=Cartwheel.binary, help="the cartwheel-server to test")
+    parser.add_argument("--keep", action="store_true", help="data and logs of all runs, below build/loss-*")
     parser.add_argument("--quick", action="store_true", help="one round of halves and kill, 5 s each")
     parser.add_argument("--canary", action="store_true", help="every check has to fail")
     options = parser.parse_args()
@@ -277,6 +284,16 @@ def usable(options):
     return kinds
 
 
+async def attempt(kind, nemesis, turn, *rest):
+    """run_one; a system that did not even start is reported, and the others go on."""
+    try:
+        _, verdicts, broken = await run_one(kind, nemesis, turn, *rest)
+        return verdicts, broken
+    except Broken as reason:
+        print(f"no result of {kind.title}, {nemesis.name}, round {turn + 1}: {reason}", flush=True)
+        return {}, [str(reason)] if kind is Cartwheel else []
+
+
 async def rounds(kinds, options, directory):
     """(system, mode, nemesis) -> Sum; and what Cartwheel must not do and did."""
     sums, found = {}, []
@@ -284,11 +301,11 @@ async def rounds(kinds, options, directory):
         for name in options.nemeses:
             began = time.monotonic()
             results = await asyncio.gather(*(
-                run_one(kind, NEMESES[name], turn, options.modes, options,
+                attempt(kind, NEMESES[name], turn, options.modes, options,
                         os.path.join(directory, f"{turn + 1}-{name}-{kind.name}")) for kind in kinds))
             losses = []
-            for kind, (_, verdicts, broken) in zip(kinds, results):
-                found += broken
+            for kind, (verdicts, broken) in zip(kinds, results):
+                found += [f"{name}: {what}" for what in broken]
                 for mode, verdict in verdicts.items():
                     sums.setdefault((kind.name, mode, name), judge.Sum()).add(verdict)
                 losses.append(f"{kind.name} lost " + " ".join(
@@ -304,6 +321,9 @@ def table(kinds, sums, options):
         for mode in kind.modes:
             rows += [[kind.title, mode, nemesis, *sums[kind.name, mode, nemesis].cells(options.after + options.settle)]
                      for nemesis in options.nemeses if (kind.name, mode, nemesis) in sums]
+            of_all = [found for (system, of, _), found in sums.items() if (system, of) == (kind.name, mode)]
+            if len(of_all) > 1:
+                rows.append([kind.title, mode, "**all**", *judge.totals(of_all)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -323,7 +343,8 @@ def heading(kinds, options):
 
 
 async def main_task(kinds, options, directory):
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
     if options.canary:
         return await canary.run(run_one, options, directory)
     sums, found = await rounds(kinds, options, directory)
@@ -340,13 +361,12 @@ def main():
     if missing:
         sys.exit(f"the loss test cannot run here: {missing}")
     kinds = usable(options)
-    links = network.links()
     os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
     directory = tempfile.mkdtemp(prefix="loss-", dir=os.path.join(ROOT, "build"))
     status = 1
     try:
         status = asyncio.run(main_task(kinds, options, directory))
-    except Broken as broken:
+    except (Broken, network.NoNetworks) as broken:
         print(f"FAIL: {broken}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("stopped")
@@ -354,7 +374,7 @@ def main():
     finally:
         if not os.listdir(directory):
             os.rmdir(directory)
-        left = network.leftovers() + [f"device {link}" for link in network.links() if link not in links]
+        left = network.leftovers(directory)
         print("nothing is left of its networks and processes" if not left else "LEFT BEHIND: " + "; ".join(left))
     return 1 if left else status
 

@@ -1,4 +1,5 @@
 """What is done to a system in the middle of a run. Every one ends with heal()."""
+import asyncio
 import signal
 
 from systems import CLIENTS, FIRST_CLIENT
@@ -19,6 +20,9 @@ class Nemesis:
 
     async def heal(self):
         self.system.network.heal()
+
+    async def stop(self):
+        """Nothing more happens by itself. Also without heal(), when a run ends early."""
 
     def split(self, nodes, directions):
         """Cuts those nodes and the clients beside them from all others."""
@@ -56,7 +60,7 @@ class Isolated(Nemesis):
 
 
 class OneWay(Nemesis):
-    name, does = "one-way", "the sides of halves; packets are lost in one direction only, by turns from and to the smaller"
+    name, does = "one-way", "as halves, but in one direction only: by turns from and to the smaller side"
 
     async def inflict(self):
         self.split(await self.system.minority(), ("out",) if self.turn % 2 == 0 else ("in",))
@@ -112,4 +116,53 @@ class Pause(Nemesis):
         self.system.signal(self.system.focus, signal.SIGCONT)
 
 
-NEMESES = {nemesis.name: nemesis for nemesis in (Healthy, Halves, Ring, Isolated, OneWay, Kill, Pause)}
+class Storm(Nemesis):
+    name, does = "storm", "short cuts of any kind, and short kills and pauses of any node, at the same time"
+
+    def __init__(self, system, turn):
+        super().__init__(system, turn)
+        self.lanes = []
+
+    async def inflict(self):
+        self.lanes = [asyncio.create_task(lane()) for lane in (self.cuts, self.stops)]
+
+    async def stop(self):
+        lanes, self.lanes = self.lanes, []
+        for lane in lanes:
+            lane.cancel()
+        for outcome in await asyncio.gather(*lanes, return_exceptions=True):
+            if not isinstance(outcome, asyncio.CancelledError):
+                raise outcome
+
+    async def heal(self):
+        await self.stop()
+        self.sides = [list(range(CLIENTS))]  # they changed too often to have any
+
+    async def for_a_while(self):
+        await asyncio.sleep(self.system.rng.uniform(0.5, 2))
+
+    async def cuts(self):
+        rng, system = self.system.rng, self.system
+        while True:
+            nodes = rng.sample(list(system.node_numbers()), rng.choice((1, 2)))
+            try:
+                self.split(nodes, rng.choice((("in", "out"), ("in",), ("out",))))
+                await self.for_a_while()
+            finally:
+                system.network.heal()
+            await self.for_a_while()
+
+    async def stops(self):
+        rng, system = self.system.rng, self.system
+        while True:
+            await self.for_a_while()
+            node = rng.choice(list(system.node_numbers()))
+            kill = rng.random() < 0.5
+            try:
+                system.kill(node) if kill else system.signal(node, signal.SIGSTOP)
+                await self.for_a_while()
+            finally:
+                system.restart(node) if kill else system.signal(node, signal.SIGCONT)
+
+
+NEMESES = {nemesis.name: nemesis for nemesis in (Healthy, Halves, Ring, Isolated, OneWay, Kill, Pause, Storm)}

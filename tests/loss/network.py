@@ -6,6 +6,7 @@ leads out of them, so what is sent inside stays inside. Takes root (CAP_SYS_ADMI
 """
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 
@@ -46,7 +47,8 @@ class Namespace:
 
     def ip(self, lines):
         with self:
-            done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, capture_output=True)
+            done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, capture_output=True,
+                                  start_new_session=True)  # a Ctrl-C is for us
         if done.returncode != 0:
             raise NoNetworks(f"ip: {done.stderr.strip() or done.stdout.strip()}")
 
@@ -54,26 +56,27 @@ class Namespace:
         """Stands for it in the arguments of ip."""
         return f"/proc/{os.getpid()}/fd/{self.fd}"
 
-    def inode(self):
-        return os.fstat(self.fd).st_ino
+    def identity(self):
+        return identity(os.fstat(self.fd))
 
     def close(self):
         os.close(self.fd)
 
 
 class Network:
-    made = set()  # inodes of all namespaces of this process, for leftovers()
+    made = set()  # identities of all namespaces of this process, for leftovers()
 
     def __init__(self, numbers):
         self.router = Namespace()
         self.hosts = {}
         self.dropped = []
+        self.open = True
         try:
             self.make(numbers)
         except BaseException:
             self.close()
             raise
-        Network.made |= {namespace.inode() for namespace in (self.router, *self.hosts.values())}
+        Network.made |= {namespace.identity() for namespace in (self.router, *self.hosts.values())}
 
     def make(self, numbers):
         lines = ["link set lo up"]
@@ -102,9 +105,15 @@ class Network:
         self.dropped = []
 
     def close(self):
+        if not self.open:
+            return
+        self.open = False
         for namespace in (self.router, *self.hosts.values()):
             namespace.close()
-        self.hosts = {}
+
+
+def identity(stat):
+    return stat.st_dev, stat.st_ino
 
 
 def address(number):
@@ -132,19 +141,25 @@ def why_not():
     return ""
 
 
-def links():
-    """The network devices that this process sees outside of its own networks."""
-    return sorted(os.listdir("/sys/class/net"))
+def leftovers(directory):
+    """What is still there of what this process made, as lines of text; servers ran below the directory.
 
-
-def leftovers():
-    """Processes in any namespace that this process made, as lines of text."""
-    found = []
+    Without processes and open descriptors inside there is no namespace, and without it none of its devices."""
+    found = [f"device {name}" for name in os.listdir("/sys/class/net") if re.fullmatch(r"to\d+", name)]
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            if identity(os.stat(f"/proc/self/fd/{descriptor}")) in Network.made:
+                found.append(f"descriptor {descriptor} of a namespace")
+        except OSError:
+            pass  # that of the list itself
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if os.stat(f"/proc/{pid}/ns/net").st_ino in Network.made:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    found.append(f"process {pid}: {file.read().replace(bytes(1), b' ').decode(errors='replace')}")
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = file.read().replace("\0", " ")
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+            if parent == os.getpid() or f"{os.readlink(f'/proc/{pid}/cwd')}/ {words}".find(directory + "/") >= 0:
+                found.append(f"process {pid}: {words}")
         except OSError:
             pass  # gone meanwhile
     return found

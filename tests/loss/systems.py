@@ -1,4 +1,4 @@
-"""The systems under test: each on hosts of its own, with five clients on hosts of their own, started afresh for each run."""
+"""The systems under test: each with hosts of its own for nodes and clients, started afresh for each run."""
 import asyncio
 import ctypes
 import os
@@ -90,6 +90,7 @@ class System:
         shutil.rmtree(self.directory_of(node))
 
     def close(self):
+        """Again is allowed."""
         for process in self.processes.values():
             process.kill()
         for process in self.processes.values():
@@ -310,20 +311,27 @@ class Sentinel(Redis):
     async def start(self):
         self.focus = self.rng.choice(list(self.node_numbers()))
         for node in self.node_numbers():
-            self.run(node, self.redis_command(
-                node, *(("--replicaof", address(self.focus), str(PORT)) if node != self.focus else ())))
-            config = os.path.join(self.directory_of(node), "sentinel.conf")
-            with open(config, "w", encoding="ascii") as file:
-                file.write(f"port {SENTINEL_PORT}\nbind {address(node)}\nprotected-mode no\n"
-                           f"sentinel monitor main {address(self.focus)} {PORT} 3\n"
-                           f"sentinel down-after-milliseconds main {NODE_TIMEOUT_MS}\n"
-                           "sentinel failover-timeout main 10000\n")
-            self.run(node, [self.binary, config, "--sentinel"], "-sentinel")
+            # Files, which sentinels rewrite: whoever is started again knows its place.
+            server = self.file(node, "redis.conf", [
+                f"replicaof {address(self.focus)} {PORT}"] if node != self.focus else [])
+            sentinel = self.file(node, "sentinel.conf", [
+                f"port {SENTINEL_PORT}", f"bind {address(node)}", "protected-mode no",
+                f"sentinel monitor main {address(self.focus)} {PORT} 3",
+                f"sentinel down-after-milliseconds main {NODE_TIMEOUT_MS}", "sentinel failover-timeout main 10000"])
+            command = self.redis_command(node)
+            self.run(node, [command[0], server, *command[1:]])
+            self.run(node, [self.binary, sentinel, "--sentinel"], "-sentinel")
         await self.until_well("start")
 
+    def file(self, node, name, lines):
+        os.makedirs(self.directory_of(node), exist_ok=True)
+        path = os.path.join(self.directory_of(node), name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("".join(line + "\n" for line in lines))
+        return path
+
     async def illness_of(self, node):
-        _, state = await asyncio.gather(
-            self.ask(node, "PING"), self.ask(node, "SENTINEL", "MASTER", "main", port=SENTINEL_PORT))
+        state = await self.ask(node, "SENTINEL", "MASTER", "main", port=SENTINEL_PORT)
         state = dict(zip(state[::2], state[1::2]))
         if state[b"flags"] != b"master" or state[b"num-other-sentinels"] != b"4" or state[b"num-slaves"] != b"4":
             return "its sentinel does not see all members"
