@@ -5,7 +5,7 @@ Five nodes in network namespaces, five clients in namespaces of their own, each 
 adds. In the middle a nemesis; then the end is waited for and everything is read through each node. Beside Cartwheel,
 under the same nemesis at the same time, a Redis Cluster of three primaries and three replicas. Needs root.
 
-    make loss                                      three rounds of everything, about ten minutes, then one table
+    make loss                                      three rounds of everything, about twelve minutes, then one table
     make loss LOSS="--runs 10"                     ten rounds
     make loss LOSS="--modes siblings --nemeses halves,kill --systems cartwheel"
     make loss LOSS=--quick                         one round of two nemeses, a minute
@@ -347,8 +347,9 @@ async def main_task(kinds, options, directory):
         asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
     if options.canary:
         return await canary.run(run_one, options, directory)
+    head = heading(kinds, options)  # of the commit that is tested, whatever comes meanwhile
     sums, found = await rounds(kinds, options, directory)
-    print(heading(kinds, options) + "\n")
+    print(head + "\n")
     print(table(kinds, sums, options) + "\n")
     print(COLUMNS.format(gap=judge.GAP_SECONDS))
     print("\nFAIL: " + "; ".join(found) if found else "\nPASS")
