@@ -52,21 +52,21 @@ async def read_reply(reader):
 
 class Connection:
     @classmethod
-    async def open(cls, namespace, address):
+    async def open(cls, namespace, address, seconds=CONNECT_SECONDS):
         """From inside the namespace. Refused: it could not be made in time."""
         with namespace:
             plain = socket.socket()
         try:
             plain.setblocking(False)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await asyncio.get_running_loop().sock_connect(plain, address)
             self = cls()
             self.reader, self.writer = await asyncio.open_connection(sock=plain)
             return self
         except OSError as error:  # TimeoutError is one
             plain.close()
-            raise Refused(f"no connection to {address[0]}: {error or 'time-out'}") from error
+            raise Refused(f"no connection to {address[0]}: {str(error) or 'time-out'}") from error
 
     async def pipeline(self, commands, seconds=REPLY_SECONDS):
         try:

@@ -18,6 +18,7 @@ FIRST_CLIENT = 101  # the number of the first client's host; those of nodes star
 PORT = 6379
 SENTINEL_PORT = 26379
 START_SECONDS = 60
+ASK_SECONDS = 5.0  # nobody's writes depend on it, and the machine may be busy
 NODE_TIMEOUT_MS = 2000  # Redis: silence after which a node counts as failed; its default is 15000 (Sentinel: 30000)
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -101,11 +102,11 @@ class System:
 
     async def ask(self, node, *words, port=PORT):
         try:
-            connection = await Connection.open(self.network.hosts[node], (address(node), port))
+            connection = await Connection.open(self.network.hosts[node], (address(node), port), ASK_SECONDS)
         except Refused as error:
             raise Broken(f"node {node}: {error}") from error
         try:
-            reply = await connection.request(words)
+            reply = await connection.request(words, ASK_SECONDS)
         except Unknown as error:
             raise Broken(f"node {node}: {error}") from error
         finally:
