@@ -15,6 +15,7 @@ RUN_PACKAGES := redis-tools
 TEST_PACKAGES := iproute2 libgtest-dev libgmock-dev libhiredis-dev redis-tools
 CLANG_PACKAGES := clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev llvm-19
 BENCH_PACKAGES := redis-server redis-tools python3
+LOSS_PACKAGES := iproute2 $(BENCH_PACKAGES)
 
 define preset
 	@cmake --preset $(1) > /dev/null
@@ -24,7 +25,7 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash moves sim sim-mutations \
-  tidy format format-check fuzz compat bench bench-cluster bench-repair soak docs docs-check docker docker-test clean
+  tidy format format-check fuzz compat bench bench-cluster bench-repair soak loss docs docs-check docker docker-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -132,6 +133,11 @@ soak: server ## a data set four times the memory for a minute: replies right, me
 	@.ci/install-packages python3
 	@python3 tests/soak/soak.py --canary --seconds 6 --maxmemory 16mb
 	@python3 tests/soak/soak.py $(SOAK)
+
+loss: server ## the set test of Jepsen: networks cut, nodes killed, what is lost; beside Redis Cluster; needs root
+	@.ci/install-packages $(LOSS_PACKAGES)
+	@python3 tests/loss/loss.py --canary
+	@python3 tests/loss/loss.py $(LOSS)
 
 docs: test-packages ## regenerates docs/commands.md and docs/configuration.md from their tables
 	@cmake --preset release > /dev/null && cmake --build --preset release --target generate_docs

@@ -9,7 +9,7 @@ namespace cartwheel::cluster {
 class Backoff {
  public:
   static constexpr int64_t kFirstMs = 100;
-  static constexpr int64_t kLongestMs = 5000;
+  static constexpr int64_t kLongestMs = 2000;
 
   explicit Backoff(uint64_t seed) : random_state_(seed) {}
 

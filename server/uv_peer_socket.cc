@@ -1,7 +1,9 @@
 #include "server/uv_peer_socket.h"
 
 #include <algorithm>
+#include <netinet/tcp.h>
 #include <span>
+#include <sys/socket.h>
 #include <utility>
 
 #include "server/uv_loop.h"
@@ -11,6 +13,10 @@ namespace {
 
 // Seconds of silence after which the system asks whether the other machine is still there.
 constexpr unsigned kKeepaliveSeconds = 15;
+// For which what was sent may stay without an acknowledgement by the other machine; then the
+// connection ends, and a new one is tried. A network that was cut for long is whole again unseen:
+// TCP tries later and later, and after half a minute would find out half a minute late.
+constexpr unsigned kUnacknowledgedMs = 3'000;
 
 }  // namespace
 
@@ -51,6 +57,9 @@ UvPeerSocket* UvPeerSocket::Accept(UvLoop& loop, uv_stream_t* listener) {
 void UvPeerSocket::Configure() {
   uv_tcp_nodelay(&tcp_, 1);
   uv_tcp_keepalive(&tcp_, 1, kKeepaliveSeconds);
+  uv_os_fd_t file = -1;
+  if (uv_fileno(handle(), &file) != 0) return;
+  setsockopt(file, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof kUnacknowledgedMs);
 }
 
 std::string UvPeerSocket::RemoteAddress() {
