@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -16,6 +17,7 @@
 #include "storage/durable_engine.h"
 #include "tests/process/client.h"
 #include "tests/process/server_cluster.h"
+#include "tests/process/steady_load.h"
 
 namespace cartwheel {
 namespace {
@@ -32,15 +34,16 @@ size_t Keys() {
 
 class Repair : public testing::Test {
  protected:
+  static std::string Name(size_t number) { return "kept" + std::to_string(number); }
   void SetUp() override {
     nodes_.StartAll();
     ASSERT_TRUE(nodes_.AwaitOneOf(3));
     Client client = nodes_.Connect(1);
-    ASSERT_TRUE(Eventually([&] { return client.Call({"GET", "key0"}) == "(nil)"; }));
+    ASSERT_TRUE(Eventually([&] { return client.Call({"GET", Name(0)}) == "(nil)"; }));
     constexpr size_t kPipeline = 500;
     for (size_t i = 0; i < Keys(); i += kPipeline) {
       const size_t end = std::min(Keys(), i + kPipeline);
-      for (size_t at = i; at < end; ++at) client.Append({"SET", "key" + std::to_string(at), "v"});
+      for (size_t at = i; at < end; ++at) client.Append({"SET", Name(at), "v"});
       for (size_t at = i; at < end; ++at) ASSERT_EQ(client.Read(), "OK");
     }
   }
@@ -54,7 +57,7 @@ class Repair : public testing::Test {
     ASSERT_TRUE(engine) << engine.error().message;
     for (size_t i = 0; i < kLost; ++i) {
       std::string store_key;
-      const std::string key = "key" + std::to_string(i);
+      const std::string key = Name(i);
       cluster::EncodeStoreKey({0, key}, store_key);
       ASSERT_TRUE((*engine)->Get(storage::Keyspace::kData, store_key));
       (*engine)->Delete(storage::Keyspace::kData, store_key);
@@ -74,11 +77,22 @@ TEST_F(Repair, AWipedNodeIsEqualAgainWithoutReads) {
   for (const auto& entry : std::filesystem::directory_iterator(nodes_.at(3).data())) {
     std::filesystem::remove_all(entry.path());
   }
+  SteadyLoad load(nodes_);
+  load.With(1);
+  load.With(2);
+  load.Begin();
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  const int rebuilding = load.NextPhase();
   const auto began = std::chrono::steady_clock::now();
   nodes_.Start(3);
   ASSERT_TRUE(AwaitEqual(1)) << Verify(1);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  std::cout << Keys() << " keys: equal " << took.count() << " s after the start\n";
+  load.End();
+  std::cout << Keys() << " keys: equal " << took.count() << " s after the start\n"
+            << "clients without it: " << SteadyLoad::Show(load.TimesOf(0)) << "\n"
+            << "while it rebuilds:  " << SteadyLoad::Show(load.TimesOf(rebuilding)) << "\n";
+  EXPECT_THAT(load.losses(), testing::IsEmpty());
+  EXPECT_THAT(load.errors(), testing::IsEmpty());
   EXPECT_EQ(nodes_.Connect(3).Call({"DBSIZE"}), nodes_.Connect(1).Call({"DBSIZE"}));
 }
 
@@ -88,7 +102,14 @@ TEST_F(Repair, WhatADiskLostSilentlyIsRestoredAndReported) {
   nodes_.Start(2);
   ASSERT_TRUE(nodes_.AwaitOneOf(3));
   ASSERT_TRUE(Eventually([&] { return Verify(1).contains("different: "); }, kPatience));
-  EXPECT_EQ(nodes_.Connect(2).Call({"CLUSTER", "REPAIR"}), "OK");
+  // What is read is shown, wherever, and reading takes nothing away.
+  for (const int node : {1, 2}) {
+    Client client = nodes_.Connect(node);
+    for (size_t i = 0; i < kLost; i += 10) ASSERT_EQ(client.Call({"GET", Name(i)}), "v") << i;
+  }
+  for (const int node : {1, 2, 3}) {
+    EXPECT_EQ(nodes_.Connect(node).Call({"CONFIG", "SET", "cluster-repair-interval", "5"}), "OK");
+  }
   ASSERT_TRUE(AwaitEqual(1)) << Verify(1);
   EXPECT_THAT(nodes_.Connect(2).Call({"INFO", "antientropy"}),
               HasSubstr("possible_silent_loss:" + std::to_string(kLost)));
