@@ -1,0 +1,81 @@
+"""Cluster-aware clients on both sides of the published ports: redis-cli, redis-py's RedisCluster and, where redis-compat/setup
+has installed it, ioredis (outside alone). The nodes redirect meanwhile, so that every address they tell is used."""
+import os
+import shutil
+
+from engine import LABEL, Failed, docker, run
+from nodes import ROOT
+
+COMPAT = os.path.join(ROOT, "redis-compat")
+KEYS = 100
+
+
+def _in_container(nodes, network, environment, *words):
+    settings = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
+    return docker("run", "--rm", "-i", "--label", f"{LABEL}={nodes.project}", "--network", network,
+                  "-v", f"{COMPAT}:/compat:ro", *settings, nodes.tools, *words, check=False)
+
+
+def _environment(name, addresses):
+    return {"COMPAT_CLIENT": name, "COMPAT_NODES": " ".join(addresses), "COMPAT_HOST": "", "COMPAT_PORT": "0",
+            "COMPAT_AUTH_PORT": "0", "COMPAT_PASSWORD": "", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
+
+
+def _steps(name, output):
+    """How many steps it passed; all of them."""
+    lines = output.splitlines()
+    if f"done {name}" not in lines or any(line.startswith("FAIL") for line in lines):
+        raise Failed(f"{name}: {output[-400:]}")
+    return f"{name} {sum(line.startswith('ok ') for line in lines)} steps"
+
+
+def _redis_cli(nodes, network, addresses):
+    """A plain one is sent to other nodes, at none but these addresses; with -c it goes there and is served."""
+    host, port = addresses[0].split(":")
+    script = f"for i in $(seq {KEYS}); do echo SET cli:$i v; done | redis-cli -h {host} -p {port}"
+    plain = _in_container(nodes, network, {}, "sh", "-c", script)
+    told = {line.split()[-1] for line in plain.splitlines() if "MOVED" in line}
+    following = _in_container(nodes, network, {}, "sh", "-c", script + " -c")
+    if not told or not told <= set(addresses) or following.split().count("OK") != KEYS:
+        raise Failed(f"redis-cli at {addresses[0]} is sent to {sorted(told)}; with -c: {following[-200:]}")
+    checked = _in_container(nodes, network, {}, "redis-cli", "--cluster", "check", addresses[0])
+    if "All 16384 slots covered" not in checked or "[ERR]" in checked:
+        raise Failed(f"redis-cli --cluster check {addresses[0]}: {checked[-300:]}")
+    return f"redis-cli -c {KEYS} keys, sent to {len(told)} other nodes, --cluster check"
+
+
+def _redirect(nodes, answer):
+    for number in nodes.up_ones:
+        nodes.ask(number, "CONFIG", "SET", "cluster-redirect", answer)
+
+
+def _use(nodes, network, addresses):
+    _redirect(nodes, "yes")
+    try:
+        said = [_redis_cli(nodes, network, addresses)]
+    finally:
+        _redirect(nodes, "no")
+    environment = _environment("redis-py", addresses) | {"COMPAT_LIB": "/compat/lib"}
+    output = _in_container(nodes, network, environment, "python3", "/compat/cluster/redis-py.py", "steps")
+    return said + [_steps("redis-py", output)]
+
+
+def outside(nodes):
+    addresses = [f"127.0.0.1:{nodes.ports[number]}" for number in nodes.up_ones]
+    said = _use(nodes, "host", addresses)
+    if shutil.which("node") and os.path.isdir(os.path.join(COMPAT, "node_modules", "ioredis")):
+        environment = os.environ | _environment("ioredis", addresses)
+        words = [f"{name}={value}" for name, value in environment.items() if name.startswith("COMPAT_")]
+        output = run("env", *words, "node", os.path.join(COMPAT, "cluster", "ioredis.mjs"), "steps", check=False)
+        said.append(_steps("ioredis", output))
+    else:
+        said.append("no ioredis (redis-compat/setup)")
+    return f"{addresses[0]} and on: " + ", ".join(said)
+
+
+def inside(nodes):
+    addresses = [f"node{number}:{nodes.ports[number]}" for number in nodes.up_ones]
+    return f"{addresses[0]} and on: " + ", ".join(_use(nodes, nodes.network(), addresses))
+
+
+CHECKS = (("outside", outside), ("inside", inside))
