@@ -55,6 +55,7 @@ def _use(nodes, network, addresses):
         said = [_redis_cli(nodes, network, addresses)]
     finally:
         _redirect(nodes, "no")
+    nodes.ask(nodes.up_ones[0], "FLUSHALL")  # of what a client at the other side counted
     environment = _environment("redis-py", addresses) | {"COMPAT_LIB": "/compat/lib"}
     output = _in_container(nodes, network, environment, "python3", "/compat/cluster/redis-py.py", "steps")
     return said + [_steps("redis-py", output)]

@@ -1,7 +1,7 @@
 """The nodes of docker/compose.yaml in a project of their own, on free ports of this machine."""
+import concurrent.futures
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
@@ -101,11 +101,12 @@ class Nodes:
     def in_networks_of(self, scripts):
         """Runs a shell script in the network namespace of each of those nodes, all at about the same time. What they change
         there goes with the node's container. Returns what they printed."""
-        shells = "\n".join(f"nsenter -n -t {self.inspect(number, '{{.State.Pid}}')} sh -ec {shlex.quote(script)} & of{number}=$!"
-                           for number, script in scripts.items())
-        waits = "\n".join(f"wait $of{number}" for number in scripts)
-        return docker("run", "--rm", "--label", f"{LABEL}={self.project}", "--privileged", "--pid", "host", self.tools,
-                      "sh", "-ec", f"{shells}\n{waits}")
+        def inside(number, script):
+            return docker("run", "--rm", "--label", f"{LABEL}={self.project}", "--network",
+                          "container:" + self.container(number), "--cap-add", "NET_ADMIN", self.tools, "sh", "-ec", script)
+
+        with concurrent.futures.ThreadPoolExecutor(len(scripts)) as threads:
+            return "\n".join(threads.map(inside, scripts.keys(), scripts.values()))
 
     # ---- as a client
 

@@ -5,7 +5,7 @@ hold the same. Nothing is left on the engine, however this ends.
 
     make docker-test                               builds the image and runs all of it
     tests/docker/run.py --image cartwheel          with an image that is there
-    tests/docker/run.py --only kill --only halves  those faults
+    tests/docker/run.py --only kill --only halves  those steps
     tests/docker/run.py --from OLD_IMAGE           an upgrade alone: starts with that image, ends with --image
 """
 import argparse
@@ -29,6 +29,21 @@ EQUAL_WITHIN_S = 60
 LONGEST_S = 600
 TOOLS = "cartwheel-test-tools"
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _check(check):
+    return lambda test: check(test.nodes)
+
+
+def _fault(fault):
+    return lambda test: test.fault(fault)
+
+
+OF_THREE = [*[(name, _check(check)) for name, check in canary.CHECKS],
+            *[(fault.__name__, _fault(fault)) for fault in faults.OF_THREE]]
+GROW = [("grow", _fault(faults.grow))]
+OF_FIVE = [*[(name, _check(check)) for name, check in clients.CHECKS],
+           *[(fault.__name__, _fault(fault)) for fault in faults.OF_FIVE]]
 
 
 class Test:
@@ -95,27 +110,22 @@ class Test:
         self.nodes.set_image(self.options.image)
         return self.fault(faults.recreate)
 
+    def wanted(self, steps):
+        return [(name, function) for name, function in steps if not self.options.only or name in self.options.only]
+
     def all(self):
-        only = self.options.only
         if not self.step("tools", self.prepare) or (not self.step("up", self.form) and not self.nodes.up_ones):
             return
         if self.options.start_image:
             self.step("upgrade", self.upgrade)
             return
-        chosen = [fault for fault in faults.OF_THREE if not only or fault.__name__ in only]
-        if not only:
-            for name, check in canary.CHECKS:
-                self.step(name, check, self.nodes)
-        for fault in chosen:
-            self.step(fault.__name__, self.fault, fault)
-        chosen = [fault for fault in faults.OF_FIVE if not only or fault.__name__ in only]
-        if chosen or not only:
-            self.step("grow", self.fault, faults.grow)
-        if not only:
-            for name, check in clients.CHECKS:
-                self.step(name, check, self.nodes)
-        for fault in chosen:
-            self.step(fault.__name__, self.fault, fault)
+        for name, function in self.wanted(OF_THREE):
+            self.step(name, function, self)
+        of_five = self.wanted(OF_FIVE)
+        if of_five or self.wanted(GROW):
+            self.step("grow", GROW[0][1], self)
+        for name, function in of_five:
+            self.step(name, function, self)
 
     def clean(self):
         began = time.monotonic()
@@ -138,8 +148,8 @@ class Test:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", default="cartwheel")
-    parser.add_argument("--only", action="append", default=[], metavar="FAULT",
-                        choices=[fault.__name__ for fault in (*faults.OF_THREE, *faults.OF_FIVE, faults.grow)])
+    parser.add_argument("--only", action="append", default=[], metavar="STEP",
+                        choices=[name for name, _ in OF_THREE + GROW + OF_FIVE])
     parser.add_argument("--patience", type=float, default=1, metavar="TIMES",
                         help="how much longer than usual all may take, as on a busy machine")
     parser.add_argument("--from", dest="start_image", metavar="OLD_IMAGE")
