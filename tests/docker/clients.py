@@ -1,19 +1,20 @@
-"""Cluster-aware clients on both sides of the published ports: redis-cli, redis-py's RedisCluster and, where redis-compat/setup
-has installed it, ioredis (outside alone). The nodes redirect meanwhile, so that every address they tell is used."""
+"""Cluster-aware clients on both sides of the published ports: redis-cli, redis-py's RedisCluster and, where
+redis-compat/setup has installed it and Node.js runs in a container too, ioredis."""
 import os
 import shutil
 
-from engine import LABEL, Failed, docker, run
+from engine import LABEL, Failed, docker
 from nodes import ROOT
 
 COMPAT = os.path.join(ROOT, "redis-compat")
 KEYS = 100
 
 
-def _in_container(nodes, network, environment, *words):
+def _in_container(nodes, network, environment, *words, mounts=()):
     settings = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
-    return docker("run", "--rm", "-i", "--label", f"{LABEL}={nodes.project}", "--network", network,
-                  "-v", f"{COMPAT}:/compat:ro", *settings, nodes.tools, *words, check=False)
+    volumes = [word for mount in (f"{COMPAT}:/compat:ro", *mounts) for word in ("-v", mount)]
+    return docker("run", "--rm", "-i", "--label", f"{LABEL}={nodes.project}", "--network", network, *volumes, *settings,
+                  nodes.tools, *words, check=False)
 
 
 def _environment(name, addresses):
@@ -49,34 +50,40 @@ def _redirect(nodes, answer):
         nodes.ask(number, "CONFIG", "SET", "cluster-redirect", answer)
 
 
+def _redis_py(nodes, network, addresses):
+    nodes.ask(nodes.up_ones[0], "FLUSHALL")  # of what a client at the other side counted
+    environment = _environment("redis-py", addresses) | {"COMPAT_LIB": "/compat/lib"}
+    output = _in_container(nodes, network, environment, "python3", "/compat/cluster/redis-py.py", "steps")
+    return _steps("redis-py", output)
+
+
+def _ioredis(nodes, network, addresses):
+    mounts = [f"{os.path.realpath(shutil.which('node') or '/nonexistent')}:/usr/local/bin/node:ro"]
+    if (not os.path.isdir(os.path.join(COMPAT, "node_modules", "ioredis")) or not shutil.which("node")
+            or not _in_container(nodes, network, {}, "node", "--version", mounts=mounts).startswith("v")):
+        return "no ioredis: redis-compat/setup installs it"
+    output = _in_container(nodes, network, _environment("ioredis", addresses), "node", "/compat/cluster/ioredis.mjs",
+                           "steps", mounts=mounts)
+    return _steps("ioredis", output)
+
+
 def _use(nodes, network, addresses):
+    # So that redis-cli goes to every address that it is told.
     _redirect(nodes, "yes")
     try:
         said = [_redis_cli(nodes, network, addresses)]
     finally:
         _redirect(nodes, "no")
-    nodes.ask(nodes.up_ones[0], "FLUSHALL")  # of what a client at the other side counted
-    environment = _environment("redis-py", addresses) | {"COMPAT_LIB": "/compat/lib"}
-    output = _in_container(nodes, network, environment, "python3", "/compat/cluster/redis-py.py", "steps")
-    return said + [_steps("redis-py", output)]
-
-
-def outside(nodes):
-    addresses = [f"127.0.0.1:{nodes.ports[number]}" for number in nodes.up_ones]
-    said = _use(nodes, "host", addresses)
-    if shutil.which("node") and os.path.isdir(os.path.join(COMPAT, "node_modules", "ioredis")):
-        environment = os.environ | _environment("ioredis", addresses)
-        words = [f"{name}={value}" for name, value in environment.items() if name.startswith("COMPAT_")]
-        output = run("env", *words, "node", os.path.join(COMPAT, "cluster", "ioredis.mjs"), "steps", check=False)
-        said.append(_steps("ioredis", output))
-    else:
-        said.append("no ioredis (redis-compat/setup)")
+    said += [client(nodes, network, addresses) for client in (_redis_py, _ioredis)]
     return f"{addresses[0]} and on: " + ", ".join(said)
 
 
+def outside(nodes):
+    return _use(nodes, "host", [f"127.0.0.1:{nodes.ports[number]}" for number in nodes.up_ones])
+
+
 def inside(nodes):
-    addresses = [f"node{number}:{nodes.ports[number]}" for number in nodes.up_ones]
-    return f"{addresses[0]} and on: " + ", ".join(_use(nodes, nodes.network(), addresses))
+    return _use(nodes, nodes.network(), [f"node{number}:{nodes.ports[number]}" for number in nodes.up_ones])
 
 
 CHECKS = (("outside", outside), ("inside", inside))
