@@ -3,9 +3,11 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 PREFIX = "cartwheel-test-"
 LABEL = "cartwheel-test"
+REMOVED_WITHIN_S = 60
 COMPOSE_LABEL = "com.docker.compose.project"
 
 
@@ -53,10 +55,14 @@ def left_of(project):
 
 
 def remove(project):
-    for _, listing, removal in _kinds(project):
-        names = docker(*listing, check=False).split()
-        if names:
-            docker(*removal, *names, check=False)
+    """Again and again, as the engine may be at work on what an interrupted command wanted."""
+    deadline = time.monotonic() + REMOVED_WITHIN_S
+    while left_of(project) and time.monotonic() < deadline:
+        for _, listing, removal in _kinds(project):
+            names = docker(*listing, check=False).split()
+            if names:
+                docker(*removal, *names, check=False)
+        time.sleep(0.2)
 
 
 def remove_what_the_dead_left():

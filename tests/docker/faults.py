@@ -199,7 +199,6 @@ def recreate(nodes):
     for number in list(nodes.up_ones):
         nodes.call_compose("up", "-d", "--no-deps", "--force-recreate", f"node{number}")
         nodes.wait_healthy(number)
-        nodes.wait_equal(60)
 
 
 OF_THREE = (kill, pause, restart, shutdown, wipe, alone, one_way, clients_only, unplugged, slow, clock)

@@ -16,6 +16,7 @@ class Writer(threading.Thread):
         self.number, self.port = number, port
         self.name_of_keys = name
         self.acknowledged = []
+        self.open = []     # keys whose write was begun and neither acknowledged nor refused: stored or not
         self.refused = []  # error replies
         self.broken = []   # connections that broke, were refused or fell silent
         self.done = threading.Event()
@@ -29,8 +30,11 @@ class Writer(threading.Thread):
                     connection = Connection(self.port, TIMEOUT_S)
                 key = b"%s:%d:%d" % (self.name_of_keys.encode(), self.number, written)
                 written += 1
+                self.open.append(key)
                 connection.send([[b"SET", key, key]])
                 reply = connection.read()
+                if not isinstance(reply, Failure) or not reply.startswith(b"UNCERTAIN "):
+                    self.open.pop()
                 if isinstance(reply, Failure):
                     self.refused.append(reply.decode())
                 elif reply == b"OK":
@@ -69,6 +73,9 @@ class Load:
 
     def acknowledged(self):
         return [key for writer in self.writers.values() for key in writer.acknowledged]
+
+    def open(self):
+        return [key for writer in self.writers.values() for key in writer.open]
 
     def errors(self, numbers=None):
         return [error for i, writer in self.writers.items() if numbers is None or i in numbers

@@ -17,6 +17,7 @@ from lib.server_process import free_port  # noqa: E402
 
 FILES = ("compose.yaml", "compose.five.yaml")
 EQUAL = "all owners of each of the "
+HEALS_BY_ITSELF_S = 5
 
 
 class Nodes:
@@ -128,8 +129,10 @@ class Nodes:
         except (OSError, EOFError, Failed) as error:
             return str(error) or type(error).__name__
 
-    def wait_equal(self, seconds):
-        """All that are up know each other and nobody else, and hold the same. Returns the seconds until then."""
+    def wait_equal(self, seconds, open_writes=0):
+        """All that are up know each other and nobody else, and hold the same. Returns the seconds until then, and how many
+        partitions were only so after CLUSTER REPAIR: not more than `open_writes`. A node that dies with a write that it has
+        told nobody of keeps that write, which makes one partition differ until somebody reads or compares it."""
         def whole(number):
             info = self.ask(number, "CLUSTER", "INFO")
             return f"cluster_known_nodes:{len(self.up_ones)}\r\n" in info and "cluster_nodes_lost:0" in info
@@ -138,9 +141,18 @@ class Nodes:
         for i in self.up_ones:
             wait_for(lambda i=i: whole(i), began + seconds - time.monotonic(), f"node{i} misses others")
         at = self.up_ones[0]
-        wait_for(lambda: self.verify(at).startswith(EQUAL), began + seconds - time.monotonic(),
-                 f"the owners differ: {self.verify(at)}")
-        return time.monotonic() - began
+        repaired = 0
+        while not (said := self.verify(at)).startswith(EQUAL):
+            differ = re.match(r"of (\d+) partitions (\d+) are the same", said)
+            differing = int(differ[1]) - int(differ[2]) if differ else 0
+            if time.monotonic() > began + seconds:
+                raise Failed(f"the owners differ: {said}")
+            if not repaired and 0 < differing <= open_writes and time.monotonic() > began + HEALS_BY_ITSELF_S:
+                repaired = differing
+                for i in self.up_ones:
+                    self.ask(i, "CLUSTER", "REPAIR")
+            time.sleep(0.1)
+        return time.monotonic() - began, repaired
 
     def clock_of(self, number):
         """Seconds since 1970, as the node has them."""
