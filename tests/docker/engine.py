@@ -17,8 +17,11 @@ class Failed(Exception):
 
 def run(*words, timeout=120, check=True, stdin=None):
     """What it printed, without the end of the last line. Failed: it ended with an error."""
-    done = subprocess.run(words, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True,
-                          timeout=timeout, check=False)
+    try:
+        done = subprocess.run(words, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True,
+                              timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(words)[:200]}: not done after {timeout} s") from error
     output = done.stdout.decode(errors="replace").rstrip()
     if check and done.returncode != 0:
         raise Failed(f"{' '.join(words)[:200]}: {(done.stderr.decode(errors='replace') + output)[-600:].strip()}")
