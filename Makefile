@@ -25,7 +25,8 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash moves sim sim-mutations \
-  tidy format format-check fuzz compat bench bench-cluster bench-repair soak loss docs docs-check docker docker-test clean
+  tidy format format-check fuzz compat bench bench-cluster bench-repair soak loss docs docs-check \
+  docker docker-up docker-down docker-test docker-upgrade-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -150,10 +151,22 @@ docs-check: test-packages
 	  { echo "docs/ differ from the tables: run 'make docs'"; exit 1; }
 
 docker: ## the image of one node; see docker/README.md
-	@docker version > /dev/null || { echo "make docker: no Docker engine answers" >&2; exit 1; }
-	@docker build $(DOCKER_BUILD_ARGS) -f docker/Dockerfile -t $(DOCKER_IMAGE) .
-docker-test: docker ## builds the image, then health, kill -9 and stop with real containers
+	@docker version > /dev/null 2>&1 || { echo "make $(or $(MAKECMDGOALS),docker): no Docker engine answers" >&2; exit 1; }
+	@docker build $(DOCKER_BUILD_ARGS) -f docker/Dockerfile -t $(DOCKER_IMAGE) \
+	  --build-arg VERSION="$$(sed -n 's/.*kVersion = "\(.*\)".*/\1/p' server/version.h)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD 2> /dev/null || echo unknown)" .
+docker-up: docker ## a cluster of three in containers, on ports 7001 to 7003; five with FILES=compose.five.yaml
+	@docker/cluster up $(FILES)
+docker-down: ## ends it; its data stay for the next time
+	@docker/cluster down
+docker-test: docker ## containers alone and in a cluster: faults under load, clients outside and inside
+	@.ci/install-packages python3
 	@docker/test $(DOCKER_IMAGE)
+	@tests/docker/run.py --image $(DOCKER_IMAGE)
+OLD ?= HEAD~1
+docker-upgrade-test: docker ## a cluster of OLD (HEAD~1) becomes one of this tree, node after node, under load
+	@git archive $(OLD) | docker build $(DOCKER_BUILD_ARGS) -f docker/Dockerfile -t $(DOCKER_IMAGE):old -
+	@tests/docker/run.py --image $(DOCKER_IMAGE) --from $(DOCKER_IMAGE):old
 
 clean: ## removes every build directory
 	@rm -rf build build-*

@@ -124,6 +124,21 @@ std::expected<void, std::string> TakeForming(const Config& config, ClusterConfig
   return {};
 }
 
+std::expected<void, std::string> CheckOutside(const Config& config) {
+  const int port = config.cluster_outside_port;
+  if (port != 0 && config.cluster_outside_ip.empty()) {
+    return std::unexpected("cluster-outside-ip: say at which host its clients reach the nodes");
+  }
+  if (port == 0 && !config.cluster_outside_ip.empty()) {
+    return std::unexpected("cluster-outside-port: say at which port cluster-outside-ip is told");
+  }
+  if (port != 0 && port == config.port) {
+    return std::unexpected(fmt::format(
+        "cluster-outside-port: {} is `port`, whose clients are told other hosts", port));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool IsHost(std::string_view host) {
@@ -196,6 +211,7 @@ std::vector<ClusterMember> MembersOf(const cluster::Topology& topology) {
 }
 
 std::expected<ClusterConfig, std::string> ClusterConfigOf(const Config& config) {
+  if (auto outside = CheckOutside(config); !outside) return std::unexpected(outside.error());
   auto members = ParseMembers(config.cluster_nodes);
   if (!members) return std::unexpected("cluster-nodes: " + members.error());
   const auto self = SelfOf(config, *members);

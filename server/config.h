@@ -90,6 +90,8 @@ struct Config {
   int cluster_announce_port = 0;        // 0: `port`
   std::string cluster_announce_bus_ip;  // "": found out
   int cluster_announce_bus_port = 0;    // 0: cluster_port
+  int cluster_outside_port = 0;         // 0: none
+  std::string cluster_outside_ip;       // told to who comes in there
   bool cluster_redirect = false;        // keys of other nodes are answered with MOVED
   uint64_t cluster_link_sendbuf_limit = 256UL << 20;
   int dyn_n = 3;

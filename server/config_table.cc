@@ -187,6 +187,14 @@ constexpr Option kOptions[] = {
      Int{&Config::cluster_announce_bus_port, 0, 65535},
      "The port at which the other members reach this node, where that is another than "
      "cluster-port, TCP and UDP; 0: cluster-port."},
+    {"cluster-outside-port", kCluster, kAtStart, Int{&Config::cluster_outside_port, 0, 65535},
+     "A second port for clients, that of those for whom the nodes have another host than for each "
+     "other, as clients outside of a network of containers. It says cluster-outside-ip in place of "
+     "every node's host, with the port at which clients reach that node: publish it under this "
+     "one. 0: none."},
+    {"cluster-outside-ip", kCluster, kAtStart, TextField{&Config::cluster_outside_ip, kAddress},
+     "The host, a name or an address, at which clients of cluster-outside-port reach all nodes. "
+     "Say the same on each node."},
     {"cluster-redirect", kCluster, kAnyTime, BoolField{&Config::cluster_redirect},
      "Answer a command on keys that this node does not hold with MOVED and where CLUSTER SLOTS has "
      "them, and one on keys of several slots with CROSSSLOT, as a Redis Cluster does, rather than "

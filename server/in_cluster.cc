@@ -218,17 +218,25 @@ void Server::LearnClientAddress(cluster::NodeId peer, ClientAddress address) {
   client_addresses_[peer] = std::move(address);
 }
 
-ClusterMap Server::MapOfCluster() const {
+ClusterMap Server::MapOfCluster(const Session& session) const {
   ClusterMap map;
   for (const cluster::Member& member : gateway_->node().ring().members()) {
-    map.nodes.push_back(MapNode(member.node));
+    map.nodes.push_back(MapNode(member.node, session));
   }
   if (is_formed()) AssignSlots(gateway_->node().ring(), map);
   return map;
 }
 
+// Clients for whom the nodes have another host have a port of their own, since nothing else tells
+// them apart: what forwards connections to a container changes where they come from and go to.
+bool Server::IsOutside(const Session& session) const {
+  const int port = options_.config.cluster_outside_port;
+  if (port == 0 || session.peer.unix_socket) return false;
+  return session.peer.local_address.ends_with(':' + std::to_string(port));
+}
+
 // Without its slots.
-ClusterMap::Node Server::MapNode(cluster::NodeId id) const {
+ClusterMap::Node Server::MapNode(cluster::NodeId id, const Session& session) const {
   const ClusterOptions& options = gateway_->options();
   const bool is_self = id == options.self;
   ClusterMap::Node node{.id = id,
@@ -243,6 +251,7 @@ ClusterMap::Node Server::MapNode(cluster::NodeId id) const {
     node.cluster_port = listed->second.port;
     if (node.address.host.empty()) node.address.host = listed->second.host;
   }
+  if (IsOutside(session)) node.address.host = options_.config.cluster_outside_ip;
   return node;
 }
 

@@ -88,17 +88,17 @@ std::string Server::WhatSendsElsewhere(const Session& session, const Command& co
   if (slots.several) return std::string(kCrossSlot);
   if (!slots.slot || session.asking) return "";
   if (session.reads_anywhere && OnlyReads(session, command)) return "";
-  return RedirectionOf(*slots.slot);
+  return RedirectionOf(*slots.slot, session);
 }
 
 // To the owner with which CLUSTER SLOTS lists it. Whoever stands in for lost owners may as well be
 // this node.
-std::string Server::RedirectionOf(cluster::Slot slot) const {
+std::string Server::RedirectionOf(cluster::Slot slot, const Session& session) const {
   const auto owners = gateway_->node().ring().OwnersOf(cluster::PartitionOf(slot));
   const cluster::NodeId self = gateway_->options().self;
   if (std::ranges::find(owners, self) != owners.end()) return "";
   for (const cluster::NodeId owner : owners) {
-    const ClusterMap::Node node = MapNode(owner);
+    const ClusterMap::Node node = MapNode(owner, session);
     if (node.listed()) return Moved(slot, node.address);
   }
   return "";

@@ -83,8 +83,9 @@ class Server {
   void LearnClientAddress(cluster::NodeId peer, ClientAddress address);
   // Those that are up, each with the Unix time in ms since when.
   const std::map<cluster::NodeId, int64_t>& links() const { return links_; }
-  // As this node sees it now. Only of a node that has peers.
-  ClusterMap MapOfCluster() const;
+  // As this node sees it now, with the addresses for the client of `session`. Only of a node that
+  // has peers.
+  ClusterMap MapOfCluster(const Session& session) const;
   // A hint of what peers say next, from their unread bytes on. Returns for how many messages it
   // holds, at least 1.
   size_t PrefetchForPeers(std::string_view frames);
@@ -217,7 +218,7 @@ class Server {
   // redirect.cc
   std::string WhyElsewhere(Session& session, const Command& command, Args args);
   std::string WhatSendsElsewhere(const Session& session, const Command& command, Args args);
-  std::string RedirectionOf(cluster::Slot slot) const;
+  std::string RedirectionOf(cluster::Slot slot, const Session& session) const;
 
   // call.cc
   bool WantsDurable(const Session& session, const Command& command) const;
@@ -234,7 +235,8 @@ class Server {
   static Gateway::Place TakeLatePlace(Session& session);
   void WaitForLate(Session& session);
   size_t PublishHere(PubSub::Kind kind, std::string_view channel, std::string_view message);
-  ClusterMap::Node MapNode(cluster::NodeId id) const;
+  bool IsOutside(const Session& session) const;
+  ClusterMap::Node MapNode(cluster::NodeId id, const Session& session) const;
   static bool MustFollowLate(const Session& session, const Command& command);
   void PlaceBehindLate(Session& session, size_t begin);
   void TakeLateReplies(Now now);

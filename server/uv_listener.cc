@@ -62,21 +62,20 @@ UvListener::UvListener(UvLoop& loop, bool unix_socket) : loop_(loop), unix_socke
   handle()->data = this;
 }
 
-UvListener::Result UvListener::ListenTcp(UvLoop& loop, const std::string& address,
-                                         const Config& config) {
-  const std::string name = address + ":" + std::to_string(config.port);
+UvListener::Result UvListener::ListenTcp(UvLoop& loop, const std::string& address, int port,
+                                         std::string_view option, int backlog) {
+  const std::string name = address + ":" + std::to_string(port);
   sockaddr_storage storage{};
-  if (int code = ParseAddress(address, config.port, storage); code != 0) {
+  if (int code = ParseAddress(address, port, storage); code != 0) {
     return CannotListen(name, code, "; 'bind' takes IP addresses");
   }
   Owner listener(new UvListener(loop, false));
   const unsigned flags = storage.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
   int code = uv_tcp_bind(&listener->handle_.tcp, reinterpret_cast<sockaddr*>(&storage), flags);
-  if (code == 0) code = listener->Start(config.tcp_backlog);
+  if (code == 0) code = listener->Start(backlog);
   if (code == 0) return listener;
-  return CannotListen(
-      name, code,
-      code == UV_EADDRINUSE ? "; another server runs there, choose another with --port" : "");
+  const std::string advice = "; another server runs there, choose another with --";
+  return CannotListen(name, code, code == UV_EADDRINUSE ? advice + std::string(option) : "");
 }
 
 UvListener::Result UvListener::ListenUnix(UvLoop& loop, const Config& config) {

@@ -4,6 +4,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <uv.h>
 
@@ -26,8 +27,10 @@ class UvListener {
   };
   using Result = std::expected<Owner, Failure>;
 
-  // `address`: an IPv4 or IPv6 address, "*" or "::*" for all of a family.
-  static Result ListenTcp(UvLoop& loop, const std::string& address, const Config& config);
+  // `address`: an IPv4 or IPv6 address, "*" or "::*" for all of a family. `option`: the one that
+  // `port` is of.
+  static Result ListenTcp(UvLoop& loop, const std::string& address, int port,
+                          std::string_view option, int backlog);
   // Replaces a socket file that a dead server left behind, never another file or a live server's.
   static Result ListenUnix(UvLoop& loop, const Config& config);
 

@@ -53,18 +53,28 @@ Now UvLoop::now() {
   return now_;
 }
 
-std::expected<void, std::string> UvLoop::Listen() {
+// On all addresses of `bind`; nothing for port 0.
+std::expected<void, std::string> UvLoop::ListenAt(int port, std::string_view option) {
   const Config& config = server_.config();
   for (const std::string& address : config.bind) {
-    if (config.port == 0) break;
+    if (port == 0) break;
     const bool optional = address.starts_with('-');
-    auto listener = UvListener::ListenTcp(*this, address.substr(optional ? 1 : 0), config);
+    auto listener = UvListener::ListenTcp(*this, address.substr(optional ? 1 : 0), port, option,
+                                          config.tcp_backlog);
     if (listener) {
       listeners_.push_back(std::move(*listener));
     } else if (!optional || !IsMissing(listener.error().code)) {
       return std::unexpected(listener.error().message);
     }
   }
+  return {};
+}
+
+std::expected<void, std::string> UvLoop::Listen() {
+  const Config& config = server_.config();
+  if (auto done = ListenAt(config.port, "port"); !done) return done;
+  auto outside = ListenAt(config.cluster_outside_port, "cluster-outside-port");
+  if (!outside) return outside;
   if (!config.unixsocket.empty()) {
     auto listener = UvListener::ListenUnix(*this, config);
     if (!listener) return std::unexpected(listener.error().message);

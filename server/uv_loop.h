@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <uv.h>
@@ -48,6 +49,7 @@ class UvLoop {
   void Remove(UvConnection& connection);
 
  private:
+  std::expected<void, std::string> ListenAt(int port, std::string_view option);
   void EndTurn();
   void OnTimer();
   void ScheduleTimer();

@@ -95,7 +95,7 @@ void ClusterHelp(CommandContext& context) {
 
 void ClusterInfo(CommandContext& context) {
   if (!InCluster(context)) return;
-  const ClusterMap map = context.server.MapOfCluster();
+  const ClusterMap map = context.server.MapOfCluster(context.session);
   const size_t lost = static_cast<size_t>(
       std::ranges::count_if(map.nodes, [](const Node& node) { return !node.healthy; }));
   const Forming* const forming = context.server.forming();
@@ -113,7 +113,7 @@ void ClusterInfo(CommandContext& context) {
 
 void ClusterSlots(CommandContext& context) {
   if (!InCluster(context)) return;
-  const ClusterMap map = context.server.MapOfCluster();
+  const ClusterMap map = context.server.MapOfCluster(context.session);
   std::vector<std::pair<Node::Range, const Node*>> ranges;
   for (const Node& node : map.nodes) {
     for (const Node::Range& range : node.slots) ranges.emplace_back(range, &node);
@@ -134,7 +134,7 @@ void ClusterSlots(CommandContext& context) {
 
 void ClusterShards(CommandContext& context) {
   if (!InCluster(context)) return;
-  const ClusterMap map = context.server.MapOfCluster();
+  const ClusterMap map = context.server.MapOfCluster(context.session);
   const auto listed = static_cast<size_t>(std::ranges::count_if(map.nodes, &Node::listed));
   context.reply.Array(listed);
   for (const Node& node : map.nodes) {
@@ -155,7 +155,8 @@ void ClusterShards(CommandContext& context) {
 void ClusterNodes(CommandContext& context) {
   if (!InCluster(context)) return;
   std::string text;
-  for (const Node& node : context.server.MapOfCluster().nodes) text += LineOf(context, node);
+  for (const Node& node : context.server.MapOfCluster(context.session).nodes)
+    text += LineOf(context, node);
   context.reply.Verbatim(text, "txt");
 }
 
@@ -165,7 +166,7 @@ void ClusterRing(CommandContext& context) {
     return context.reply.Error(context.server.forming()->WhyUnformed());
   }
   const cluster::Ring& ring = context.server.gateway()->node().ring();
-  context.reply.Verbatim(RingPicture(ring, context.server.MapOfCluster()), "txt");
+  context.reply.Verbatim(RingPicture(ring, context.server.MapOfCluster(context.session)), "txt");
 }
 
 // Both directions stand or fall together here.

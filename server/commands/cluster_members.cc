@@ -92,7 +92,8 @@ void ClusterPlan(CommandContext& context) {
     const auto* const news = forming->membership().NewsOf(member.node);
     if (news != nullptr) facts.told[member.node] = {.keys = news->keys, .bytes = news->bytes};
   }
-  context.reply.Verbatim(PlanPicture(*topology, context.server.MapOfCluster(), facts), "txt");
+  context.reply.Verbatim(
+      PlanPicture(*topology, context.server.MapOfCluster(context.session), facts), "txt");
 }
 
 void ClusterCommit(CommandContext& context) {

@@ -15,7 +15,7 @@ std::string IdOf(const CommandContext& context, cluster::NodeId node) {
 }
 
 std::optional<ClusterMap::Node> TakeNode(CommandContext& context, std::string_view id) {
-  const ClusterMap map = context.server.MapOfCluster();
+  const ClusterMap map = context.server.MapOfCluster(context.session);
   for (const ClusterMap::Node& node : map.nodes) {
     if (IdOf(context, node.id) == id) return node;
   }

@@ -1,5 +1,6 @@
 // CLUSTER and its like, as cluster-aware clients read them.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,7 +14,9 @@
 namespace cartwheel::server {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr size_t kSlots = cluster::kSlotCount;
@@ -21,7 +24,7 @@ constexpr size_t kSlots = cluster::kSlotCount;
 // Everybody has told where clients reach it.
 class ClusterCommands : public testing::Test {
  protected:
-  ClusterCommands() {
+  explicit ClusterCommands(const Config& config = {}) : cluster_(3, {}, config, Addresses()) {
     for (size_t at = 0; at < 3; ++at) {
       for (size_t of = 0; of < 3; ++of) {
         if (at != of)
@@ -54,7 +57,11 @@ class ClusterCommands : public testing::Test {
     return {slots.begin(), slots.end()};
   }
 
-  ClusterTester cluster_{3, {}, {}, {{"10.0.0.1", 7000}, {"10.0.0.2", 7001}, {"10.0.0.3", 7002}}};
+  static std::vector<ClientAddress> Addresses() {
+    return {AddressOf(0), AddressOf(1), AddressOf(2)};
+  }
+
+  ClusterTester cluster_;
 };
 
 TEST_F(ClusterCommands, EverySlotIsListedOnceWithItsFirstOwner) {
@@ -174,6 +181,52 @@ TEST_F(ClusterCommands, OnlyOneOfEverythingElse) {
   EXPECT_THAT(cluster_.Run(0, "CLUSTER INFO"), HasSubstr("cluster_state:ok"));
   EXPECT_THAT(cluster_.Run(0, "INFO cluster"), HasSubstr("cluster_enabled:1"));
   EXPECT_THAT(cluster_.Run(0, "INFO server"), HasSubstr("redis_mode:cluster"));
+}
+
+// ---- cluster-outside-port
+
+class ClusterFromOutside : public ClusterCommands {
+ protected:
+  ClusterFromOutside() : ClusterCommands(WithOutside()) {
+    cluster_.at(0).Connect("inside",
+                           {.address = "10.0.0.9:50000", .local_address = "10.0.0.1:7000"});
+    cluster_.at(0).Connect("outside",
+                           {.address = "10.0.0.9:50001", .local_address = "10.0.0.1:90"});
+    cluster_.at(0).Connect("unix",
+                           {.address = "/x:90", .local_address = "/x:90", .unix_socket = true});
+  }
+  static Config WithOutside() {
+    Config config = ServerTester::InMemory();
+    config.protected_mode = false;
+    config.cluster_outside_port = 90;
+    config.cluster_outside_ip = "docker.test";
+    return config;
+  }
+  // Host and port of all nodes as they are told, in the order of the nodes.
+  std::vector<std::string> ToldTo(std::string_view client) {
+    std::map<std::string, std::string> told;
+    for (const resp::Reply& range : cluster_.Ask(0, client, "CLUSTER SLOTS").elements) {
+      const auto& of = range.elements[2].elements;
+      told[of[2].text] = of[0].text + ":" + std::to_string(of[1].integer);
+    }
+    return {told[IdOf(0)], told[IdOf(1)], told[IdOf(2)]};
+  }
+};
+
+TEST_F(ClusterFromOutside, WhoComesInAtThatPortIsToldTheHostOutsideAndTheNodesPorts) {
+  EXPECT_THAT(ToldTo("outside"),
+              ElementsAre("docker.test:7000", "docker.test:7001", "docker.test:7002"));
+  EXPECT_THAT(ToldTo("inside"), ElementsAre("10.0.0.1:7000", "10.0.0.2:7001", "10.0.0.3:7002"));
+  EXPECT_EQ(ToldTo("unix"), ToldTo("inside")) << "a path is no port";
+}
+
+TEST_F(ClusterFromOutside, EveryReplyWithAddressesSaysTheSame) {
+  for (const std::string command : {"CLUSTER NODES", "CLUSTER SHARDS", "CLUSTER RING"}) {
+    const std::string outside = cluster_.Run(0, "outside", command);
+    EXPECT_THAT(outside, HasSubstr("docker.test")) << command;
+    EXPECT_THAT(outside, Not(HasSubstr("10.0.0."))) << command;
+    EXPECT_THAT(cluster_.Run(0, "inside", command), Not(HasSubstr("docker.test"))) << command;
+  }
 }
 
 }  // namespace

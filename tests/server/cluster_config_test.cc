@@ -126,6 +126,16 @@ TEST(ClusterConfig, ARequestIsWaitedForAtLeastAsLongAsAMember) {
             "dyn-deadline: 249 ms is less than the dyn-rpc-timeout of 250");
 }
 
+TEST(ClusterConfig, ClientsOutsideHaveAPortOfTheirOwnAndAreToldAHost) {
+  EXPECT_EQ(Parse("cluster-outside-port 7000\ncluster-outside-ip docker.test").error, "");
+  EXPECT_EQ(Parse("cluster-outside-port 7000").error,
+            "cluster-outside-ip: say at which host its clients reach the nodes");
+  EXPECT_EQ(Parse("cluster-outside-ip docker.test").error,
+            "cluster-outside-port: say at which port cluster-outside-ip is told");
+  EXPECT_EQ(Parse("cluster-outside-port 6379\ncluster-outside-ip docker.test").error,
+            "cluster-outside-port: 6379 is `port`, whose clients are told other hosts");
+}
+
 TEST(ClusterConfig, AllOfAFrameFitsIntoTheSendBuffer) {
   EXPECT_THAT(Parse("cluster-link-sendbuf-limit 1mb").error, HasSubstr("between 67108864 and "));
 }

@@ -96,6 +96,8 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"cluster-announce-port", {"1", "65535"}},
     {"cluster-announce-bus-ip", {"db1.example", "10.0.0.1"}},
     {"cluster-announce-bus-port", {"1", "65535"}},
+    {"cluster-outside-port", {"1", "65535"}},
+    {"cluster-outside-ip", {"db1.example", "10.0.0.1"}},
     {"cluster-redirect", {"yes"}},
     {"cluster-link-sendbuf-limit", {"67108864", "9223372036854775807"}},
     {"dyn-n", {"1", "7"}},

@@ -34,6 +34,8 @@ class Redirect : public testing::Test {
   static Config Redirecting() {
     Config config = ServerTester::InMemory();
     config.cluster_redirect = true;
+    config.cluster_outside_port = 90;
+    config.cluster_outside_ip = "docker.test";
     return config;
   }
   // A key that none of them holds but these.
@@ -151,6 +153,13 @@ TEST_F(Redirect, WhoIsSentAwayTwiceInVainIsServed) {
   EXPECT_EQ(cluster_.Run(0, set), "OK") << "it still cannot go there";
   EXPECT_EQ(cluster_.Run(0, "GET " + elsewhere_), MovedTo(elsewhere_, 1)) << "not the same";
   EXPECT_EQ(cluster_.Run(0, set), MovedTo(elsewhere_, 1)) << "nor in a row";
+}
+
+TEST_F(Redirect, WhoComesFromOutsideIsSentToTheHostOutside) {
+  cluster_.at(0).Connect(
+      "far", {.address = "127.0.0.1:50000", .local_address = "127.0.0.1:90", .loopback = true});
+  EXPECT_EQ(cluster_.Run(0, "far", "GET " + elsewhere_),
+            "(error) " + Moved(cluster::SlotOf(elsewhere_), {"docker.test", At(1).port}));
 }
 
 TEST_F(Redirect, WhatIsSentAtOnceIsSentAwayAsOften) {
