@@ -13,7 +13,8 @@
 //
 // So it costs about what differs (measured for a million keys, records apart: 70 bytes for
 // nothing, 4.6 KB for one key, 255 KB for a hundred). Of each pair the lower node begins, once in a
-// while; any when an operator asks, or when a copy came of what it once received and has no more.
+// while; any when an operator asks, when it misses a write that the other said long ago that it
+// has, or when a copy came of what it once received and has no more.
 // Between replicas that are complete, of partitions that do not move: what others lack is brought
 // by refill.h. But at its end one that rebuilds compares itself with its source in the same way:
 // not to be given what it lacks, but to be told what of its own was removed while it did not hear
@@ -48,6 +49,7 @@ class AntiEntropy {
     int64_t retry_us = 10'000'000;        // after one that failed
     int64_t busy_us = 1'000'000;          // while the other builds its tree
     int64_t doubted_us = 10'000'000;      // after one that found no difference
+    int64_t gap_after_us = 10'000'000;    // a write that another owner has is missed
     int64_t confirm_after_us = 500'000;
     int64_t timeout_us = 5'000'000;     // without an answer
     int64_t open_for_us = 300'000'000;  // at the other node, in which deletions are kept
@@ -182,6 +184,8 @@ class AntiEntropy {
 
   int64_t FirstDue(Partition partition, int64_t now_us) const;
   void CompareDoubted(int64_t now_us);
+  void CompareWhereGapsAre(int64_t now_us);
+  void CompareAt(const Pair& pair, int64_t at_us);
   bool JoinEnded();
   void GoOn(int64_t now_us);
   void BuildTrees();
@@ -236,6 +240,8 @@ class AntiEntropy {
   bool knows_ring_ = false;
   uint64_t next_id_ = 1;
   int64_t next_us_ = 0;
+  std::map<Pair, OwnerWord> lacking_;  // what others had told when gaps were last looked for
+  int64_t look_for_gaps_us_ = 0;
   int64_t look_us_ = 0;     // when to look for what is due
   int64_t allowed_us_ = 0;  // by the limit, when more may be asked
   Totals totals_;

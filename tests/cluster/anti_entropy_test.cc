@@ -349,6 +349,23 @@ TEST_F(AntiEntropyTest, ItComesByItselfFromTimeToTime) {
   EXPECT_LT(*oldest_us, 70 * kSecondUs);
 }
 
+// Who had it to send was killed before it said so to anybody.
+TEST_F(AntiEntropyTest, AWriteThatIsMissedForLongIsLookedFor) {
+  anti_entropy.every_us = 1'000'000 * kSecondUs;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Run(3 * kSecondUs);
+  Fill(20);
+  Run(30 * kSecondUs);
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::compared), 0U) << "nothing was missed";
+  WriteAtOneAlone(kY, 4, "of Y");
+  Run(40 * kSecondUs);
+  EXPECT_EQ(ValueAt(kA, 4), "of Y");
+  EXPECT_EQ(ValueAt(kX, 4), "of Y");
+}
+
 TEST_F(AntiEntropyTest, NothingIsForgottenWhileRecordsAreCompared) {
   Fill(10);
   CompareAll();
