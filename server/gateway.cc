@@ -25,6 +25,7 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
   node.anti_entropy.max_bytes_per_second = config.cluster_repair_bandwidth;
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
+  node.evicting.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
   node.gossip.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
   node.gossip.incarnation = options.incarnation;
   return node;
