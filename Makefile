@@ -24,7 +24,7 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash moves sim sim-mutations \
-  tidy format format-check fuzz compat bench bench-cluster soak docs docs-check docker docker-test clean
+  tidy format format-check fuzz compat bench bench-cluster bench-eviction soak docs docs-check docker docker-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -121,6 +121,10 @@ bench-cluster: build ## three nodes beside Redis with replicas and WAIT, and bes
 	@.ci/install-packages $(BENCH_PACKAGES)
 	@cmake --build --preset release -j $(JOBS) --target bench_load
 	@python3 tests/bench/cluster.py $(BENCH)
+
+bench-eviction: server ## hit rates of a full cache beside redis-server, one node and three
+	@.ci/install-packages $(BENCH_PACKAGES)
+	@python3 tests/bench/eviction.py $(BENCH)
 
 soak: server ## a data set four times the memory for a minute: replies right, memory, log and disk bounded
 	@.ci/install-packages python3
