@@ -25,7 +25,7 @@ endef
 # One apt at a time; the builds themselves are parallel.
 .NOTPARALLEL:
 .PHONY: help packages run-packages test-packages clang-packages build server run cluster cluster-stop test asan tsan crash moves sim sim-mutations \
-  tidy format format-check fuzz compat bench bench-cluster bench-repair soak loss docs docs-check \
+  tidy format format-check fuzz compat bench bench-cluster bench-repair bench-eviction soak loss docs docs-check \
   docker docker-up docker-down docker-test docker-upgrade-test clean
 
 help: ## this list
@@ -129,6 +129,10 @@ bench-repair: test-packages ## what owners that compare say to each other, in by
 	@build/tests/bench_repair --canary missed 2>&1 | grep 'hold different things' > /dev/null
 	@build/tests/bench_repair --canary lost 2>&1 | grep 'not what the records say' > /dev/null
 	@build/tests/bench_repair $(REPAIR)
+
+bench-eviction: server ## hit rates of a full cache beside redis-server, one node and three
+	@.ci/install-packages $(BENCH_PACKAGES)
+	@python3 tests/bench/eviction.py $(BENCH)
 
 soak: server ## a data set four times the memory for a minute: replies right, memory, log and disk bounded
 	@.ci/install-packages python3

@@ -164,6 +164,7 @@ LocalStore::Stored LocalStore::Find(Slot slot, int64_t now_ms) {
   const auto decoded =
       DecodeAnyRecord(store_key_, *record, vnodes_.ActorsOf(PartitionOf(slot)), container_);
   Stored stored;
+  stored.bytes = store_key_.size() + record->size();
   if (!decoded) {
     stored.state = Stored::State::kDamaged;
     stored.counted = true;  // as nearly all are
@@ -191,6 +192,7 @@ bool LocalStore::Write(const KeyRef& ref, const Change& change, int64_t now_ms, 
   EncodeStoreKey(ref, store_key_);
   const Slot slot = SlotIn(store_key_);
   const Changing stored = FindToChange(slot, now_ms);
+  if (usage_.tracks() && change.kind() != Change::Kind::kDelete) NoteWrite(stored, now_ms);
   switch (change.kind()) {
     case Change::Kind::kPut:
       Supersede(seen);
@@ -322,6 +324,7 @@ void LocalStore::Store(Slot slot, Database database, const Changing& stored, int
   vnodes_.NoteActors(PartitionOf(slot));
   MoveExpiry(database, stored, GoneAt(container_));
   engine_->Put(Keyspace::kData, store_key_, record_);
+  volume_ += static_cast<int64_t>(store_key_.size() + record_.size() - stored.bytes);
   const bool counted = !container_.IsDeleted();
   counts_due_ |= !counted;
   if (counted && !stored.counted) ++counts_[database].keys;
@@ -347,6 +350,7 @@ void LocalStore::Remove(Database database, const Changing& stored) {
   NoteChange(SlotIn(store_key_), stored, false);
   MoveExpiry(database, stored, kNoExpiry);
   engine_->Delete(Keyspace::kData, store_key_);
+  volume_ -= static_cast<int64_t>(stored.bytes);
   if (stored.counted) Decrement(counts_[database].keys);
 }
 
@@ -463,10 +467,12 @@ storage::Result<void> LocalStore::Commit() {
   texts_.clear();
   if (committed) {
     committed_counts_ = counts_;
+    committed_volume_ = volume_;
     counts_due_ = false;
     ownership_due_ = false;
   } else {
     counts_ = committed_counts_;
+    volume_ = committed_volume_;
     reap_after_.clear();  // what was reaped is back
   }
   if (committed && mark_run) {

@@ -24,6 +24,7 @@
 #include "cluster/container_codec.h"
 #include "cluster/counts.h"
 #include "cluster/dot_list.h"
+#include "cluster/eviction_policy.h"
 #include "cluster/expiry_index.h"
 #include "cluster/floor.h"
 #include "cluster/hints.h"
@@ -34,7 +35,9 @@
 #include "cluster/siblings.h"
 #include "cluster/store_key.h"
 #include "cluster/trees.h"
+#include "cluster/usage_sketch.h"
 #include "cluster/value.h"
+#include "cluster/victim_pool.h"
 #include "cluster/vnodes.h"
 #include "storage/engine.h"
 #include "storage/mutation.h"
@@ -167,11 +170,51 @@ class LocalStore {
   // the end. The order is that of hashes, so they are any keys to a client; that they are
   // neighbours lets whole pages of the store go.
   std::vector<Evicted> EvictFrom(std::string& hand, uint64_t bytes, size_t limit, int64_t now_ms);
+  // ... or the coldest by the policy, which is not kNoEviction: of `samples` keys at random places
+  // for each one that goes.
+  struct VictimTerms {
+    EvictionPolicy policy = EvictionPolicy::kNoEviction;
+    size_t samples = 5;
+  };
+  std::vector<Evicted> EvictColdest(const VictimTerms& terms, uint64_t bytes, size_t limit,
+                                    uint64_t& random_state, int64_t now_ms);
+
+  // How keys are used: noted by clients' writes that are made here, and by NoteUse of what clients
+  // read here, or write elsewhere. True as UsageSketch::Touch.
+  UsageSketch& usage() { return usage_; }
+  bool NoteUse(const KeyRef& ref, int64_t now_ms);
+  // A copy of a client's write has come, be the key new here or not.
+  void NoteCopy(const KeyRef& ref, int64_t now_ms);
+  // What keys and records take more than at the start, about: deletions of whole databases are left
+  // out. May be below 0.
+  int64_t volume() const { return volume_; }
+
+  // ---- room that several owners make together (shared_eviction.cc)
+
+  // A victim that its partition's owners are to let go: by name, and by the live versions and
+  // increments that were seen of it.
+  struct Doomed {
+    Database database = 0;
+    std::string key;
+    DotList dots;
+  };
+  // As EvictColdest, of one partition, and nothing goes yet.
+  std::vector<Doomed> ChooseVictims(Partition partition, const VictimTerms& terms, uint64_t bytes,
+                                    size_t limit, uint64_t& random_state, int64_t now_ms);
+  // The key loses these versions and increments, and none that has come since: no write, as every
+  // owner does the same. When nothing else is live the record goes if all owners have seen what it
+  // knows; else its context stays. nullopt: nothing of them was here.
+  std::optional<Evicted> EvictVersions(const KeyRef& ref, std::span<const Dot> dots,
+                                       const Floor& floor, int64_t now_ms);
+  // Of one of the keys that expire next; nullopt: none does.
+  std::optional<Partition> PartitionNextToExpire(uint64_t random);
 
   // The first time at which Reap finds something to do; nullopt when nothing expires. May be past.
   std::optional<int64_t> NextExpiry();
 
   const Counts& counts(Database database) const { return counts_[database]; }
+  // There is no other node.
+  bool is_alone() const { return ownership_.alone; }
   // No record at all, not even of what was deleted.
   bool IsEmpty() const;
 
@@ -326,6 +369,7 @@ class LocalStore {
     enum class State : uint8_t { kAbsent, kLive, kExpired, kDamaged };
     State state = State::kAbsent;
     bool counted = false;          // in `keys`: not a context alone
+    size_t bytes = 0;              // of store key and record
     Value value;                   // of kLive
     ExpireAt gone_at = kNoExpiry;  // of kLive and kExpired: the time in its expiry index entry
     ContainerFault fault{};        // of kDamaged
@@ -368,6 +412,15 @@ class LocalStore {
   Evicted Take(const StoreKeyParts& parts, const Changing& stored, int64_t now_ms);
   std::optional<Evicted> Evict(std::string_view store_key, int64_t now_ms);
   std::optional<Evicted> TakeByEntry(std::string_view bytes, int64_t now_ms, bool reap);
+  void NoteWrite(const Stored& stored, int64_t now_ms);
+  bool IsCold(const Victim& victim, const VictimTerms& terms, int64_t now_ms);
+  std::optional<uint64_t> ColdnessOf(std::string_view store_key, std::string_view record,
+                                     const VictimTerms& terms, uint64_t& random_state,
+                                     int64_t now_ms);
+  size_t OfferVictims(VictimPool& pool, std::string& hand, size_t looks, const VictimTerms& terms,
+                      uint64_t& random_state, int64_t now_ms);
+  size_t OfferVictimsOf(Partition partition, VictimPool& pool, size_t looks,
+                        const VictimTerms& terms, uint64_t& random_state, int64_t now_ms);
   bool ObserveClocks(const Container& copy, int64_t now_ms);
   std::optional<Container> Merge(Partition partition, const Container* local, const Container& copy,
                                  const Floor& floor);
@@ -397,6 +450,12 @@ class LocalStore {
   std::string reap_after_;
   DatabaseCounts counts_;
   DatabaseCounts committed_counts_;
+  UsageSketch usage_;
+  int64_t volume_ = 0;
+  int64_t committed_volume_ = 0;
+  static constexpr size_t kVictimPool = 16;  // as large as Redis's
+  VictimPool victims_{kVictimPool};
+  std::string victim_hand_;  // store key at which the search for victims goes on
   std::vector<SiblingHead> siblings_found_;
   // Records without counts are damage at the next start, also where all counts are 0.
   bool counts_due_ = false;

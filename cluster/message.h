@@ -379,16 +379,57 @@ struct RootsReply {
   bool operator==(const RootsReply&) const = default;
 };
 
+// ---- owners of a partition make room together: evicting.h
+
+// The asker needs so many bytes of the partition's keys and values to go.
+struct EvictRequest {
+  RequestId id{};
+  Partition partition = 0;
+  uint64_t epoch = 0;  // as in Replicate
+  uint64_t bytes = 0;
+
+  bool operator==(const EvictRequest&) const = default;
+};
+
+// These are to go, exactly as far as they are named: versions and increments that have come since
+// stay.
+struct Evict {
+  struct Item {
+    KeyRef ref{};
+    DotList dots{};
+    bool operator==(const Item&) const = default;
+  };
+  RequestId id{};  // of the receiver's request that it answers; 0: of none
+  Partition partition = 0;
+  uint64_t epoch = 0;
+  std::vector<Item> items{};
+
+  bool operator==(const Evict&) const = default;
+};
+
+// Keys that clients have used at the sender, by their hashes (UseHashOf).
+struct Used {
+  struct Key {
+    uint64_t hash = 0;
+    uint8_t level = 0;  // UsageSketch::LevelOf
+    bool operator==(const Key&) const = default;
+  };
+  std::vector<Key> keys{};
+
+  bool operator==(const Used&) const = default;
+};
+
 // Of a later version: to be counted and passed over.
 struct UnknownMessage {
   uint8_t type = 0;
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
-                             ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
-                             MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, AskReceived,
-                             ReceivedReply, Fetch, Fetched, AskWord, AskTree, TreeReply, AskKeys,
-                             KeysReply, Swap, Swapped, AskRoots, RootsReply, UnknownMessage>;
+using Message =
+    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
+                 Pong, TellReceived, ListKeys, KeyList, Published, MemberNews, RegisterTalk,
+                 JoinTalk, Proof, SwimTalk, AskReceived, ReceivedReply, Fetch, Fetched, AskWord,
+                 AskTree, TreeReply, AskKeys, KeysReply, Swap, Swapped, AskRoots, RootsReply,
+                 EvictRequest, Evict, Used, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

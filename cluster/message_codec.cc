@@ -307,6 +307,34 @@ bool AppendFrame(const RootsReply& message, std::string& out) {
   return writer.End(MessageType::kRootsReply);
 }
 
+// ---- room
+
+bool AppendFrame(const EvictRequest& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .Varint(message.bytes)
+      .End(MessageType::kEvictRequest);
+}
+
+bool AppendFrame(const Evict& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .Varint(message.items.size());
+  for (const auto& [ref, dots] : message.items) writer.Key(ref).Dots(dots);
+  return writer.End(MessageType::kEvict);
+}
+
+bool AppendFrame(const Used& message, std::string& out) {
+  Writer writer(out);
+  writer.Varint(message.keys.size());
+  for (const auto& [hash, level] : message.keys) writer.U64(hash).U8(level);
+  return writer.End(MessageType::kUsed);
+}
+
 // ---- what members agree on
 
 bool AppendFrame(const RegisterTalk& message, std::string& out) {

@@ -41,6 +41,9 @@
 //   Swapped        29  u64 id, u8 refusal, [unless refused: records]
 //   AskRoots       30  u64 id
 //   RootsReply     31  u64 id, varint number, of each: u16 partition, varint epoch, u64 root
+//   EvictRequest   32  u64 id, u16 partition, varint epoch, varint bytes
+//   Evict          33  u64 id, u16 partition, varint epoch, varint number, of each: key, dots
+//   Used           34  varint number, of each: u64 hash, u8 level
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -119,6 +122,9 @@ bool AppendFrame(const SwapEncoded& message, std::string& out);
 bool AppendFrame(const SwappedEncoded& message, std::string& out);
 bool AppendFrame(const AskRoots& message, std::string& out);
 bool AppendFrame(const RootsReply& message, std::string& out);
+bool AppendFrame(const EvictRequest& message, std::string& out);
+bool AppendFrame(const Evict& message, std::string& out);
+bool AppendFrame(const Used& message, std::string& out);
 bool AppendFrame(const Published& message, std::string& out);
 bool AppendFrame(const MemberNews& message, std::string& out);
 bool AppendFrame(const RegisterTalk& message, std::string& out);

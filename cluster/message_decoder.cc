@@ -264,6 +264,24 @@ Swapped TakeSwapped(Reader& in) {
   return message;
 }
 
+Evict TakeEvict(Reader& in) {
+  Evict message{.id = in.Name<RequestId>(), .partition = in.TakePartition(), .epoch = in.Varint()};
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    Evict::Item item{.ref = in.Key(), .dots = in.Dots()};
+    if (in.ok()) message.items.push_back(std::move(item));
+  }
+  return message;
+}
+
+Used TakeUsed(Reader& in) {
+  Used message;
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const Used::Key key{.hash = in.U64(), .level = in.U8()};
+    if (in.ok()) message.keys.push_back(key);
+  }
+  return message;
+}
+
 RootsReply TakeRootsReply(Reader& in) {
   RootsReply message{.id = in.Name<RequestId>()};
   for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
@@ -322,6 +340,14 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kSwapped: out.emplace<Swapped>(TakeSwapped(in)); return;
     case MessageType::kAskRoots: out.emplace<AskRoots>(AskRoots{in.Name<RequestId>()}); return;
     case MessageType::kRootsReply: out.emplace<RootsReply>(TakeRootsReply(in)); return;
+    case MessageType::kEvictRequest:
+      out.emplace<EvictRequest>(EvictRequest{.id = in.Name<RequestId>(),
+                                             .partition = in.TakePartition(),
+                                             .epoch = in.Varint(),
+                                             .bytes = in.Varint()});
+      return;
+    case MessageType::kEvict: out.emplace<Evict>(TakeEvict(in)); return;
+    case MessageType::kUsed: out.emplace<Used>(TakeUsed(in)); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -359,6 +385,9 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kSwapped: return "Swapped";
     case MessageType::kAskRoots: return "AskRoots";
     case MessageType::kRootsReply: return "RootsReply";
+    case MessageType::kEvictRequest: return "EvictRequest";
+    case MessageType::kEvict: return "Evict";
+    case MessageType::kUsed: return "Used";
   }
   return "unknown message";
 }

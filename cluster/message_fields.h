@@ -50,6 +50,9 @@ enum class MessageType : uint8_t {
   kSwapped = 29,
   kAskRoots = 30,
   kRootsReply = 31,
+  kEvictRequest = 32,
+  kEvict = 33,
+  kUsed = 34,
 };
 
 // What a replica tells of its record.

@@ -26,7 +26,8 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       forgetting_(store_, ring_, peers_, options.self, options.forgetting),
       refill_(store_, ring_, peers_, options.self, options.refill),
       retire_(store_, ring_, peers_, options.self, options.retire),
-      anti_entropy_(store_, ring_, forgetting_, peers_, options.self, options.anti_entropy) {
+      anti_entropy_(store_, ring_, forgetting_, peers_, options.self, options.anti_entropy),
+      evicting_(store_, ring_, peers_, options.self, options.evicting) {
   gossip_.SetMembers(ring_.members());
   const Ownership ownership = OwnershipOf(ring_, options_.self);
   owns_nothing_ = !ownership.alone && ownership.owned.none();
@@ -316,6 +317,7 @@ void Node::OnTime(Time now) {
   for (const auto& [partition, source] : anti_entropy_.TakeCompared()) {
     refill_.Compared(partition, source, now.monotonic_us);
   }
+  if (evicting_.OnTime(now)) staged_ = true;
   PumpVerifications(now);
   if (retire_.OnTime(now)) {
     staged_ = true;
@@ -343,7 +345,7 @@ size_t Node::RebuildingPartitions() const {
 int64_t Node::NextDeadline() const {
   return std::min({peers_.NextDeadline(), gossip_.NextDeadline(), delivery_.NextDeadline(),
                    forgetting_.NextDeadline(), refill_.NextDeadline(), retire_.NextDeadline(),
-                   anti_entropy_.NextDeadline(), NextVerification(),
+                   anti_entropy_.NextDeadline(), NextVerification(), evicting_.NextDeadline(),
                    deadlines_.Next().value_or(INT64_MAX)});
 }
 

@@ -30,6 +30,7 @@
 #include "cluster/anti_entropy.h"
 #include "cluster/copies_wait.h"
 #include "cluster/deadline_queue.h"
+#include "cluster/evicting.h"
 #include "cluster/forgetting.h"
 #include "cluster/gossip.h"
 #include "cluster/hint_delivery.h"
@@ -73,6 +74,7 @@ class Node {
     Retire::Options retire;
     AntiEntropy::Options anti_entropy;
     Verification::Options verification;
+    Evicting::Options evicting;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
     // refuse.
     size_t max_requests = 65'536;
@@ -137,6 +139,8 @@ class Node {
   const Retire& retire() const { return retire_; }
   const AntiEntropy& anti_entropy() const { return anti_entropy_; }
   AntiEntropy& anti_entropy() { return anti_entropy_; }
+  Evicting& evicting() { return evicting_; }
+  const Evicting& evicting() const { return evicting_; }
   // Whether all owners of each partition hold the same; VerifyDone comes within a minute.
   RequestId BeginVerify(Time now);
 
@@ -322,6 +326,9 @@ class Node {
   void On(NodeId from, const Swapped& message, Time now) { Compare(from, message, now); }
   void On(NodeId from, const AskRoots& message, Time now);
   void On(NodeId from, const RootsReply& message, Time now);
+  void On(NodeId from, const EvictRequest& message, Time now);
+  void On(NodeId from, const Evict& message, Time now);
+  void On(NodeId from, const Used& message, Time now);
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -345,6 +352,7 @@ class Node {
   Refill refill_;
   Retire retire_;
   AntiEntropy anti_entropy_;
+  Evicting evicting_;
   std::map<RequestId, Verification> verifications_;
   uint64_t next_verification_ = 1;
   // Messages under an epoch that this node does not know yet.

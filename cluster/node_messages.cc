@@ -40,6 +40,9 @@ Refusal Node::ApplyCopy(const Replicate& message, Time now) {
   if (message.wants_durable) store_.SyncNextCommit();
   const auto applied = store_.Apply(message.ref, message.container, message.dots, now.unix_ms);
   if (!applied) return applied.error();
+  // Read repairs, which nobody waits for, and hints that are handed on tell of no use.
+  const bool is_write = message.id != RequestId{} && !HintDelivery::IsDelivery(message.id);
+  if (is_write) store_.NoteCopy(message.ref, now.unix_ms);
   if (message.hint_for != kNoNode) {
     store_.AddHint(message.hint_for, message.ref, message.dots, now.unix_ms);
     delivery_.Wake(now.monotonic_us);
@@ -136,6 +139,21 @@ void Node::On(NodeId from, const SwimTalk& message, Time now) {
 
 void Node::On(NodeId from, const TellReceived& message, Time) {
   forgetting_.Heard(from, message);
+  evicting_.Heard(from, message);
+}
+
+void Node::On(NodeId from, const EvictRequest& message, Time now) {
+  staged_ = true;
+  evicting_.On(from, message, now);
+}
+
+void Node::On(NodeId from, const Evict& message, Time now) {
+  staged_ = true;
+  evicting_.On(from, message, now);
+}
+
+void Node::On(NodeId from, const Used& message, Time now) {
+  evicting_.On(from, message, now);
 }
 
 void Node::On(NodeId, const UnknownMessage&, Time) {

@@ -48,6 +48,7 @@ void Node::SetRing(Ring ring, const Ownership& ownership, Time now) {
   retire_.SetInCluster(in_cluster_);
   retire_.RingChanged(now.monotonic_us);
   anti_entropy_.RingChanged(now.monotonic_us);
+  evicting_.RingChanged();
   delivery_.Wake(now.monotonic_us);
   RestartMoved(now);
   TakeParked(now);

@@ -127,6 +127,7 @@ LocalStore::Walked LocalStore::Forget(Partition partition, const Floor& floor, s
                                       std::string& after) {
   size_t looked_at = 0;
   bool at_end = true;
+  size_t bytes = 0;
   std::vector<std::string> forgotten;  // gathered first: a write would end the cursor
   if (ownership_.Owns(partition) && IsComplete(partition) && !keeps_deletions_[partition]) {
     const ActorTable& actors = vnodes_.ActorsOf(partition);
@@ -142,12 +143,15 @@ LocalStore::Walked LocalStore::Forget(Partition partition, const Floor& floor, s
       after = cursor->key();
       if (!parts || !MayBeHidden(cursor->value())) continue;
       const auto decoded = DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_);
-      if (decoded && MayForget(container_, floor)) forgotten.emplace_back(cursor->key());
+      if (!decoded || !MayForget(container_, floor)) continue;
+      forgotten.emplace_back(cursor->key());
+      bytes += cursor->key().size() + cursor->value().size();
     }
   }
   if (at_end) after.clear();
   // Contexts alone, which are neither counted nor expire.
   for (const std::string& store_key : forgotten) engine_->Delete(Keyspace::kData, store_key);
+  volume_ -= static_cast<int64_t>(bytes);
   return {.looked_at = looked_at, .forgotten = forgotten.size()};
 }
 

@@ -42,6 +42,12 @@ std::optional<StoreKeyParts> DecodeStoreKey(std::string_view bytes) {
   return parts;
 }
 
+// The same key of two databases is two keys.
+uint64_t UseHashOf(std::string_view store_key) {
+  return LoadBig<8>(store_key.data() + kHashAt) +
+         static_cast<uint8_t>(store_key[kDatabaseAt]) * uint64_t{0x9e3779b97f4a7c15};
+}
+
 std::string StoreKeyPrefix(Slot slot, Database database, uint64_t hash) {
   std::string prefix(kStoreKeyPrefix, '\0');
   StorePrefix(slot, database, hash, prefix.data());

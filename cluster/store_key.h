@@ -35,6 +35,9 @@ void EncodeStoreKey(const KeyRef& ref, std::string& out);
 // view.
 std::optional<StoreKeyParts> DecodeStoreKey(std::string_view bytes);
 
+// By what a usage sketch (usage_sketch.h) knows the key. `store_key` is one.
+uint64_t UseHashOf(std::string_view store_key);
+
 // The smallest store key of (slot, database, hash): where a seek starts.
 std::string StoreKeyPrefix(Slot slot, Database database, uint64_t hash);
 

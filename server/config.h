@@ -16,18 +16,14 @@
 #include <vector>
 
 #include "cluster/auto_commit.h"
+#include "cluster/eviction_policy.h"
 #include "storage/engine.h"
 
 namespace cartwheel::server {
 
 enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
 
-// What goes when there is no more room, by Redis's names.
-enum class EvictionPolicy : uint8_t {
-  kNoEviction,     // nothing: commands that need room are refused
-  kVolatileTtl,    // of the keys that expire, the next ones
-  kAllKeysRandom,  // any
-};
+using cluster::EvictionPolicy;
 
 // client-output-buffer-limit: a client past `hard` bytes of unsent replies, or past `soft` for
 // longer than `soft_seconds`, is disconnected; 0 is no limit.
@@ -66,11 +62,14 @@ struct Config {
       "3600 1 300 100 60 10000";  // "" without `appendonly yes`: nothing is kept on disk
   storage::Durability appendfsync = storage::Durability::kEverySecond;
   std::optional<uint64_t> maxmemory;  // as given; what counts is max_memory()
-  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
+  // At the maxmemory of data in memory only, and at maxstorage.
+  EvictionPolicy eviction_policy = EvictionPolicy::kNoEviction;
+  int maxmemory_samples = 5;
+  int64_t lfu_log_factor = 10;
+  int64_t lfu_decay_time = 1;  // minutes; 0: never
   uint64_t checkpoint_log_size = 256UL << 20;
   int64_t checkpoint_interval = 900;  // seconds; 0: never
   uint64_t maxstorage = 0;            // 0: no limit
-  EvictionPolicy maxstorage_policy = EvictionPolicy::kNoEviction;
 
   // The cluster (cluster_config.h).
   std::vector<std::string> cluster_nodes;  // ID=HOST:PORT each; none: a node alone

@@ -12,6 +12,7 @@
 
 #include "server/cluster_config.h"
 #include "server/config_text.h"
+#include "server/eviction_policies.h"
 #include "server/text.h"
 
 namespace cartwheel::server {
@@ -21,14 +22,6 @@ using Result = std::expected<void, FieldError>;
 
 // The order of Config::client_output_buffer_limit. Redis still shows the old name of replicas.
 constexpr std::array<std::string_view, 3> kClientClasses = {"normal", "slave", "pubsub"};
-
-constexpr std::array<std::string_view, 8> kEvictionPolicies = {
-    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
-    "allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction"};
-
-// By the values of EvictionPolicy.
-constexpr std::array<std::string_view, 3> kOurPolicies = {"noeviction", "volatile-ttl",
-                                                          "allkeys-random"};
 
 std::unexpected<FieldError> IllFormed(std::string text) {
   return std::unexpected(FieldError{FieldError::Kind::kIllFormed, std::move(text)});
@@ -164,19 +157,6 @@ struct Parser {
                                       fmt::format("it is always '{}' here", field.value)});
   }
 
-  Result operator()(const EvictionField& field) const {
-    const std::string policy = ToLower(value);
-    if (std::ranges::find(kEvictionPolicies, policy) == kEvictionPolicies.end()) {
-      return NotOneOf(kEvictionPolicies);
-    }
-    for (size_t i = 0; i < field.supported; ++i) {
-      if (kOurPolicies[i] != policy) continue;
-      config.*field.member = static_cast<EvictionPolicy>(i);
-      return {};
-    }
-    return std::unexpected(FieldError{FieldError::Kind::kUnsupported, std::string(field.refusal)});
-  }
-
   Result operator()(MaxMemoryField) const {
     const std::optional<uint64_t> parsed = ParseMemory(value);
     if (!parsed) return IllFormed("argument must be a memory value");
@@ -306,9 +286,6 @@ struct Formatter {
     return {};
   }
   std::string operator()(const FixedField& field) const { return std::string(field.value); }
-  std::string operator()(const EvictionField& field) const {
-    return std::string(NameOf(config.*field.member));
-  }
   std::string operator()(MaxMemoryField) const { return std::to_string(config.max_memory()); }
   // What happens counts: with nothing kept on disk it is off, whatever its default.
   std::string operator()(AppendOnlyField) const {
@@ -359,10 +336,6 @@ struct Describer {
   std::string operator()(const FixedField& field) const {
     return field.value.empty() ? "\"\"" : std::string(field.value);
   }
-  std::string operator()(const EvictionField& field) const {
-    return fmt::format(
-        "{}", fmt::join(kOurPolicies.begin(), kOurPolicies.begin() + field.supported, ", "));
-  }
   std::string operator()(MaxMemoryField) const { return "a size"; }
   std::string operator()(AppendOnlyField) const { return "yes, no"; }
   std::string operator()(BindField) const {
@@ -384,7 +357,9 @@ struct Describer {
 }  // namespace
 
 std::string_view NameOf(EvictionPolicy policy) {
-  return kOurPolicies[static_cast<size_t>(policy)];
+  const auto named = std::ranges::find_if(
+      kEvictionPolicies, [policy](const auto& pair) { return pair.second == policy; });
+  return named->first;
 }
 
 std::optional<uint64_t> ParseMemory(std::string_view text) {

@@ -61,14 +61,6 @@ struct FixedField {
   std::string_view refusal;
 };
 
-// One of Redis's eviction policies. One that is not among the first `supported` of the enumeration
-// is refused with `refusal`.
-struct EvictionField {
-  EvictionPolicy Config::* member;
-  size_t supported;
-  std::string_view refusal;
-};
-
 struct MaxMemoryField {};    // bytes, whose default depends on where data live
 struct AppendOnlyField {};   // appendonly, which remembers whether it was given
 struct BindField {};         // at most kMaxBindAddresses words
@@ -78,12 +70,12 @@ struct SaveField {};         // pairs of seconds and changes
 struct OutputLimitField {};  // client class, hard, soft, soft seconds; other classes keep theirs
 struct PercentilesField {};  // numbers from 0 to 100
 
-using Field =
-    std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
-                 MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
-                 ChoiceField<storage::Durability>, ChoiceField<cluster::AutoCommit>, FixedField,
-                 EvictionField, MaxMemoryField, AppendOnlyField, BindField, MembersField,
-                 AddressesField, SaveField, OutputLimitField, PercentilesField>;
+using Field = std::variant<BoolField, NumberField<int>, NumberField<int64_t>, NumberField<uint64_t>,
+                           MemoryField, PermissionField, TextField, ChoiceField<LogLevel>,
+                           ChoiceField<storage::Durability>, ChoiceField<cluster::AutoCommit>,
+                           ChoiceField<EvictionPolicy>, FixedField, MaxMemoryField, AppendOnlyField,
+                           BindField, MembersField, AddressesField, SaveField, OutputLimitField,
+                           PercentilesField>;
 
 inline constexpr size_t kMaxBindAddresses = 16;  // Redis's limit
 

@@ -11,6 +11,7 @@
 #include "cluster/frame.h"
 #include "cluster/levels.h"
 #include "cluster/ring.h"
+#include "server/eviction_policies.h"
 #include "server/text.h"
 
 namespace cartwheel::server {
@@ -46,13 +47,6 @@ constexpr std::array<std::pair<std::string_view, cluster::AutoCommit>, 3> kAutoC
     {{"when-empty", cluster::AutoCommit::kWhenEmpty},
      {"yes", cluster::AutoCommit::kYes},
      {"no", cluster::AutoCommit::kNo}}};
-
-constexpr std::string_view kNoMemoryEviction =
-    "nothing is evicted from memory: data on disk are kept whole (see maxstorage-policy), and with "
-    "'noeviction' writes beyond the maxmemory of data in memory only are refused";
-constexpr std::string_view kOtherEviction =
-    "how often and how recently a key was used is not recorded on disk; 'volatile-ttl', "
-    "'allkeys-random' and 'noeviction' are there";
 
 constexpr Option kOptions[] = {
     {"port", kNetwork, kAtStart, Int{&Config::port, 0, 65535},
@@ -108,18 +102,29 @@ constexpr Option kOptions[] = {
     {"maxmemory", kStorage, kAnyTime, MaxMemoryField{},
      "Data on disk: the memory for records, those that wait for their flush and those cached; "
      "nothing is refused or lost for it, less than 8mb counts as 8mb. Data in memory only: what "
-     "they may take, then commands that need more are refused; the default is then 0. 0 is no "
-     "limit."},
+     "they may take, then it goes by maxmemory-policy; the default is then 0. 0 is no limit."},
     {"maxmemory-policy", kStorage, kAnyTime,
-     EvictionField{&Config::maxmemory_policy, 1, kNoMemoryEviction},
-     "What happens at the maxmemory of data in memory only: writes are refused."},
+     ChoiceField<EvictionPolicy>{&Config::eviction_policy, kEvictionPolicies},
+     "What happens at the maxmemory of data in memory only, and at maxstorage: commands that need "
+     "room are refused (noeviction), or keys are deleted for them: those not used for longest "
+     "(lru), those used least often (lfu), any (random) or those that expire next (ttl); of all "
+     "keys or of those that expire (volatile). How keys are used is kept in memory alone, 4 bytes "
+     "for each 64 of the limit, and begins anew with a start. In a cluster the owners of a key "
+     "delete the same, from nine tenths of the limit on, so all nodes need the same policy."},
+    {"maxmemory-samples", kStorage, kAnyTime, Int{&Config::maxmemory_samples, 1, kMaxInt},
+     "Keys that are looked at for each one that is deleted by use or time: more come nearer to the "
+     "best choice and take longer. More than 64 count as 64."},
+    {"lfu-log-factor", kStorage, kAnyTime, Int64{&Config::lfu_log_factor, 0, kMaxInt},
+     "How slowly the counter of a key's uses grows: more tells keys apart that are used very "
+     "often."},
+    {"lfu-decay-time", kStorage, kAnyTime, Int64{&Config::lfu_decay_time, 0, kMaxInt},
+     "Minutes after which the counter of a key's uses is one less; 0 for never."},
     {"maxstorage", kStorage, kAnyTime, MemoryField{&Config::maxstorage, 0, kMaxMemory},
      "What the log and the pages in use of the data file may take; 0 for no limit. The file itself "
      "may be up to twice as large, since a flush writes pages anew before it frees the old ones."},
     {"maxstorage-policy", kStorage, kAnyTime,
-     EvictionField{&Config::maxstorage_policy, 3, kOtherEviction},
-     "At maxstorage: commands that need room are refused (noeviction), or make it by deleting the "
-     "keys that expire next (volatile-ttl) or any keys (allkeys-random)."},
+     ChoiceField<EvictionPolicy>{&Config::eviction_policy, kEvictionPolicies},
+     "Another name of maxmemory-policy; the last one given counts."},
 
     {"cluster-enabled", kCluster, kAtStart, BoolField{&Config::cluster_enabled},
      "This node is in a cluster whose members come and go: the one that its data name, else the "
@@ -154,7 +159,7 @@ constexpr Option kOptions[] = {
      Int64{&Config::cluster_repair_interval, 0, int64_t{365} * 24 * 3600},
      "Seconds from one comparison of a partition with each of its other owners to the next, which "
      "makes them equal; 0: only when CLUSTER REPAIR asks. What is gone at one of them without a "
-     "trace was lost, and is restored, unless maxstorage-policy evicts."},
+     "trace was lost, and is restored, unless maxmemory-policy evicts."},
     {"cluster-repair-bandwidth", kCluster, kAnyTime,
      MemoryField{&Config::cluster_repair_bandwidth, 0, kMaxSize},
      "Bytes a second, about, that this node sends and receives for such comparisons; 0: as fast as "
@@ -322,8 +327,6 @@ constexpr std::string_view kIgnored[] = {
     "lazyfree-lazy-server-del",
     "lazyfree-lazy-user-del",
     "lazyfree-lazy-user-flush",
-    "lfu-decay-time",
-    "lfu-log-factor",
     "list-compress-depth",
     "list-max-listpack-size",
     "list-max-ziplist-entries",
@@ -335,7 +338,6 @@ constexpr std::string_view kIgnored[] = {
     "masteruser",
     "maxmemory-clients",
     "maxmemory-eviction-tenacity",
-    "maxmemory-samples",
     "min-replicas-max-lag",
     "min-slaves-max-lag",
     "no-appendfsync-on-rewrite",

@@ -169,6 +169,7 @@ void Coordination::OnReadsDone(Call& call, cluster::Time now) {
 void Coordination::NoteRead(const Call& call, size_t key, bool found, cluster::Time now) {
   ++(found ? statistics_.keyspace_hits : statistics_.keyspace_misses);
   if (!found) return;
+  if (IsUse(call.request.operation)) node_.evicting().NoteUse(call.request.keys[key], now);
   const cluster::Container& merged = MergedOf(call, key);
   heads_.clear();
   if (merged.versions.size() > 1) cluster::ListHeads(merged, now.unix_ms, heads_);
@@ -234,7 +235,10 @@ void Coordination::Apply(Call& call, cluster::Time now) {
                 OpInput{.keys = call.request.keys,
                         .values = values_,
                         .now_ms = now.unix_ms,
-                        .max_string_bytes = config_.proto_max_bulk_len},
+                        .max_string_bytes = config_.proto_max_bulk_len,
+                        .use = std::holds_alternative<ObjectOp>(call.request.operation)
+                                   ? UseOf(store_.usage(), call.request.keys[0], now.unix_ms)
+                                   : KeyUse{}},
                 out);
 }
 
@@ -319,6 +323,7 @@ void Coordination::FinishDynRead(Call& call, cluster::Time now) {
       ReplyDyn(*call.dyn, MergedOf(call, 0), std::nullopt, TermsOf(call, now), reply);
   ++(shown == 0 ? statistics_.keyspace_misses : statistics_.keyspace_hits);
   if (shown > 0) statistics_.CountSiblings(shown);
+  if (shown > 0) node_.evicting().NoteUse(call.request.keys[0], now);
   Finish(call);
 }
 

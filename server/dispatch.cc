@@ -50,14 +50,6 @@ bool RunsInsideMulti(const Command& command) {
   return false;
 }
 
-// What a transaction may still do when memory has run out.
-bool EndsTransaction(const Command& command) {
-  for (CommandHandler handler : {Exec, Discard, Quit, Reset}) {
-    if (command.handler == handler) return true;
-  }
-  return false;
-}
-
 bool RunsWhileSubscribed(const Command& command) {
   for (CommandHandler handler : {Ping, Subscribe, Unsubscribe, PSubscribe, PUnsubscribe, SSubscribe,
                                  SUnsubscribe, Quit, Reset}) {
@@ -203,7 +195,7 @@ std::string Server::WhyNot(Session& session, const Command& command, Args args, 
   if (std::string redirection = WhyElsewhere(session, command, args); !redirection.empty()) {
     return redirection;
   }
-  if (OutOfMemoryFor(session, command)) {
+  if (OutOfMemoryFor(session, command, now)) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
   if (options_.config.memory_only() && WantsDurable(session, command)) {
@@ -224,17 +216,6 @@ std::string Server::WhyNot(Session& session, const Command& command, Args args, 
     return "ERR Replica can't interact with the keyspace";
   }
   return "";
-}
-
-// Besides commands that need memory, a transaction must not go on growing, nor run with one of them
-// in it.
-bool Server::OutOfMemoryFor(const Session& session, const Command& command) {
-  const Config& config = options_.config;
-  if (!config.memory_only() || config.max_memory() == 0) return false;
-  const bool needs_memory = (command.flags & kDenyOom) != 0 ||
-                            (session.in_transaction && !EndsTransaction(command)) ||
-                            (command.handler == Exec && session.HasQueued(kDenyOom));
-  return needs_memory && store_.engine().usage().bytes_in_memory > config.max_memory();
 }
 
 void Server::Enqueue(Session& session, const Command& command, Args args) {

@@ -16,6 +16,8 @@ bool Executor::ReadValues(const OperationRequest& request, Access access, int64_
       return false;
     }
     if (access == Access::kRead) NoteRead(ref, value->has_value(), now_ms);
+    const bool used = *value && access == Access::kRead && IsUse(request.operation);
+    if (used) store_.NoteUse(ref, now_ms);
     values_.push_back(*value);
   }
   return true;
@@ -39,6 +41,10 @@ void Executor::NoteConflicts(ConflictKind kind, const cluster::KeyRef& ref, int6
       conflicts_.Note(kind, ref, siblings, now_ms, config_.dyn_conflicts_max_len);
 }
 
+void Executor::FindUse(const cluster::KeyRef& ref, int64_t now_ms) {
+  use_ = UseOf(store_.usage(), ref, now_ms);
+}
+
 void Executor::Execute(const OperationRequest& request, int64_t now_ms, size_t max_string_bytes,
                        resp::ReplyWriter& reply) {
   const Access access = AccessOf(request.operation);
@@ -47,11 +53,13 @@ void Executor::Execute(const OperationRequest& request, int64_t now_ms, size_t m
   changes_.clear();
   changes_.resize(request.keys.size());
   OpOutput out{.changes = changes_, .reply = reply};
+  if (std::holds_alternative<ObjectOp>(request.operation)) FindUse(request.keys[0], now_ms);
   Apply(request.operation,
         OpInput{.keys = request.keys,
                 .values = values_,
                 .now_ms = now_ms,
-                .max_string_bytes = max_string_bytes},
+                .max_string_bytes = max_string_bytes,
+                .use = use_},
         out);
   if (access == Access::kRead) return;
   // The values die with the first write: operations own or borrow from the request whatever they

@@ -46,6 +46,7 @@ class Executor {
   bool ReadValues(const OperationRequest& request, Access access, int64_t now_ms,
                   resp::ReplyWriter& reply);
   void NoteRead(const cluster::KeyRef& ref, bool found, int64_t now_ms);
+  void FindUse(const cluster::KeyRef& ref, int64_t now_ms);
   void NoteConflicts(ConflictKind kind, const cluster::KeyRef& ref, int64_t now_ms);
 
   cluster::LocalStore& store_;
@@ -54,6 +55,7 @@ class Executor {
   ConflictLog& conflicts_;
   const Config& config_;
   bool uncommitted_ = false;
+  KeyUse use_;
   std::vector<std::optional<cluster::Value>> values_;  // scratch, reused
   std::vector<cluster::Change> changes_;               // scratch, reused
 };

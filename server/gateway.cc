@@ -12,6 +12,12 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 
+// Then what is gone at one owner without a trace is none that was lost.
+bool MayEvict(const Config& config) {
+  const uint64_t limit = config.memory_only() ? config.max_memory() : config.maxstorage;
+  return limit != 0 && config.eviction_policy != EvictionPolicy::kNoEviction;
+}
+
 cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& config) {
   cluster::Node::Options node;
   node.self = options.self;
@@ -23,9 +29,10 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
   node.anti_entropy.first_after_us =
       std::min(node.anti_entropy.first_after_us, node.anti_entropy.every_us);
   node.anti_entropy.max_bytes_per_second = config.cluster_repair_bandwidth;
-  node.anti_entropy.restores = config.maxstorage_policy == EvictionPolicy::kNoEviction;
+  node.anti_entropy.restores = !MayEvict(config);
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
+  node.evicting.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
   node.gossip.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
   node.gossip.incarnation = options.incarnation;
   return node;
@@ -109,7 +116,7 @@ void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
 void Gateway::SetRepairs(const Config& config, Now now) {
   node_.anti_entropy().SetEvery(config.cluster_repair_interval * kSecondUs, now.monotonic_us);
   node_.anti_entropy().SetMaxBytesPerSecond(config.cluster_repair_bandwidth);
-  node_.anti_entropy().SetRestores(config.maxstorage_policy == EvictionPolicy::kNoEviction);
+  node_.anti_entropy().SetRestores(!MayEvict(config));
 }
 
 // ---- a client's operation

@@ -120,7 +120,7 @@ void AddMemory(InfoContext& info) {
   text.Add("used_memory_scripts", 0);
   text.Add("used_memory_scripts_human", "0B");
   text.AddBytes("maxmemory", config.max_memory());
-  text.Add("maxmemory_policy", NameOf(config.maxmemory_policy));
+  text.Add("maxmemory_policy", NameOf(config.eviction_policy));
   text.Add("mem_fragmentation_ratio", Ratio(process.resident_bytes, used), 2);
   text.Add("mem_fragmentation_bytes", process.resident_bytes - used);
   text.AddZeros({"mem_not_counted_for_evict", "mem_replication_backlog",
@@ -287,8 +287,9 @@ void AddStorage(InfoContext& info) {
   text.Section("Storage");
   text.Add("engine", engine.name());
   text.Add("bytes_on_disk", engine.usage().bytes_on_disk);
+  text.Add("bytes_in_use", engine.usage().bytes_in_use);
   text.AddBytes("maxstorage", config.maxstorage);
-  text.Add("maxstorage_policy", NameOf(config.maxstorage_policy));
+  text.Add("maxstorage_policy", NameOf(config.eviction_policy));
   text.Add("storage_full", engine.IsFull() ? 1 : 0);
   text.Add("commits", statistics.commits);
   text.Add("commit_failures", statistics.commit_failures);
@@ -372,6 +373,25 @@ void AddAntiEntropy(InfoContext& info) {
   text.Add("oldest_agreement_seconds", oldest_us ? *oldest_us / kSecondUs : -1);
 }
 
+// How owners make room together: nothing of a node alone, whose evicted_keys say it all.
+void AddEviction(InfoContext& info) {
+  if (info.server.gateway() == nullptr) return;
+  const cluster::Evicting::Totals& totals = info.server.gateway()->node().evicting().totals();
+  InfoText& text = info.text;
+  text.Section("Eviction");
+  text.Add("eviction_bytes_needed", std::max<int64_t>(info.server.room_needed(), 0));
+  text.Add("eviction_requests_sent", totals.requests);
+  text.Add("eviction_requests_unanswered", totals.unanswered);
+  text.Add("eviction_requests_served", totals.served);
+  text.Add("keys_chosen", totals.chosen);
+  text.Add("evicted_by_own_choice", totals.by_self);
+  text.Add("evicted_by_others_choice", totals.by_others);
+  text.Add("evicted_alone", totals.alone);
+  text.Add("evictions_passed_over", totals.passed_over);
+  text.Add("uses_told", totals.uses_told);
+  text.Add("uses_dropped", totals.uses_dropped);
+}
+
 void AddDynamo(InfoContext& info) {
   InfoText& text = info.text;
   const Statistics& statistics = info.server.statistics();
@@ -408,6 +428,7 @@ constexpr Section kSections[] = {
     {"storage", AddStorage, true},
     {"dynamo", AddDynamo, true},
     {"antientropy", AddAntiEntropy, true},
+    {"eviction", AddEviction, true},
 };
 
 bool IsWanted(const Section& section, std::span<const std::string_view> wanted) {

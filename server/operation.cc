@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cluster/store_key.h"
 #include "server/config.h"
 
 namespace cartwheel::server {
@@ -35,6 +36,23 @@ ParseContext ParseContextOf(const Config& config) {
 
 Access AccessOf(const Operation& operation) {
   return std::visit([](const auto& op) { return AccessOf(op); }, operation);
+}
+
+bool IsUse(const Operation& operation) {
+  const auto is_one_of = [&]<typename... Ops>() {
+    return (std::holds_alternative<Ops>(operation) || ...);
+  };
+  return !is_one_of.operator()<ObjectOp, MemoryUsageOp, TtlOp, TypeOp>();
+}
+
+KeyUse UseOf(cluster::UsageSketch& usage, const cluster::KeyRef& ref, int64_t now_ms) {
+  std::string store_key;
+  cluster::EncodeStoreKey(ref, store_key);
+  const uint64_t hash = cluster::UseHashOf(store_key);
+  return {.tracks_frequency =
+              usage.tracks() && usage.options().tracks == cluster::UsageSketch::Tracks::kFrequency,
+          .frequency = usage.FrequencyOf(hash, now_ms).value_or(0),
+          .idle_ms = usage.IdleMs(hash, now_ms)};
 }
 
 void Apply(const Operation& operation, const OpInput& in, OpOutput& out) {

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "cluster/usage_sketch.h"
 #include "server/ops/bits.h"
 #include "server/ops/keys.h"
 #include "server/ops/op.h"
@@ -42,6 +43,9 @@ using OperationParser = std::expected<void, std::string> (*)(Args args, const Pa
                                                              OperationRequest& request);
 
 Access AccessOf(const Operation& operation);
+// Whether it uses the keys that it reads, for the sake of eviction: not what only looks at them.
+bool IsUse(const Operation& operation);
+KeyUse UseOf(cluster::UsageSketch& usage, const cluster::KeyRef& ref, int64_t now_ms);
 void Apply(const Operation& operation, const OpInput& in, OpOutput& out);
 
 }  // namespace cartwheel::server

@@ -41,9 +41,11 @@ Server::Server(ServerOptions options, cluster::LocalStore store, Now now)
       random_state_(options_.seed),
       saved_unix_ms_(now.unix_ms()) {
   statistics_.commands.resize(CommandTable().size());
+  TakeEvictionOptions();
   if (!options_.cluster) return;
   gateway_ = std::make_unique<Gateway>(store_, watches_, statistics_, conflicts_, options_.config,
                                        *options_.cluster, options_.identity.token_key());
+  TakeEvictionOptions();
   AwaitPeers(now);
   if (!options_.forming) return;
   forming_ = std::make_unique<Forming>(*options_.forming, NextRandom(), store_, *gateway_);
@@ -189,6 +191,7 @@ void Server::EndTurn(Now now) {
   FinishTurnInCluster(committed.has_value(), now);
   FinishSaves(committed, now);
   evictions_left_ = kEvictionsPerTurn;
+  TendSharedRoom(now);
   WatchWritesWait(now);
   // No range loop: closing one session can touch another.
   for (size_t i = 0; i < touched_.size(); ++i) {

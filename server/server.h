@@ -9,6 +9,7 @@
 // returns.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -31,6 +32,7 @@
 #include "server/now.h"
 #include "server/persistence_watch.h"
 #include "server/pub_sub.h"
+#include "server/room_target.h"
 #include "server/session.h"
 #include "server/slow_log.h"
 #include "server/statistics.h"
@@ -149,6 +151,10 @@ class Server {
   const PersistenceWatch& persistence_watch() const { return persistence_watch_; }
   // Why the last commit failed; empty when it did not.
   const std::string& commit_error() const { return commit_error_; }
+  // What the options say of eviction is so from now on.
+  void TakeEvictionOptions();
+  // In a cluster: bytes that are to go from here; <= 0: none.
+  int64_t room_needed() const { return room_needed_; }
   double ops_per_second() const { return ops_rate_.per_second(); }
   double input_bytes_per_second() const { return input_rate_.per_second(); }
   double output_bytes_per_second() const { return output_rate_.per_second(); }
@@ -208,7 +214,6 @@ class Server {
   Outcome Route(Session& session, Args args, Now now);
   Outcome RouteWithLevels(Session& session, const QuorumRequest& request, Now now);
   std::string WhyNot(Session& session, const Command& command, Args args, Now now);
-  bool OutOfMemoryFor(const Session& session, const Command& command);
   void Enqueue(Session& session, const Command& command, Args args);
   void Reject(Session& session, const Command* command, std::string_view error);
   void RunCommand(Session& session, const Command& command, Args args, Now now);
@@ -251,7 +256,20 @@ class Server {
 
   // eviction.cc
   bool OutOfStorageFor(const Session& session, const Command& command, Args args, Now now);
-  bool MakeRoom(Now now);
+  bool OutOfMemoryFor(const Session& session, const Command& command, Now now);
+  bool evicts() const { return options_.config.eviction_policy != EvictionPolicy::kNoEviction; }
+  // With the other owners of its keys.
+  bool makes_room_together() const { return evicts() && gateway_ != nullptr && !store_.is_alone(); }
+  cluster::LocalStore::VictimTerms victim_terms() const {
+    return {.policy = options_.config.eviction_policy,
+            .samples = std::min<size_t>(options_.config.maxmemory_samples, 64)};
+  }
+  bool PayEvictionDebt(Now now);
+  std::optional<int64_t> EvictBytes(uint64_t bytes, size_t limit, Now now);
+  int64_t NoteEvicted(std::span<const cluster::LocalStore::Evicted> evicted);
+  void TendSharedRoom(Now now);
+  void WarnOfFullStorage(Now now);
+  void FlushForRoom(Now now);
   std::vector<cluster::LocalStore::Evicted> EvictAny(uint64_t bytes, size_t limit, Now now);
   void TendStorage(Now now);
 
@@ -315,10 +333,14 @@ class Server {
   int64_t next_wake_us_ = INT64_MAX;  // when one of held_back_ may be able to go on
   int64_t last_commit_warning_us_ = INT64_MIN;
   int64_t next_engine_tick_us_ = 0;
-  bool writes_waited_ = false;    // the last time anybody looked
-  int64_t saved_unix_ms_ = 0;     // by SAVE or BGSAVE, when there was nothing to flush
-  bool saves_wait_ = false;       // sessions wait for the end of the turn
-  int64_t eviction_debt_ = 0;     // bytes that are to go while the store is full; < 0: gone before
+  bool writes_waited_ = false;  // the last time anybody looked
+  int64_t saved_unix_ms_ = 0;   // by SAVE or BGSAVE, when there was nothing to flush
+  bool saves_wait_ = false;     // sessions wait for the end of the turn
+  int64_t eviction_debt_ = 0;   // bytes that are to go while the store is full; < 0: gone before
+  int64_t freed_in_turn_ = 0;   // of memory: it shows when the turn is committed
+  RoomTarget room_target_;
+  int64_t room_needed_ = 0;
+  bool log_takes_room_ = false;
   size_t evictions_left_ = 0;     // of this turn; EndTurn gives new ones
   int64_t eviction_surplus_ = 0;  // of the debt since the last flush: beyond what was written
   uint64_t flushes_seen_ = 0;

@@ -234,14 +234,14 @@ void DurableEngine::Configure(const Settings& settings) {
 
 bool DurableEngine::IsFull() const {
   if (settings_.storage_bytes == 0) return false;
-  return base_->bytes_on_disk() - std::min(base_->free_bytes(), base_->bytes_on_disk()) +
-             log_->bytes() >=
-         settings_.storage_bytes;
+  return usage().bytes_in_use >= settings_.storage_bytes;
 }
 
 Usage DurableEngine::usage() const {
   return {.bytes_in_memory = table_.bytes() + batch_.bytes(),
-          .bytes_on_disk = base_->bytes_on_disk() + log_->bytes()};
+          .bytes_on_disk = base_->bytes_on_disk() + log_->bytes(),
+          .bytes_in_use = base_->bytes_on_disk() -
+                          std::min(base_->free_bytes(), base_->bytes_on_disk()) + log_->bytes()};
 }
 
 Persistence DurableEngine::persistence() const {

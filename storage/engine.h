@@ -75,6 +75,8 @@ class Reader {
 struct Usage {
   uint64_t bytes_in_memory = 0;
   uint64_t bytes_on_disk = 0;
+  // Of these, what Settings::storage_bytes bounds: not what further changes can fill.
+  uint64_t bytes_in_use = 0;
 };
 
 // When a commit is forced to the disk: Redis's appendfsync. A crash of the process loses nothing

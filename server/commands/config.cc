@@ -18,6 +18,7 @@ void ApplyChanges(Server& server, const Config& before, Now now) {
   if (config.loglevel != before.loglevel) SetLogLevel(config.loglevel);
   server.store().engine().Configure(StorageSettings(config));
   server.store().SetAlwaysDurable(config.appendfsync == storage::Durability::kAlways);
+  server.TakeEvictionOptions();
   if (Gateway* const gateway = server.gateway()) {
     gateway->node().refill().SetMaxBytesPerSecond(config.cluster_move_bandwidth);
     gateway->SetRepairs(config, now);

@@ -133,9 +133,17 @@ void Apply(const ObjectOp& op, const OpInput& in, OpOutput& out) {
   switch (op.question) {
     case ObjectOp::Question::kEncoding: return out.reply.Bulk(EncodingOf(value.bytes));
     case ObjectOp::Question::kIdleTime:
+      if (in.use.tracks_frequency) {
+        return out.reply.Error(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+            "switching between policies at runtime LRU and LFU data will take some time to "
+            "adjust.");
+      }
+      if (in.use.idle_ms) return out.reply.Integer(*in.use.idle_ms / 1000);
       return out.reply.Integer(std::max<int64_t>(0, in.now_ms - value.written_at_ms) / 1000);
     case ObjectOp::Question::kRefCount: return out.reply.Integer(1);
     case ObjectOp::Question::kFreq:
+      if (in.use.tracks_frequency) return out.reply.Integer(in.use.frequency);
       return out.reply.Error(
           "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
           "that when switching between policies at runtime LRU and LFU data will take some time "

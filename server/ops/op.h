@@ -18,12 +18,20 @@ namespace cartwheel::server {
 
 using Args = std::span<const std::string_view>;  // args[0] is the command's name as sent
 
+// How the first key was used, for whoever asks (OBJECT).
+struct KeyUse {
+  bool tracks_frequency = false;
+  uint8_t frequency = 0;
+  std::optional<int64_t> idle_ms{};  // nullopt: not used since the start
+};
+
 struct OpInput {
   std::span<const cluster::KeyRef> keys;
   // One for each key, in order; nullopt: absent or expired. Left empty for Access::kBlindWrite.
   std::span<const std::optional<cluster::Value>> values;
   int64_t now_ms;
   size_t max_string_bytes;  // proto-max-bulk-len: no operation makes a longer value
+  KeyUse use{};
 };
 
 struct OpOutput {

@@ -132,5 +132,118 @@ TEST_F(EvictionTest, TheHandMeetsEveryRecordOnceOnItsWayAround) {
   EXPECT_EQ(IndexEntries(), 0U);
 }
 
+// ---- the coldest
+
+class ColdestTest : public EvictionTest {
+ protected:
+  explicit ColdestTest(UsageSketch::Tracks tracks = UsageSketch::Tracks::kRecency) {
+    store_.usage().Configure({.tracks = tracks, .cells = 1 << 14});
+  }
+  static std::string Name(int number) { return "key" + std::to_string(number); }
+  void Fill(int keys, ExpireAt expire_at = kNoExpiry) {
+    for (int i = 0; i < keys; ++i) Put(Name(i), "value", expire_at);
+  }
+  std::vector<LocalStore::Evicted> Coldest(EvictionPolicy policy, uint64_t bytes,
+                                           size_t limit = kMany, size_t samples = 5) {
+    return store_.EvictColdest({.policy = policy, .samples = samples}, bytes, limit, random_,
+                               kNow + 60'000);
+  }
+
+  uint64_t random_ = 1;
+};
+
+TEST_F(ColdestTest, LruTakesWhatWasNotUsedForLongest) {
+  Fill(1000);
+  for (int i = 0; i < 100; ++i) store_.NoteUse({0, Name(i)}, kNow + 30'000);
+  const auto evicted = Coldest(EvictionPolicy::kAllKeysLru, kMany, 600);
+  EXPECT_EQ(evicted.size(), 600U);
+  int used = 0;
+  for (int i = 0; i < 100; ++i) used += Has(Name(i)) ? 1 : 0;
+  EXPECT_GE(used, 90) << "any would have left 40";
+  EXPECT_EQ(store_.counts(0).keys, 400U);
+}
+
+TEST_F(ColdestTest, MoreSamplesChooseBetter) {
+  const auto share_of_older_half = [this](size_t samples) {
+    store_.FlushAll();
+    for (int i = 0; i < 2000; ++i) {
+      store_.Write({0, Name(i)}, Change::Put("value", kNoExpiry), kNow + i * 20);
+    }
+    int older = 0;
+    const auto evicted = Coldest(EvictionPolicy::kAllKeysLru, kMany, 200, samples);
+    for (const auto& gone : evicted) older += std::stoi(gone.key.substr(3)) < 1000 ? 1 : 0;
+    return older / 200.0;
+  };
+  EXPECT_LT(share_of_older_half(1), 0.8);
+  EXPECT_GT(share_of_older_half(5), 0.95);
+}
+
+TEST_F(ColdestTest, WhatIsUsedWhileItWaitsInThePoolStays) {
+  Fill(12);
+  const auto first = Coldest(EvictionPolicy::kAllKeysLru, 1, 1);
+  ASSERT_EQ(first.size(), 1U);
+  const std::string unused = first[0].key == Name(5) ? Name(6) : Name(5);
+  for (int i = 0; i < 12; ++i) {
+    if (Name(i) != unused) store_.NoteUse({0, Name(i)}, kNow + 120'000);
+  }
+  EXPECT_THAT(Keys(store_.EvictColdest({.policy = EvictionPolicy::kAllKeysLru}, 1, 1, random_,
+                                       kNow + 180'000)),
+              ElementsAre(unused));
+}
+
+TEST_F(ColdestTest, EverythingCanGo) {
+  Fill(50);
+  EXPECT_EQ(Coldest(EvictionPolicy::kAllKeysLru, kMany).size(), 50U);
+  EXPECT_THAT(Coldest(EvictionPolicy::kAllKeysLru, kMany), IsEmpty());
+  EXPECT_TRUE(store_.IsEmpty());
+}
+
+TEST_F(ColdestTest, OfAPolicyForWhatExpiresTheRestStays) {
+  Fill(3000);
+  for (const char* key : {"a", "b", "c"}) Put(key, "value", kNow + 900'000);
+  for (const auto policy : {EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileRandom,
+                            EvictionPolicy::kVolatileLfu}) {
+    EXPECT_EQ(Coldest(policy, 1, 1).size(), 1U);
+  }
+  EXPECT_THAT(Coldest(EvictionPolicy::kVolatileLru, kMany), IsEmpty());
+  EXPECT_EQ(store_.counts(0).keys, 3000U);
+}
+
+TEST_F(ColdestTest, DamagedRecordsStay) {
+  Fill(10);
+  for (int i = 0; i < 10; ++i) Damage(Name(i));
+  EXPECT_THAT(Coldest(EvictionPolicy::kAllKeysLru, kMany), IsEmpty());
+  EXPECT_EQ(store_.counts(0).keys, 10U);
+}
+
+class LeastFrequentTest : public ColdestTest {
+ protected:
+  LeastFrequentTest() : ColdestTest(UsageSketch::Tracks::kFrequency) {}
+};
+
+TEST_F(LeastFrequentTest, LfuTakesWhatWasUsedLeastOften) {
+  Fill(1000);
+  for (int use = 0; use < 200; ++use) {
+    for (int i = 0; i < 100; ++i) store_.NoteUse({0, Name(i)}, kNow);
+  }
+  for (int i = 900; i < 1000; ++i) store_.NoteUse({0, Name(i)}, kNow + 50'000);  // once, lately
+  EXPECT_EQ(Coldest(EvictionPolicy::kAllKeysLfu, kMany, 600).size(), 600U);
+  int used = 0;
+  for (int i = 0; i < 100; ++i) used += Has(Name(i)) ? 1 : 0;
+  EXPECT_GE(used, 85) << "any would have left 40";
+}
+
+TEST_F(EvictionTest, TheVolumeIsWhatKeysAndRecordsTake) {
+  EXPECT_EQ(store_.volume(), 0);
+  Put("key", "value");
+  const auto record = static_cast<int64_t>(store_.RecordBytes({0, "key"}) + StoreKey("key").size());
+  EXPECT_EQ(store_.volume(), record);
+  Put("key", "another value");
+  EXPECT_EQ(store_.volume(), record + 8);
+  ASSERT_TRUE(store_.Commit().has_value());
+  store_.Write({0, "key"}, Change::Delete(), kNow);
+  EXPECT_EQ(store_.volume(), 0);
+}
+
 }  // namespace
 }  // namespace cartwheel::cluster

@@ -113,7 +113,6 @@ TEST(ConfigReader, WhatWouldBeSilentlyBrokenIsRefusedWithTheReason) {
       {"include other.conf", "include"},
       {"daemonize yes", "foreground"},
       {"notify-keyspace-events Ex", "notifications"},
-      {"maxmemory-policy allkeys-lru", "eviction"},
   };
   for (const auto& [text, reason] : cases) {
     const std::string name(text, std::string_view(text).find(' '));

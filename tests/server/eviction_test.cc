@@ -14,7 +14,7 @@ constexpr std::string_view kOom =
 Config Limited(EvictionPolicy policy) {
   Config config;
   config.maxstorage = 1 << 20;
-  config.maxstorage_policy = policy;
+  config.eviction_policy = policy;
   return config;
 }
 
@@ -186,6 +186,118 @@ TEST(MaxStorage, QueuingMakesNoRoomExecDoes) {
   EXPECT_EQ(CountKeys(redis), 1);
   EXPECT_EQ(redis.Exchange("m", "EXEC\r\n"), "*1\r\n+OK\r\n");
   EXPECT_EQ(redis.Run("a", "EXISTS old k"), "(integer) 1");
+}
+
+// ---- by use, on disk
+
+TEST(AllKeysLru, KeepsOnDiskWhatIsRead) {
+  ServerTester redis(Limited(EvictionPolicy::kAllKeysLru));
+  const std::string value(100, 'v');
+  for (int i = 0; i < 300; ++i) redis.Run("a", "SET key" + std::to_string(i) + " " + value);
+  redis.Advance(10'000'000);
+  for (int i = 0; i < 30; ++i) redis.Run("a", "GET key" + std::to_string(i));
+  redis.Advance(10'000'000);
+  redis.engine().is_full = true;
+  for (int i = 0; i < 80; ++i) redis.Run("a", "SET new" + std::to_string(i) + " " + value);
+  EXPECT_LE(CountKeys(redis), 300 + 80 - 140);
+  int kept = 0;
+  for (int i = 0; i < 30; ++i)
+    kept += redis.Run("a", "EXISTS key" + std::to_string(i)).back() - '0';
+  EXPECT_GE(kept, 29);
+}
+
+// ---- in memory only
+
+Config InMemory(EvictionPolicy policy, uint64_t bytes) {
+  Config config = ServerTester::InMemory();
+  config.maxmemory = bytes;
+  config.eviction_policy = policy;
+  return config;
+}
+
+void Write(ServerTester& redis, const std::string& name, int keys, const std::string& more = "") {
+  const std::string value(100, 'v');
+  for (int i = 0; i < keys; ++i) {
+    ASSERT_EQ(redis.Run("a", "SET " + name + std::to_string(i) + " " + value + more), "OK");
+  }
+}
+
+TEST(InMemory, EveryPolicyKeepsTheStoreWithinMaxmemory) {
+  for (const auto policy :
+       {EvictionPolicy::kAllKeysLru, EvictionPolicy::kAllKeysLfu, EvictionPolicy::kAllKeysRandom,
+        EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu, EvictionPolicy::kVolatileRandom,
+        EvictionPolicy::kVolatileTtl}) {
+    ServerTester redis(InMemory(policy, 200'000));
+    Write(redis, "key", 2000, " EX 1000");
+    const uint64_t used = redis.engine().usage().bytes_in_memory;
+    EXPECT_LE(used, 201'000U) << NameOf(policy);
+    EXPECT_GE(used, 190'000U) << NameOf(policy);
+    EXPECT_EQ(StatsField(redis, "evicted_keys"), std::to_string(2000 - CountKeys(redis)));
+  }
+}
+
+TEST(InMemory, LruKeepsWhatIsReadAndLfuWhatIsReadOften) {
+  for (const auto policy : {EvictionPolicy::kAllKeysLru, EvictionPolicy::kAllKeysLfu}) {
+    ServerTester redis(InMemory(policy, 200'000));
+    Write(redis, "hot", 20);
+    for (int round = 0; round < 40; ++round) {
+      redis.Advance(1'000'000);
+      for (int i = 0; i < 20; ++i) redis.Run("a", "GET hot" + std::to_string(i));
+      Write(redis, "round" + std::to_string(round) + ".", 40);
+    }
+    int kept = 0;
+    for (int i = 0; i < 20; ++i) {
+      kept += redis.Run("a", "EXISTS hot" + std::to_string(i)).back() - '0';
+    }
+    EXPECT_GE(kept, 19) << NameOf(policy);
+  }
+}
+
+TEST(InMemory, WithoutKeysThatExpireAVolatilePolicyRefuses) {
+  constexpr std::string_view kOutOfMemory =
+      "(error) OOM command not allowed when used memory > 'maxmemory'.";
+  ServerTester redis(InMemory(EvictionPolicy::kVolatileLru, 0));
+  Write(redis, "key", 100);
+  redis.Run("a", "CONFIG SET maxmemory 1000");
+  EXPECT_EQ(redis.Run("a", "SET k v"), kOutOfMemory);
+  EXPECT_EQ(CountKeys(redis), 100);
+  redis.Run("a", "CONFIG SET maxmemory-policy noeviction");
+  EXPECT_EQ(redis.Run("a", "SET k v"), kOutOfMemory);
+  redis.Run("a", "CONFIG SET maxmemory-policy allkeys-lru");
+  EXPECT_EQ(redis.Run("a", "SET k v"), "OK");
+  EXPECT_LE(CountKeys(redis), 10);
+}
+
+TEST(InMemory, OnePipelineDoesNotOutrunTheEviction) {
+  ServerTester redis(InMemory(EvictionPolicy::kAllKeysLru, 200'000));
+  std::string pipeline;
+  for (int i = 0; i < 20'000; ++i) pipeline += "SET key" + std::to_string(i) + " v\r\n";
+  redis.Exchange("a", pipeline);
+  redis.Run("a", "SET k v");
+  EXPECT_LE(redis.engine().usage().bytes_in_memory, 201'000U);
+}
+
+TEST(InMemory, ATransactionMakesRoomWhenItRuns) {
+  ServerTester redis(InMemory(EvictionPolicy::kAllKeysLru, 200'000));
+  Write(redis, "key", 2000);
+  EXPECT_EQ(redis.Exchange("m", "MULTI\r\nSET k v\r\nEXEC\r\n"), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+}
+
+TEST(InMemory, ObjectTellsHowKeysWereUsed) {
+  ServerTester redis(InMemory(EvictionPolicy::kAllKeysLru, 200'000));
+  redis.Run("a", "SET k v");
+  redis.Advance(20'000'000);
+  redis.Run("a", "TTL k");
+  EXPECT_EQ(redis.Run("a", "OBJECT IDLETIME k"), "(integer) 20");
+  redis.Run("a", "GET k");
+  EXPECT_EQ(redis.Run("a", "OBJECT IDLETIME k"), "(integer) 0");
+  EXPECT_THAT(redis.Run("a", "OBJECT FREQ k"), HasSubstr("LFU maxmemory policy is not selected"));
+  redis.Run("a", "CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0");
+  redis.Run("a", "SET l v");
+  redis.Run("a", "GET l");
+  redis.Run("a", "GET l");
+  EXPECT_EQ(redis.Run("a", "OBJECT FREQ l"), "(integer) 7");
+  EXPECT_THAT(redis.Run("a", "OBJECT IDLETIME l"), HasSubstr("LFU maxmemory policy is selected"));
 }
 
 }  // namespace
