@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace cartwheel::cluster {
 namespace {
@@ -230,7 +231,7 @@ bool AntiEntropy::AllCame(const Comparison& comparison, const std::vector<Fetche
 
 // `ended` may be one of under_way_, which it is then no longer.
 void AntiEntropy::Finish(const Comparison& ended, End end, int64_t now_us) {
-  const Comparison comparison = ended;
+  Comparison comparison = ended;
   const Pair pair = comparison.pair;
   std::erase_if(under_way_, [&](const Comparison& other) { return other.id == comparison.id; });
   KeepDeletionsOf(pair.first);
@@ -244,7 +245,8 @@ void AntiEntropy::Finish(const Comparison& ended, End end, int64_t now_us) {
   }
   if (equal) {
     const bool is_same = comparison.word && comparison.word->actor == comparison.peer_actor;
-    ended_.push_back({pair, comparison.of_refill, is_same ? comparison.word : std::nullopt});
+    ended_.push_back(
+        {pair, comparison.of_refill, is_same ? std::move(comparison.word) : std::nullopt});
   }
   const auto due = comparison.of_refill ? due_us_.end() : due_us_.find(pair);
   if (due != due_us_.end()) {

@@ -5,11 +5,17 @@
 namespace cartwheel::cluster {
 
 Forgetting::Step Forgetting::OnTime(int64_t now_us) {
-  if (now_us < next_us_) return {};
-  next_us_ = now_us + options_.step_every_us;
-  const size_t completed = CompleteNext();
-  TellNext();
-  return {.forgotten = WalkNext(), .completed = completed};
+  Step step;
+  if (now_us >= next_us_) {
+    next_us_ = now_us + options_.step_every_us;
+    step.completed = CompleteNext();
+    TellNext();
+  }
+  if (now_us >= next_walk_us_) {
+    step.forgotten = WalkNext();
+    next_walk_us_ = now_us + (step.forgotten > 0 ? options_.walk_again_us : options_.step_every_us);
+  }
+  return step;
 }
 
 void Forgetting::RingChanged() {

@@ -1,7 +1,8 @@
 // Owners tell each other what they have received, a few partitions at a time and only where it has
 // changed since they last told; all of it when a link comes up. From that (bases.h) follow
 //   which deletions can be forgotten: those that every owner has seen (versions.md calls it R3).
-//     The walk over the records is slow on purpose: one that is forgotten late costs some bytes;
+//     The walk over the records is slow as long as it finds none, as one that is forgotten late
+//     costs some bytes;
 //   whether a replica that rebuilds is complete: when no other owner has what is not here. So the
 //     members of a new cluster, and whoever lost no more than it has been handed since.
 #pragma once
@@ -27,7 +28,9 @@ class Forgetting {
     // Of a step. All partitions are gone through in about five seconds.
     Partition tells_partitions = 52;
     Partition walks_partitions = 52;
-    size_t walks_records = 256;
+    size_t walks_records = 1'000;
+    // Where some have been forgotten there are more.
+    int64_t walk_again_us = 20'000;
     // Looked at in a step, of those that rebuild.
     Partition completes_partitions = 256;
   };
@@ -42,7 +45,7 @@ class Forgetting {
   };
   // A step, if it is due. Changes the store by what it returns.
   Step OnTime(int64_t now_us);
-  int64_t NextDeadline() const { return next_us_; }
+  int64_t NextDeadline() const { return next_us_ < next_walk_us_ ? next_us_ : next_walk_us_; }
   // It knows nothing that it was told on an earlier link.
   void PeerUp(NodeId peer) {
     told_.erase(peer);
@@ -71,6 +74,7 @@ class Forgetting {
   NodeId self_;
   Options options_;
   int64_t next_us_ = 0;
+  int64_t next_walk_us_ = 0;
   Partition next_told_ = 0;
   Partition next_walked_ = 0;
   Partition next_completed_ = 0;

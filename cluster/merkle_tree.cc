@@ -40,7 +40,8 @@ KeyId KeyIdOf(std::string_view store_key) {
 }
 
 std::string FirstStoreKeyOf(Partition partition, KeyId id) {
-  const auto slot = static_cast<Slot>(partition * kSlotsPerPartition + (id >> (64 - kSlotBits)));
+  const auto slot =
+      static_cast<Slot>(uint64_t{partition} * kSlotsPerPartition + (id >> (64 - kSlotBits)));
   const auto database = static_cast<Database>(id % kMaxDatabases);
   return StoreKeyPrefix(slot, database, id >> kDatabaseBits << kHashBitsLeftOut);
 }

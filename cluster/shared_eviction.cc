@@ -33,8 +33,8 @@ size_t LocalStore::OfferVictimsOf(Partition partition, VictimPool& pool, size_t 
                                   const VictimTerms& terms, uint64_t& random_state,
                                   int64_t now_ms) {
   const uint64_t random = NextRandom(random_state);
-  const auto slot =
-      static_cast<Slot>(partition * kSlotsPerPartition + (random >> 32) % kSlotsPerPartition);
+  const auto slot = static_cast<Slot>(uint64_t{partition} * kSlotsPerPartition +
+                                      (random >> 32) % kSlotsPerPartition);
   const std::string place = StoreKeyPrefix(slot, 0, NextRandom(random_state));
   size_t looked = 0;
   const auto cursor = engine_->NewCursor(Keyspace::kData);

@@ -1,0 +1,125 @@
+// What was deleted or has expired leaves nothing behind, at any of its owners.
+//
+// CARTWHEEL_REPAIR_KEYS: how many keys there are; 5,000.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/durable_engine.h"
+#include "tests/process/client.h"
+#include "tests/process/server_cluster.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr std::chrono::minutes kPatience{5};
+
+size_t Keys() {
+  const char* const asked = std::getenv("CARTWHEEL_REPAIR_KEYS");
+  return asked == nullptr ? 5'000 : static_cast<size_t>(std::atoll(asked));
+}
+
+class Forgetting : public testing::Test {
+ protected:
+  void SetUp() override {
+    nodes_.StartAll();
+    ASSERT_TRUE(nodes_.AwaitOneOf(3));
+    Client client = nodes_.Connect(1);
+    ASSERT_TRUE(Eventually([&] { return client.Call({"GET", "key0"}) == "(nil)"; }));
+  }
+  template <typename Words>
+  void CallForEach(int node, const Words& words, const std::string& expected) {
+    Client client = nodes_.Connect(node);
+    constexpr size_t kPipeline = 500;
+    for (size_t i = 0; i < Keys(); i += kPipeline) {
+      const size_t end = std::min(Keys(), i + kPipeline);
+      for (size_t at = i; at < end; ++at) client.Append(words("key" + std::to_string(at)));
+      for (size_t at = i; at < end; ++at) ASSERT_EQ(client.Read(), expected) << at;
+    }
+  }
+  int64_t Info(int node, const std::string& section, const std::string& field) {
+    const std::string info = nodes_.Connect(node).Call({"INFO", section});
+    const size_t at = info.find("\n" + field + ":");
+    return at == std::string::npos ? -1 : std::atoll(info.c_str() + at + field.size() + 2);
+  }
+  int64_t Forgotten(int node) { return Info(node, "dynamo", "deletions_forgotten"); }
+  [[nodiscard]] bool AwaitForgotten(int node, int64_t before) {
+    return Eventually([&] { return Forgotten(node) - before >= static_cast<int64_t>(Keys()); },
+                      kPatience);
+  }
+  void ShowMemory(const char* when) {
+    std::cout << when << ": used_memory";
+    for (const int node : {1, 2, 3}) std::cout << ' ' << Info(node, "memory", "used_memory");
+    std::cout << '\n';
+  }
+  // Of all kinds, what clients do not see included.
+  size_t RecordsOnDisk(int node) {
+    auto engine = storage::OpenDurableEngine(nodes_.at(node).data(), storage::DurableOptions());
+    if (!engine) return SIZE_MAX;
+    size_t records = 0;
+    const auto cursor = (*engine)->NewCursor(storage::Keyspace::kData);
+    for (cursor->Seek({}); cursor->Valid(); cursor->Next()) ++records;
+    const auto expiry = (*engine)->NewCursor(storage::Keyspace::kExpiry);
+    for (expiry->Seek({}); expiry->Valid(); expiry->Next()) ++records;
+    return records;
+  }
+  void ExpectNothingLeft() {
+    for (const int node : {1, 2, 3}) {
+      EXPECT_EQ(nodes_.Connect(node).Call({"DBSIZE"}), "0") << node;
+      EXPECT_EQ(nodes_.Stop(node), 0);
+      EXPECT_EQ(RecordsOnDisk(node), 0U) << node;
+    }
+  }
+
+  ServerCluster nodes_{3,
+                       {.members = ServerCluster::Members::kJoining,
+                        .of_all = {"--cluster-secret", "of this test alone"}}};
+};
+
+TEST_F(Forgetting, DeletedKeysLeaveNothing) {
+  using Words = std::vector<std::string>;
+  ShowMemory("empty");
+  CallForEach(1, [](const std::string& key) { return Words{"SET", key, "v"}; }, "OK");
+  ShowMemory("written");
+  const auto began = std::chrono::steady_clock::now();
+  CallForEach(2, [](const std::string& key) { return Words{"DEL", key}; }, "1");
+  const std::chrono::duration<double> deleted = std::chrono::steady_clock::now() - began;
+  for (const int node : {1, 2, 3}) ASSERT_TRUE(AwaitForgotten(node, 0)) << Forgotten(node);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  std::cout << Keys() << " keys: deleted in " << deleted.count() << " s, forgotten "
+            << took.count() - deleted.count() << " s later\n";
+  ShowMemory("forgotten");
+  ExpectNothingLeft();
+}
+
+TEST_F(Forgetting, ExpiredKeysLeaveNothing) {
+  using Words = std::vector<std::string>;
+  ShowMemory("empty");
+  CallForEach(1, [](const std::string& key) { return Words{"SET", key, "v", "PX", "1500"}; }, "OK");
+  const auto began = std::chrono::steady_clock::now();
+  for (const int node : {1, 2, 3}) ASSERT_TRUE(AwaitForgotten(node, 0)) << Forgotten(node);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  std::cout << Keys() << " keys: forgotten " << took.count() << " s after the last was written\n";
+  ShowMemory("forgotten");
+  ExpectNothingLeft();
+}
+
+// Nothing can be forgotten until it has heard of the deletions.
+TEST_F(Forgetting, DeletionsWaitForWhoIsAway) {
+  using Words = std::vector<std::string>;
+  CallForEach(1, [](const std::string& key) { return Words{"SET", key, "v"}; }, "OK");
+  EXPECT_EQ(nodes_.Stop(3), 0);
+  CallForEach(1, [](const std::string& key) { return Words{"DEL", key}; }, "1");
+  EXPECT_EQ(Forgotten(1), 0);
+  nodes_.Start(3);
+  for (const int node : {1, 2, 3}) ASSERT_TRUE(AwaitForgotten(node, 0)) << Forgotten(node);
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace cartwheel
