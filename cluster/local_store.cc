@@ -71,10 +71,7 @@ LocalStore::LocalStore(storage::Engine& engine, const DatabaseCounts& counts,
       options.may_have_lost_writes || (is_new && !ownership_.alone) ||
       (!boot_id_.empty() && MayHaveLostWrites(engine.Get(Keyspace::kMeta, kRunKey), boot_id_));
   if (lost) vnodes_.RotateAll();
-  for (auto at = NextWithRecords(0); at; at = NextWithRecords(static_cast<Partition>(*at + 1))) {
-    holds_earlier_.set(*at);
-    if (*at + 1 == kPartitions) break;
-  }
+  for (Partition partition = 0; partition < kPartitions; ++partition) NoteEarlierRecords(partition);
   TakeOwnership(options.ownership, is_new);
 }
 
@@ -239,16 +236,6 @@ Dot LocalStore::Mint(Slot slot) {
   return minted_.back();
 }
 
-void LocalStore::Rotate(Partition partition) {
-  vnodes_.Rotate(partition);
-  NoteEarlierRecords(partition);
-  if (ownership_.alone) vnodes_.MarkComplete(partition);
-}
-
-void LocalStore::NoteEarlierRecords(Partition partition) {
-  holds_earlier_[partition] = NextWithRecords(partition) == partition;
-}
-
 void LocalStore::Supersede(const Seen* seen) {
   if (seen == nullptr || IsPlanted(Mutation::kSupersedesUnseen)) {
     DiscardAll(container_);
@@ -403,6 +390,7 @@ void LocalStore::FlushAll() {
   trees_.DropAll();
   reap_after_.clear();
   counts_ = {};
+  volume_ = 0;
 }
 
 // Whether a listing shows the key. A record that cannot be read is listed, so that it can be found

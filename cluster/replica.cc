@@ -36,6 +36,16 @@ void LocalStore::SetOwnership(const Ownership& ownership) {
   }
 }
 
+void LocalStore::Rotate(Partition partition) {
+  vnodes_.Rotate(partition);
+  NoteEarlierRecords(partition);
+  if (ownership_.alone) vnodes_.MarkComplete(partition);
+}
+
+void LocalStore::NoteEarlierRecords(Partition partition) {
+  holds_earlier_[partition] = NextWithRecords(partition) == partition;
+}
+
 // ---- copies
 
 std::expected<bool, Refusal> LocalStore::Apply(const KeyRef& ref, const Container& copy,

@@ -47,7 +47,8 @@ TEST(Eviction, TheOwnersOfFullNodesKeepTheSame) {
   int evicted = 0;
   for (int id = 1; id <= 3; ++id) {
     Client client = nodes.Connect(id);
-    EXPECT_TRUE(Eventually([&] { return Number(client, "memory", "used_memory_dataset") <= 4 << 20; }));
+    EXPECT_TRUE(
+        Eventually([&] { return Number(client, "memory", "used_memory_dataset") <= 4 << 20; }));
     evicted = Number(client, "stats", "evicted_keys");
     EXPECT_GT(evicted, kKeys / 4);
     EXPECT_LT(evicted, kKeys);
