@@ -74,7 +74,8 @@ TEST_F(ClusterRepair, WhatIsGoneWithoutATraceComesBackByItself) {
 
 TEST_F(ClusterRepair, WhereKeysAreEvictedItStaysAway) {
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(nodes_.Run(i, "CONFIG SET maxstorage 1gb maxmemory-policy allkeys-lru"), "OK");
+    EXPECT_EQ(nodes_.Run(i, "CONFIG SET maxmemory 1gb maxstorage 1gb maxmemory-policy allkeys-lru"),
+              "OK");
   }
   Fill();
   Lose(2, "key7");
