@@ -71,6 +71,8 @@ class Forgetting : public testing::Test {
   void ExpectNothingLeft() {
     for (const int node : {1, 2, 3}) {
       EXPECT_EQ(nodes_.Connect(node).Call({"DBSIZE"}), "0") << node;
+    }
+    for (const int node : {1, 2, 3}) {
       EXPECT_EQ(nodes_.Stop(node), 0);
       EXPECT_EQ(RecordsOnDisk(node), 0U) << node;
     }
