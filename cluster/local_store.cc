@@ -392,6 +392,7 @@ void LocalStore::FlushAll() {
   trees_.DropAll();
   reap_after_.clear();
   counts_ = {};
+  volume_ = 0;
 }
 
 // Whether a listing shows the key. A record that cannot be read is listed, so that it can be found

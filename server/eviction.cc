@@ -1,8 +1,8 @@
 // What happens at maxstorage, and at the maxmemory of data in memory only: commands that need room
 // are refused, or make it by deleting keys.
 //
-// In memory room shows with the turn's commit: what is too much goes, and no more. On disk
-// it is another matter:
+// In memory room shows with the turn's commit; within a turn what keys and records take stands for
+// it, by the share of the memory that they took at the last one. On disk it is another matter:
 // a deleted record leaves a hole in its page, which the next flush opens for new records; pages
 // without records become free. So room shows late, and deleting until it shows would empty the
 // store: as long as the store is full, twice as many bytes go as are written, so that it shrinks
@@ -21,6 +21,8 @@
 namespace cartwheel::server {
 namespace {
 
+// Of what volume_share_ is a part.
+constexpr uint64_t kWhole = 1024;
 constexpr uint64_t kSurplusShare = 16;
 // Of maxstorage, for the log of a node that makes room with others.
 constexpr uint64_t kLogShare = 10;
@@ -58,16 +60,14 @@ bool Server::OutOfMemoryFor(const Session& session, const Command& command, Now 
   const bool needs_memory = (command.flags & kDenyOom) != 0 || grows_queue ||
                             (command.handler == Exec && session.HasQueued(kDenyOom));
   if (!needs_memory) return false;
-  const int64_t too_much = static_cast<int64_t>(store_.engine().usage().bytes_in_memory) -
-                           static_cast<int64_t>(config.max_memory()) - freed_in_turn_;
-  if (too_much <= 0) return false;
-  if (!evicts()) return true;
+  if (!evicts()) return store_.engine().usage().bytes_in_memory > config.max_memory();
   if (makes_room_together()) return gateway_->node().evicting().is_stuck();
+  const auto allowed =
+      static_cast<int64_t>(config.max_memory() / kWhole * static_cast<uint64_t>(volume_share_));
+  const int64_t too_much = store_.volume() - allowed;
+  if (too_much <= 0) return false;
   if (grows_queue || MustPostpone(session, command)) return false;
-  const auto freed = EvictBytes(static_cast<uint64_t>(too_much), kEvictionsPerCommand, now);
-  if (!freed) return true;
-  freed_in_turn_ += *freed;
-  return false;
+  return !EvictBytes(static_cast<uint64_t>(too_much), kEvictionsPerCommand, now);
 }
 
 // Whether the command needs room in a full store in which nothing can be deleted for it.
@@ -162,17 +162,20 @@ void Server::TakeEvictionOptions() {
 
 // With other owners: how much this node needs to go, at the end of each turn.
 void Server::TendSharedRoom(Now now) {
-  freed_in_turn_ = 0;
+  const storage::Usage usage = store_.engine().usage();
+  if (usage.bytes_in_use > 0 && store_.volume() > 0) {
+    volume_share_ = static_cast<int64_t>(static_cast<double>(store_.volume()) /
+                                         static_cast<double>(usage.bytes_in_use) * kWhole);
+  }
   if (!makes_room_together()) return;
   cluster::Evicting& evicting = gateway_->node().evicting();
   NoteEvicted(evicting.TakeEvicted());
   const Config& config = options_.config;
-  const storage::Usage usage = store_.engine().usage();
   cluster::Evicting::Need need;
   if (config.memory_only() && config.max_memory() != 0) {
-    need.bytes = static_cast<int64_t>(usage.bytes_in_memory) -
+    need.bytes = static_cast<int64_t>(usage.bytes_in_use) -
                  static_cast<int64_t>(RoomTarget::StartOf(config.max_memory()));
-    need.is_full = usage.bytes_in_memory >= config.max_memory();
+    need.is_full = usage.bytes_in_use >= config.max_memory();
   } else if (config.maxstorage != 0) {
     // A long log is no reason for keys to go: a flush ends it.
     const storage::Persistence state = store_.engine().persistence();

@@ -335,7 +335,7 @@ class Server {
   int64_t saved_unix_ms_ = 0;   // by SAVE or BGSAVE, when there was nothing to flush
   bool saves_wait_ = false;     // sessions wait for the end of the turn
   int64_t eviction_debt_ = 0;   // bytes that are to go while the store is full; < 0: gone before
-  int64_t freed_in_turn_ = 0;   // of memory: it shows when the turn is committed
+  int64_t volume_share_ = 256;  // of 1024 bytes of memory: keys and records
   RoomTarget room_target_;
   int64_t room_needed_ = 0;
   bool log_takes_room_ = false;

@@ -114,6 +114,8 @@ std::unique_ptr<Reader> MemoryEngine::NewSnapshot() {
 Usage MemoryEngine::usage() const {
   Usage usage;
   for (const VersionTable& table : tables_) usage.bytes_in_memory += table.bytes();
+  usage.bytes_in_use =
+      usage.bytes_in_memory - tables_[static_cast<size_t>(Keyspace::kMeta)].bytes();
   return usage;
 }
 
