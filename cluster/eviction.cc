@@ -220,9 +220,11 @@ std::vector<LocalStore::Evicted> LocalStore::EvictColdest(const VictimTerms& ter
   constexpr uint64_t kSmallRecord = 256;
   // Without finding any: in vain at a policy that takes few, else what is damaged stands there.
   size_t looks_left = TakesOnlyWhatExpires(terms.policy) ? 500 : 5'000;
+  size_t circles_left = 2;  // in vain, of a store with few keys
   std::vector<Evicted> evicted;
+  const int64_t volume_before = volume_;
   uint64_t freed = 0;
-  while (freed < bytes && evicted.size() < limit && looks_left > 0) {
+  while (freed < bytes && evicted.size() < limit && looks_left > 0 && circles_left > 0) {
     const size_t wanted =
         std::min<size_t>({kAtATime, limit - evicted.size(),
                           static_cast<size_t>((bytes - freed) / kSmallRecord) + 1});
@@ -237,10 +239,15 @@ std::vector<LocalStore::Evicted> LocalStore::EvictColdest(const VictimTerms& ter
       auto gone = Evict(victim->store_key, now_ms);
       if (!gone) continue;
       found = true;
-      freed += gone->bytes;
       evicted.push_back(*std::move(gone));
+      // Of small values most is what the records take beside them.
+      freed = std::max(freed + evicted.back().bytes,
+                       static_cast<uint64_t>(std::max<int64_t>(volume_before - volume_, 0)));
     }
-    if (!found) continue;  // it goes on there, and from the beginning behind the end
+    if (!found) {  // it goes on there, and from the beginning behind the end
+      circles_left -= victim_hand_.empty() ? 1 : 0;
+      continue;
+    }
     const uint64_t random = NextRandom(random_state);
     victim_hand_ = StoreKeyPrefix(static_cast<Slot>(random % kSlotCount), 0, random);
   }
