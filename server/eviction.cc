@@ -162,6 +162,7 @@ void Server::TakeEvictionOptions() {
 
 // With other owners: how much this node needs to go, at the end of each turn.
 void Server::TendSharedRoom(Now now) {
+  if (!evicts()) return;  // what the store takes is not known for nothing
   const storage::Usage usage = store_.engine().usage();
   if (usage.bytes_in_use > 0 && store_.volume() > 0) {
     volume_share_ = static_cast<int64_t>(static_cast<double>(store_.volume()) /
