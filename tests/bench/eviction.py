@@ -136,10 +136,21 @@ def cartwheel(mib, where, nodes):
     return servers
 
 
+def await_links(system):
+    """Until each node is linked with the others, and they know that none of them has anything."""
+    until = time.monotonic() + 60
+    while len(system) > 1 and time.monotonic() < until:
+        of_all = [s.call("INFO", "dynamo") for s in system]
+        if all(t.count(":up") == len(system) - 1 and "rebuilding_partitions:0\r" in t for t in of_all):
+            return
+        time.sleep(0.2)
+
+
 def measure(name, start, sequence, keys):
     system = []
     try:
         system = start()
+        await_links(system)
         rate, written, refused, speed = run(system, sequence)
         held = [keys_of(s) for s in system]
         evicted = [number_of(s, "evicted_keys") for s in system]
