@@ -14,12 +14,12 @@ bool IsFlushed(Dot dot, const FlushMap& flushed) {
   return found != flushed.end() && dot.number <= found->second;
 }
 
+}  // namespace
+
 // Whoever received the last write of an interval received the interval's beginning in its context.
 bool IsAllReceived(const Context& context, const ReceivedDots& received) {
   return std::ranges::all_of(SessionDots(context), [&](Dot dot) { return received.Has(dot); });
 }
-
-}  // namespace
 
 std::optional<Container> ApplyCopy(const Container* local, Container copy,
                                    const ReceivedDots& received, const Floor& floor,

@@ -32,6 +32,9 @@ std::optional<Container> ApplyCopy(const Container* local, Container copy,
                                    const ReceivedDots& received, const Floor& floor,
                                    const FlushMap& flushed);
 
+// Whether a replica that has received these knows all that the context covers.
+bool IsAllReceived(const Context& context, const ReceivedDots& received);
+
 // Whether everybody has seen the deletion, so that the record can be forgotten.
 bool MayForget(const Container& container, const Floor& floor);
 

@@ -207,6 +207,7 @@ size_t Evicting::DecideAlone(Time now) {
 
 void Evicting::On(NodeId from, const Evict& message, Time now) {
   asked_.erase(message.id);
+  if (!evicts()) return;  // whoever runs this node has said that nothing goes
   if (!ring_.Owns(from, message.partition)) return;
   if (!ring_.Owns(self_, message.partition)) return;
   if (ring_.EpochOf(message.partition) != message.epoch) return;

@@ -3,21 +3,16 @@
 #include <utility>
 
 #include "cluster/any_record.h"
+#include "cluster/apply.h"
 #include "cluster/local_store.h"
 #include "cluster/message_fields.h"
 #include "cluster/partition_walk.h"
-#include "cluster/read_quorum.h"
 #include "cluster/store_key.h"
 
 namespace cartwheel::cluster {
 namespace {
 
 using storage::Keyspace;
-
-// Whoever received the last write of an interval received the interval's beginning in its context.
-bool HasAllOf(const ReceivedDots& received, const Context& context) {
-  return std::ranges::all_of(SessionDots(context), [&](Dot dot) { return received.Has(dot); });
-}
 
 bool HasNoName(const Container& container) {
   return container.versions.size() == 1 && container.versions[0].dot == Dot{};
@@ -35,7 +30,7 @@ LocalStore::Part LocalStore::ReadPart(Partition partition, std::string_view afte
   const auto cursor = engine_->NewCursor(Keyspace::kData);
   SeekBehind(*cursor, partition, after);
   const auto take = [&](std::string_view store_key) {
-    if (HasAllOf(known, container_.context)) return;
+    if (IsAllReceived(container_.context, known)) return;
     const auto parts = DecodeStoreKey(store_key);
     RecordWriter(part.records).Append({parts->database, parts->key}, container_);
     ++part.count;
@@ -93,7 +88,7 @@ LocalStore::Released LocalStore::Release(Partition partition, std::span<const Ow
     if (!DecodeAnyRecord(cursor->key(), cursor->value(), actors, container_)) continue;
     Record record{.store_key = std::string(cursor->key()), .lacking = {}, .dots = {}};
     for (const OwnerReceived& owner : owners) {
-      if (HasNoName(container_) || !HasAllOf(owner.received, container_.context)) {
+      if (HasNoName(container_) || !IsAllReceived(container_.context, owner.received)) {
         record.lacking.push_back(owner.owner);
       }
     }
