@@ -161,7 +161,7 @@ Server::Outcome Server::Route(Session& session, Args args, Now now) {
   if (MustPostpone(session, *command)) return Outcome::kPostponed;
   if (session.in_transaction && !RunsInsideMulti(*command)) {
     Enqueue(session, *command, args);
-  } else if (MustFollowLate(session, *command)) {
+  } else if (MustFollowLate(session, *command, args)) {
     session.waits_for_late = true;
     ReplyLater(session, INT64_MAX, "");
     return Outcome::kPostponed;

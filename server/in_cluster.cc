@@ -12,6 +12,10 @@ namespace {
 // Requests of one session under way at one time; its next one waits.
 constexpr size_t kMostLateReplies = 1024;
 
+uint64_t HashOf(cluster::Database database, std::string_view key) {
+  return std::hash<std::string_view>()(key) + database;
+}
+
 }  // namespace
 
 // ---- a request
@@ -36,7 +40,27 @@ void Server::CallInCluster(Session& session, const Command& command, Args args, 
                                   .session = &session.seen,
                                   .writes = &session.seen.writes()};
   const bool update = gateway_->Begin(place, command, args, terms, now);
-  if (update || session.late.size() >= kMostLateReplies) WaitForLate(session);
+  if (update) NoteUpdate(session, command, args);
+  const bool ordered = update && (session.in_exec || session.late.back().updates.empty());
+  if (ordered || session.late.size() >= kMostLateReplies) WaitForLate(session);
+}
+
+// What changes a key after reading it waits for other nodes in between. Requests about other keys
+// go on meanwhile; those about the same have to see what it does.
+void Server::NoteUpdate(Session& session, const Command& command, Args args) {
+  KeyIndexesOf(command, args.size(), key_indexes_);
+  for (const size_t index : key_indexes_) {
+    const uint64_t hash = HashOf(session.database, args[index]);
+    session.late.back().updates.push_back(hash);
+    session.updating.insert(hash);
+  }
+}
+
+bool Server::IsUpdatingAny(const Session& session, const Command& command, Args args) {
+  KeyIndexesOf(command, args.size(), key_indexes_);
+  return std::ranges::any_of(key_indexes_, [&](size_t index) {
+    return session.updating.contains(HashOf(session.database, args[index]));
+  });
 }
 
 void Server::WalkInCluster(Session& session, const Command& command, Args args, Now now) {
@@ -60,8 +84,8 @@ void Server::WaitForCopies(Session& session, size_t replicas, int64_t until_us, 
   WaitForLate(session);
 }
 
-void Server::ReplyVerified(Session& session, Now now) {
-  gateway_->BeginVerify(TakeLatePlace(session), session.protocol, now);
+void Server::ReplyVerified(Session& session, bool with_keys, Now now) {
+  gateway_->BeginVerify(TakeLatePlace(session), session.protocol, with_keys, now);
   WaitForLate(session);
 }
 
@@ -70,11 +94,16 @@ bool Server::EndWaitForCopies(const Session& session, std::string_view error) {
 }
 
 // A walk has to see what the requests before it do, wherever they are done, and WAIT is about them.
-// And who hears of a message reads what was written before it was published.
-bool Server::MustFollowLate(const Session& session, const Command& command) {
+// And who hears of a message reads what was written before it was published. While keys are being
+// updated, requests about others alone do not wait.
+bool Server::MustFollowLate(const Session& session, const Command& command, Args args) {
+  if (session.late.empty()) return false;
   const bool publishes = command.handler == Publish || command.handler == SPublish;
-  const bool follows = IsOnKeyspace(command) || publishes || command.handler == Wait;
-  return !session.late.empty() && follows;
+  if (IsOnKeyspace(command) || publishes || command.handler == Wait) return true;
+  if (session.updating.empty()) return false;
+  if (IsCoordinated(command)) return IsUpdatingAny(session, command, args);
+  const bool on_data = (command.flags & (kWrite | kReadOnly)) != 0;
+  return on_data || command.handler == Watch || command.handler == Exec;
 }
 
 // The reply counts this node's subscribers alone, as Redis's cluster does.
@@ -117,6 +146,7 @@ void Server::SendKnownReplies(Session& session) {
       session.data_replies.push_back(
           {begin, session.output.size(), reply.turn == turn_, /*continued=*/false});
     }
+    for (const uint64_t hash : reply.updates) session.updating.extract(hash);
     session.late.pop_front();
     Touch(session);
   }
@@ -184,7 +214,9 @@ void Server::RunRestOfExec(Session& session, Now now) {
   session.in_exec = true;
   std::vector<std::string_view> args;
   while (!session.exec_rest.empty() && !session.waits_for_late) {
-    if (MustFollowLate(session, *session.exec_rest.front().command)) {
+    const Session::QueuedCommand& next = session.exec_rest.front();
+    args.assign(next.args.begin(), next.args.end());
+    if (MustFollowLate(session, *next.command, args)) {
       session.waits_for_late = true;
       break;
     }

@@ -193,7 +193,7 @@ class Server {
   // the session is then told what is known, or the error.
   void WaitForCopies(Session& session, size_t replicas, int64_t until_us, Now now);
   // CLUSTER VERIFY: the reply comes when the owners have told.
-  void ReplyVerified(Session& session, Now now);
+  void ReplyVerified(Session& session, bool with_keys, Now now);
   bool EndWaitForCopies(const Session& session, std::string_view error);
   // WAIT, DEBUG SLEEP: `reply` is given at `until_us` (INT64_MAX: never), and the session's next
   // request waits for it.
@@ -242,7 +242,9 @@ class Server {
   size_t PublishHere(PubSub::Kind kind, std::string_view channel, std::string_view message);
   bool IsOutside(const Session& session) const;
   ClusterMap::Node MapNode(cluster::NodeId id, const Session& session) const;
-  static bool MustFollowLate(const Session& session, const Command& command);
+  void NoteUpdate(Session& session, const Command& command, Args args);
+  bool IsUpdatingAny(const Session& session, const Command& command, Args args);
+  bool MustFollowLate(const Session& session, const Command& command, Args args);
   void PlaceBehindLate(Session& session, size_t begin);
   void TakeLateReplies(Now now);
   void GiveLateReply(Session& session, uint64_t slot, std::string bytes, bool uncommitted, Now now);

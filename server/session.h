@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "cluster/levels.h"
@@ -120,10 +121,12 @@ class Session {
     bool silent = false;  // CLIENT REPLY OFF or SKIP: it is not sent
     uint64_t turn = 0;    // it depends on what that turn commits; 0: on nothing
     std::string bytes;
+    std::vector<uint64_t> updates{};  // hashes of the keys that its request changes after reading
   };
   std::deque<LateReply> late;
   uint64_t next_slot = 1;
-  bool waits_for_late = false;   // its next request has to see what the last one does
+  std::unordered_multiset<uint64_t> updating;  // of all in `late`: who names one of them waits
+  bool waits_for_late = false;   // its next request has to see what those before it do
   cluster::SessionContext seen;  // in a cluster: of the keys it used last
   // EXEC: commands of the transaction that have not begun.
   std::deque<QueuedCommand> exec_rest;

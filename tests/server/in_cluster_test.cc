@@ -160,6 +160,44 @@ TEST(InCluster, APipelineIsAnsweredInOrder) {
   EXPECT_EQ(node.Take("c"), "+OK\r\n:2\r\n$2\r\nab\r\n+PONG\r\n:1\r\n+OK\r\n$1\r\nc\r\n");
 }
 
+TEST(InCluster, UpdatesOfDifferentKeysDoNotWaitForEachOther) {
+  ClusterTester cluster(5);
+  std::string requests;
+  std::string replies;
+  for (int i = 0; i < 50; ++i) {
+    requests += "APPEND k" + std::to_string(i) + " x\r\n";
+    replies += ":1\r\n";
+  }
+  cluster.at(0).Receive("c", requests);
+  cluster.Settle();  // one after the other they would take a turn each
+  EXPECT_EQ(cluster.at(0).Take("c"), replies);
+}
+
+TEST(InCluster, ARequestSeesTheUpdateOfItsKeyBeforeIt) {
+  ClusterTester cluster(5);
+  std::string requests;
+  std::string replies;
+  for (int i = 0; i < 20; ++i) {
+    const std::string a = "a" + std::to_string(i);
+    const std::string b = "b" + std::to_string(i);
+    requests += "APPEND " + a + " x\r\nAPPEND " + b + " y\r\nMGET " + b + " " + a + "\r\nDEL " + a +
+                " " + b + "\r\nDEL " + a + "\r\n";
+    replies += ":1\r\n:1\r\n*2\r\n$1\r\ny\r\n$1\r\nx\r\n:2\r\n:0\r\n";
+  }
+  cluster.at(0).Receive("c", requests);
+  cluster.Advance(500'000);
+  EXPECT_EQ(cluster.at(0).Take("c"), replies);
+}
+
+TEST(InCluster, AnUpdateBeforeWatchIsNoChangeToWhatIsWatched) {
+  ClusterTester cluster(3);
+  cluster.at(0).Receive(
+      "c", "APPEND k x\r\nWATCH k\r\nMULTI\r\nAPPEND k y\r\nAPPEND l z\r\nEXEC\r\nGET k\r\n");
+  cluster.Advance(50'000);
+  EXPECT_EQ(cluster.at(0).Take("c"),
+            ":1\r\n+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:2\r\n:1\r\n$2\r\nxy\r\n");
+}
+
 TEST(InCluster, ATransactionIsAnsweredAsOne) {
   ClusterTester cluster(3);
   ServerTester& node = cluster.at(0);
