@@ -41,6 +41,7 @@ std::vector<LeafNumber> Common(const std::vector<LeafNumber>& a, const std::vect
 
 void AntiEntropy::BeginAt(const Pair& pair, const Source* source, int64_t now_us) {
   const auto& [partition, peer] = pair;
+  singly_.erase(pair);
   const MerkleTree& tree = *store_.TreeOf(partition);
   const bool of_refill = source != nullptr;
   Comparison comparison{.id = RequestId{next_id_++ | (of_refill ? kOfRefillBit : 0)},
@@ -206,9 +207,9 @@ void AntiEntropy::On(NodeId from, const Swapped& message, Time now) {
                         store_.ActorOf(partition) == comparison->actor;
   if (!may_join) return Finish(*comparison, End::kFailed, now.monotonic_us);
   const bool of_refill = comparison->of_refill;
-  const auto gone = !of_refill                  ? WhatIsGone()
-                    : comparison->peer_rebuilds ? LocalStore::Gone::kWasRemoved
-                                                : LocalStore::Gone::kIsRestored;
+  std::optional<LocalStore::Gone> gone;
+  if (of_refill && comparison->peer_rebuilds) gone = LocalStore::Gone::kWasRemoved;
+  if (of_refill && !comparison->peer_rebuilds) gone = LocalStore::Gone::kIsRestored;
   const Joined joined = Join(gone, message.items, now.unix_ms);
   if (joined.refusal != Refusal::kNone) {
     return Finish(*comparison, End::kFailed, now.monotonic_us);
@@ -248,17 +249,16 @@ void AntiEntropy::Finish(const Comparison& ended, End end, int64_t now_us) {
     ended_.push_back(
         {pair, comparison.of_refill, is_same ? std::move(comparison.word) : std::nullopt});
   }
-  const auto due = comparison.of_refill ? due_us_.end() : due_us_.find(pair);
-  if (due != due_us_.end()) {
-    const int64_t again_us = end == End::kNotYet ? options_.busy_us : options_.retry_us;
-    due->second = now_us + again_us;
-    if (agrees) due->second = options_.every_us == 0 ? INT64_MAX : now_us + options_.every_us;
-    if (agrees) agreed_us_[pair] = now_us;
-  }
-  totals_.compared += agrees ? 1 : 0;
   totals_.failed += end == End::kFailed ? 1 : 0;
   totals_.differed += end == End::kMadeEqual ? 1 : 0;
-  if (agrees && !comparison.of_refill) asked_for_.erase(pair);
+  const auto due = comparison.of_refill ? due_us_.end() : due_us_.find(pair);
+  if (due == due_us_.end()) {
+    totals_.compared += agrees ? 1 : 0;
+  } else if (agrees) {
+    NoteAgreed(pair, now_us);
+  } else {
+    due->second = now_us + (end == End::kNotYet ? options_.busy_us : options_.retry_us);
+  }
   look_us_ = std::min(look_us_, now_us + options_.step_every_us);
   Wake(look_us_);
   // The other knows that the roots are the same.

@@ -1,6 +1,7 @@
 // Two owners of a partition compare what they hold, and become equal: what neither copies nor hints
 // nor received dots tell of is found by their Merkle trees (the Dynamo paper, 4.7).
 //
+//   SameRoots  roots           -> OtherRoots the partitions that differ; most end here
 //   AskTree    root            -> TreeReply  none if it is the same, else all branches
 //   AskTree    what differs    -> TreeReply  its leaves
 //   ... half a second later the same again: writes that were on their way then are no difference
@@ -11,7 +12,10 @@
 // Then all that one had received when it began is at the other too, and counts as received there:
 // so gaps close that nothing else fills, and deletions behind them can be forgotten.
 //
-// So it costs about what differs (measured for a million keys, records apart: 78 bytes for
+// Trees are kept by what changes records; so that they go on to tell what is on the disk they are
+// built anew once in a while (a scrub).
+//
+// So it costs about what differs (measured for a million keys, records apart: NN bytes for
 // nothing, 4.6 KB for one key, 255 KB for a hundred). Of each pair the lower node begins, once in a
 // while; any when an operator asks, when it misses a write that the other said long ago that it
 // has, or when a copy came of what it once received and has no more.
@@ -19,7 +23,7 @@
 // by refill.h. But at its end one that rebuilds compares itself with its source in the same way:
 // not to be given what it lacks, but to be told what of its own was removed while it did not hear
 // of it. While a comparison goes on neither forgets deletions of the partition, or what is just
-// being sent would come back.
+// being sent would come back. What a policy may have evicted at one goes at the other too.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +34,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/eviction_policy.h"
 #include "cluster/forgetting.h"
 #include "cluster/local_store.h"
 #include "cluster/message.h"
@@ -44,18 +49,23 @@ namespace cartwheel::cluster {
 class AntiEntropy {
  public:
   struct Options {
-    int64_t every_us = 3'600'000'000;     // each pair of owners of each partition
-    int64_t first_after_us = 60'000'000;  // of the start, or of a change of the owners
-    int64_t retry_us = 10'000'000;        // after one that failed
-    int64_t busy_us = 1'000'000;          // while the other builds its tree
-    int64_t doubted_us = 10'000'000;      // after one that found no difference
-    int64_t gap_after_us = 10'000'000;    // a write that another owner has is missed
+    int64_t every_us = 3'600'000'000;          // each pair of owners of each partition
+    int64_t first_after_us = 60'000'000;       // of the start, or of a change of the owners
+    int64_t scrub_every_us = 604'800'000'000;  // each tree is built anew; 0: none is
+    int64_t retry_us = 10'000'000;             // after one that failed
+    int64_t busy_us = 1'000'000;               // while the other builds its tree
+    int64_t doubted_us = 10'000'000;           // after one that found no difference
+    int64_t gap_after_us = 10'000'000;         // a write that another owner has is missed
     int64_t confirm_after_us = 500'000;
     int64_t timeout_us = 5'000'000;     // without an answer
     int64_t open_for_us = 300'000'000;  // at the other node, in which deletions are kept
     int64_t step_every_us = 20'000;
     size_t at_once = 8;  // that talk
     size_t most = 128;   // with those that let time pass
+    // Roots that are sent together: those of the pairs that are due, and of others that will be
+    // within this part of the time between two comparisons.
+    size_t roots_at_once = 64;
+    int64_t ahead_part = 16;
     // For trees that are not there yet: what a step takes, which clients have to wait for.
     int64_t build_every_us = 5'000;
     size_t builds_records = 500;
@@ -64,8 +74,8 @@ class AntiEntropy {
     size_t leaves_at_once = 16;
     size_t keys_at_once = 64;
     uint64_t max_bytes_per_second = 10UL << 20;  // 0: as fast as it goes
-    // False: records are evicted, and one that is gone without a trace is none that was lost.
-    bool restores = true;
+    // What it lets go is not lost when it is gone without a trace.
+    EvictionPolicy eviction_policy = EvictionPolicy::kNoEviction;
   };
   struct Totals {
     uint64_t compared = 0;  // partitions, with one other owner each, to the end
@@ -74,6 +84,7 @@ class AntiEntropy {
     uint64_t changed = 0;   // records here
     uint64_t restored = 0;  // of these: received before, and lost since
     uint64_t bytes = 0;     // sent and received, without the frames
+    uint64_t scrubbed = 0;  // trees that were there and have been built anew
     bool operator==(const Totals&) const = default;
   };
 
@@ -96,8 +107,9 @@ class AntiEntropy {
   void CompareNow(std::optional<Partition> partition, int64_t now_us);
   // 0: they do so only when an operator asks.
   void SetEvery(int64_t every_us, int64_t now_us);
+  void SetScrubEvery(int64_t every_us, int64_t now_us);
   void SetMaxBytesPerSecond(uint64_t bytes) { options_.max_bytes_per_second = bytes; }
-  void SetRestores(bool restores) { options_.restores = restores; }
+  void SetEvictionPolicy(EvictionPolicy policy) { options_.eviction_policy = policy; }
   // The sources with which this node's replicas are to be compared that rebuild; any others no
   // more. And those that are equal now, as the last commit left them.
   void SetSources(std::span<const Refill::ToCompare> sources, int64_t now_us);
@@ -112,10 +124,20 @@ class AntiEntropy {
   void On(NodeId from, const KeysReply& message, Time now);
   void On(NodeId from, const Swap& message, Time now);
   void On(NodeId from, const Swapped& message, Time now);
+  void On(NodeId from, const SameRoots& message, Time now);
+  void On(NodeId from, const OtherRoots& message, Time now);
 
   // The roots of the partitions that this node owns and is complete in. Those whose trees are not
   // there are begun, and missing.
   std::vector<RootsReply::OfPartition> Roots(int64_t now_us);
+
+  // Of one partition, for any member.
+  struct Told {
+    Refusal refusal = Refusal::kNone;
+    std::vector<RecordDigest> leaves{};
+    std::vector<LocalStore::NamedDigest> keys{};
+  };
+  Told Tell(const AskDigests& message, int64_t now_us);
 
   const Totals& totals() const { return totals_; }
   size_t under_way() const { return under_way_.size(); }
@@ -160,6 +182,11 @@ class AntiEntropy {
     bool equal = true;
     std::optional<OwnerWord> word{};
   };
+  struct Question {  // SameRoots
+    NodeId peer = kNoNode;
+    std::vector<RootsReply::OfPartition> roots{};
+    int64_t deadline_us = 0;
+  };
   struct Source {
     bool rebuilds = false;
     int64_t due_us = 0;
@@ -189,7 +216,14 @@ class AntiEntropy {
   bool JoinEnded();
   void GoOn(int64_t now_us);
   void BuildTrees();
+  void Scrub(int64_t now_us);
   void BeginDue(int64_t now_us);
+  void AskForSame(std::map<NodeId, SameRoots>& gathered, int64_t now_us);
+  void JudgeRoot(NodeId from, const RootsReply::OfPartition& root, OtherRoots& reply,
+                 int64_t now_us);
+  void DropLateQuestions(int64_t now_us);
+  void CompareSingly(const Pair& pair, int64_t now_us);
+  void NoteAgreed(const Pair& pair, int64_t now_us);
   void BeginWithSources(int64_t now_us);
   bool HasTree(Partition partition, int64_t now_us);
   bool HasRoom() const;
@@ -211,10 +245,10 @@ class AntiEntropy {
   Refusal MayAnswer(NodeId from, Partition partition, uint64_t epoch, RequestId id) const;
   void Same(NodeId from, const AskTree& message);
   bool IsOpen(NodeId from, Partition partition, RequestId id) const;
-  Joined Join(LocalStore::Gone gone, const std::vector<Fetched::Item>& items, int64_t now_ms);
-  LocalStore::Gone WhatIsGone() const {
-    return options_.restores ? LocalStore::Gone::kIsRestored : LocalStore::Gone::kStaysAway;
-  }
+  Joined Join(std::optional<LocalStore::Gone> gone, const std::vector<Fetched::Item>& items,
+              int64_t now_ms);
+  LocalStore::Gone WhatIsGone(const Container& theirs) const;
+  bool IsOpenToAny(Partition partition) const;
   void KeepDeletionsOf(Partition partition);
   void Close(const Pair& pair);
   void Spend(uint64_t bytes, int64_t now_us);
@@ -231,12 +265,18 @@ class AntiEntropy {
   std::set<Pair> asked_for_;
   Pair last_begun_{};
   std::vector<Comparison> under_way_;  // begun here
-  std::map<Pair, Opened> opened_;      // by others
-  std::map<Pair, Source> sources_;     // of replicas here that rebuild
-  std::vector<Ended> ended_;           // equal, in this turn
-  std::vector<Ended> kept_;            // of those, as committed
-  std::vector<Pair> compared_;         // with sources
-  std::set<Partition> to_build_;       // trees
+  std::map<RequestId, Question> questions_;
+  std::set<Pair> asked_same_;       // in those
+  std::set<Pair> singly_;           // their roots were not found the same
+  std::map<Pair, Opened> opened_;   // by others
+  std::map<Pair, Source> sources_;  // of replicas here that rebuild
+  std::vector<Ended> ended_;        // equal, in this turn
+  std::vector<Ended> kept_;         // of those, as committed
+  std::vector<Pair> compared_;      // with sources
+  std::set<Partition> to_build_;    // trees
+  std::set<Partition> scrubbed_;    // of to_build_
+  Partition next_scrubbed_ = 0;
+  int64_t scrub_us_ = INT64_MAX;
   bool knows_ring_ = false;
   uint64_t next_id_ = 1;
   int64_t next_us_ = 0;

@@ -3,6 +3,7 @@
 
 #include "cluster/anti_entropy.h"
 #include "cluster/read_quorum.h"
+#include "cluster/shown_value.h"
 
 namespace cartwheel::cluster {
 namespace {
@@ -130,7 +131,8 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
     reply.refusal = Refusal::kBusy;
   }
   if (reply.refusal == Refusal::kNone) {
-    const auto gone = IsOfRefill(message.id) ? LocalStore::Gone::kWasRemoved : WhatIsGone();
+    const auto gone =
+        IsOfRefill(message.id) ? std::optional(LocalStore::Gone::kWasRemoved) : std::nullopt;
     const Joined joined = Join(gone, message.items, now.unix_ms);
     reply.refusal = joined.refusal;
     Opened& opened = opened_[{message.partition, from}];
@@ -146,11 +148,20 @@ void AntiEntropy::On(NodeId from, const Swap& message, Time now) {
 
 // ---- both
 
-AntiEntropy::Joined AntiEntropy::Join(LocalStore::Gone gone,
+LocalStore::Gone AntiEntropy::WhatIsGone(const Container& theirs) const {
+  const EvictionPolicy policy = options_.eviction_policy;
+  const bool may_go = policy != EvictionPolicy::kNoEviction &&
+                      (!TakesOnlyWhatExpires(policy) || GoneAt(theirs) != kNoExpiry);
+  return may_go ? LocalStore::Gone::kWasRemoved : LocalStore::Gone::kIsRestored;
+}
+
+// `gone`: of all; without it, what the policy says of each.
+AntiEntropy::Joined AntiEntropy::Join(std::optional<LocalStore::Gone> gone,
                                       const std::vector<Fetched::Item>& items, int64_t now_ms) {
   Joined all;
   for (const auto& [ref, container] : items) {
-    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container), gone, now_ms);
+    const auto joined = store_.Reconcile(ref, container, DotsShownBy(container),
+                                         gone.value_or(WhatIsGone(container)), now_ms);
     if (!joined) return {.refusal = joined.error(), .equal = false};
     all.equal = all.equal && joined->equal;
     totals_.changed += joined->changed ? 1 : 0;
@@ -160,10 +171,14 @@ AntiEntropy::Joined AntiEntropy::Join(LocalStore::Gone gone,
 }
 
 void AntiEntropy::KeepDeletionsOf(Partition partition) {
-  const auto is_of_it = [partition](const auto& each) { return each.first.first == partition; };
   const bool begun = std::ranges::any_of(
       under_way_, [&](const Comparison& comparison) { return comparison.pair.first == partition; });
-  store_.KeepDeletions(partition, begun || std::ranges::any_of(opened_, is_of_it));
+  store_.KeepDeletions(partition, begun || IsOpenToAny(partition));
+}
+
+bool AntiEntropy::IsOpenToAny(Partition partition) const {
+  const auto first = opened_.lower_bound({partition, kNoNode});
+  return first != opened_.end() && first->first.first == partition;
 }
 
 void AntiEntropy::Close(const Pair& pair) {
@@ -176,23 +191,6 @@ void AntiEntropy::Spend(uint64_t bytes, int64_t now_us) {
   if (options_.max_bytes_per_second == 0) return;
   const auto takes_us = static_cast<int64_t>(bytes * kSecondUs / options_.max_bytes_per_second);
   allowed_us_ = std::max(allowed_us_, now_us) + takes_us;
-}
-
-std::vector<RootsReply::OfPartition> AntiEntropy::Roots(int64_t now_us) {
-  std::vector<RootsReply::OfPartition> roots;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    const auto partition = static_cast<Partition>(i);
-    if (!ring_.Owns(self_, partition) || !store_.IsComplete(partition)) continue;
-    const MerkleTree* const tree = store_.TreeOf(partition);
-    if (tree == nullptr) {
-      to_build_.insert(partition);
-      continue;
-    }
-    roots.push_back(
-        {.partition = partition, .epoch = ring_.EpochOf(partition), .root = tree->Root()});
-  }
-  if (!to_build_.empty()) Wake(now_us);
-  return roots;
 }
 
 }  // namespace cartwheel::cluster

@@ -31,6 +31,7 @@ void AntiEntropy::RingChanged(int64_t now_us) {
   due_us_ = std::move(all_due_us);
   std::erase_if(agreed_us_, [this](const auto& agreed) { return !due_us_.contains(agreed.first); });
   std::erase_if(asked_for_, [this](const Pair& pair) { return !due_us_.contains(pair); });
+  std::erase_if(singly_, [this](const Pair& pair) { return !due_us_.contains(pair); });
   // Of what has changed they speak under another epoch from here on.
   const auto is_old = [this](Partition partition, uint64_t epoch) {
     return !ring_.Owns(self_, partition) || epoch != ring_.EpochOf(partition);
@@ -63,6 +64,13 @@ void AntiEntropy::SetEvery(int64_t every_us, int64_t now_us) {
   Wake(now_us);
 }
 
+void AntiEntropy::SetScrubEvery(int64_t every_us, int64_t now_us) {
+  if (options_.scrub_every_us == every_us && scrub_us_ != INT64_MAX) return;
+  options_.scrub_every_us = every_us;
+  scrub_us_ = every_us == 0 ? INT64_MAX : now_us + every_us / kPartitions;
+  Wake(scrub_us_);
+}
+
 void AntiEntropy::PeerDown(NodeId peer, int64_t now_us) {
   std::vector<Comparison> lost;
   std::erase_if(under_way_, [&](Comparison& comparison) {
@@ -74,6 +82,8 @@ void AntiEntropy::PeerDown(NodeId peer, int64_t now_us) {
   for (const auto& [pair, opened] : std::map(opened_)) {
     if (pair.second == peer) Close(pair);
   }
+  std::erase_if(questions_, [peer](const auto& each) { return each.second.peer == peer; });
+  std::erase_if(asked_same_, [peer](const Pair& pair) { return pair.second == peer; });
 }
 
 void AntiEntropy::CompareNow(std::optional<Partition> partition, int64_t now_us) {
@@ -160,6 +170,8 @@ void AntiEntropy::Committed(bool committed, int64_t now_us) {
     Finish(comparison, End::kFailed, now_us);
   }
   for (const auto& [pair, opened] : std::map(opened_)) Close(pair);
+  questions_.clear();
+  asked_same_.clear();
 }
 
 bool AntiEntropy::JoinEnded() {
@@ -179,19 +191,24 @@ bool AntiEntropy::OnTime(Time now) {
   if (now_us < next_us_) return false;
   next_us_ = INT64_MAX;
   if (!knows_ring_) RingChanged(now_us);
+  if (scrub_us_ == INT64_MAX) SetScrubEvery(options_.scrub_every_us, now_us);
   const bool changed = JoinEnded();
   CompareWhereGapsAre(now_us);
   GoOn(now_us);
+  DropLateQuestions(now_us);
   for (const auto& [pair, opened] : std::map(opened_)) {
     if (now_us >= opened.until_us) Close(pair);
   }
+  Scrub(now_us);
   BuildTrees();
   BeginWithSources(now_us);
   BeginDue(now_us);
   for (const Comparison& comparison : under_way_) Wake(comparison.deadline_us);
   for (const auto& [pair, opened] : opened_) Wake(opened.until_us);
+  for (const auto& [id, question] : questions_) Wake(question.deadline_us);
   if (!to_build_.empty()) Wake(now_us + options_.build_every_us);
   Wake(look_us_);
+  Wake(scrub_us_);
   return changed;
 }
 
@@ -218,11 +235,29 @@ void AntiEntropy::BuildTrees() {
   for (size_t i = 0; i < options_.builds_partitions && !to_build_.empty() && records > 0; ++i) {
     const Partition partition = *to_build_.begin();
     const bool owns = ring_.Owns(self_, partition);
-    if (!owns || store_.BuildTree(partition, records)) to_build_.erase(partition);
+    if (owns && !store_.BuildTree(partition, records)) continue;
+    to_build_.erase(partition);
+    totals_.scrubbed += scrubbed_.erase(partition);
   }
 }
 
-// Those whose trees are not there are begun meanwhile.
+// The next partition whose tree is there, unless it is just being compared: then the one behind it.
+void AntiEntropy::Scrub(int64_t now_us) {
+  if (now_us < scrub_us_) return;
+  scrub_us_ = now_us + options_.scrub_every_us / kPartitions;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    const Partition partition = next_scrubbed_;
+    next_scrubbed_ = static_cast<Partition>((partition + 1) % kPartitions);
+    const bool is_busy = !IsFree({partition, kNoNode}) || IsOpenToAny(partition);
+    if (store_.TreeOf(partition) == nullptr || is_busy) continue;
+    store_.DropTree(partition);
+    to_build_.insert(partition);
+    scrubbed_.insert(partition);
+    return;
+  }
+}
+
+// Those whose trees are not there are begun meanwhile. With what is due goes what soon will be.
 void AntiEntropy::BeginDue(int64_t now_us) {
   if (now_us < look_us_) return;
   const size_t most_to_build = options_.builds_partitions;
@@ -231,19 +266,34 @@ void AntiEntropy::BeginDue(int64_t now_us) {
     look_us_ = allowed_us_;
     return;
   }
+  std::map<NodeId, SameRoots> gathered;
   auto at = due_us_.upper_bound(last_begun_);
   for (size_t left = due_us_.size(); left > 0 && HasRoom(); --left) {
     if (at == due_us_.end()) at = due_us_.begin();
     const auto& [pair, due_us] = *at++;
-    if (due_us > now_us || !MayBegin(pair)) continue;
+    const bool goes_along = gathered.contains(pair.second);
+    const int64_t until_us = now_us + (goes_along ? options_.every_us / options_.ahead_part : 0);
+    if (due_us > until_us || !MayBegin(pair)) continue;
     look_us_ = now_us + options_.step_every_us;
     if (!HasTree(pair.first, now_us)) {
       if (to_build_.size() >= most_to_build) break;
       continue;
     }
+    if (singly_.contains(pair) || NewsOf(pair)) {
+      if (due_us > now_us) continue;
+      last_begun_ = pair;
+      BeginAt(pair, nullptr, now_us);
+      continue;
+    }
+    auto& roots = gathered[pair.second].roots;
+    if (roots.size() >= options_.roots_at_once) continue;
     last_begun_ = pair;
-    BeginAt(pair, nullptr, now_us);
+    const auto& [partition, peer] = pair;
+    roots.push_back({.partition = partition,
+                     .epoch = ring_.EpochOf(partition),
+                     .root = store_.TreeOf(partition)->Root()});
   }
+  AskForSame(gathered, now_us);
 }
 
 // Clients that read wait for them, in a way: until then the replica counts to no R.
@@ -269,7 +319,8 @@ bool AntiEntropy::HasTree(Partition partition, int64_t now_us) {
 bool AntiEntropy::HasRoom() const {
   const auto busy = std::ranges::count_if(
       under_way_, [](const Comparison& comparison) { return !comparison.waits(); });
-  return static_cast<size_t>(busy) < options_.at_once && under_way_.size() < options_.most;
+  return static_cast<size_t>(busy) + questions_.size() < options_.at_once &&
+         under_way_.size() < options_.most;
 }
 
 bool AntiEntropy::IsFree(const Pair& pair) const {
@@ -280,8 +331,8 @@ bool AntiEntropy::IsFree(const Pair& pair) const {
 bool AntiEntropy::MayBegin(const Pair& pair) const {
   const auto& [partition, peer] = pair;
   const bool is_mine = self_ < peer || asked_for_.contains(pair);
-  return is_mine && IsFree(pair) && !ring_.IsMoving(partition) && store_.IsComplete(partition) &&
-         peers_.HasRoom(peer);
+  return is_mine && IsFree(pair) && !asked_same_.contains(pair) && !ring_.IsMoving(partition) &&
+         store_.IsComplete(partition) && peers_.HasRoom(peer);
 }
 
 // Told before the comparison begins, so that what it had done by then is seen in it.

@@ -103,6 +103,19 @@ std::optional<std::vector<KeyDigest>> LocalStore::ListLeaves(Partition partition
   return keys;
 }
 
+std::optional<std::vector<LocalStore::NamedDigest>> LocalStore::NameLeaves(
+    Partition partition, uint32_t leaves, std::span<const LeafNumber> numbers) {
+  if (!ListLeaves(partition, leaves, numbers)) return std::nullopt;
+  std::vector<NamedDigest> keys;
+  WalkLeaves(partition, leaves, numbers, [&](LeafNumber, std::string_view store_key) {
+    const RecordDigest digest = DigestOfRecord(store_key, container_);
+    if (digest == 0) return;
+    const StoreKeyParts parts = *DecodeStoreKey(store_key);
+    keys.push_back({parts.database, std::string(parts.key), digest});
+  });
+  return keys;
+}
+
 LocalStore::Part LocalStore::ReadKeys(Partition partition, std::span<const KeyId> ids,
                                       size_t max_bytes) {
   Part part;
@@ -141,7 +154,6 @@ std::expected<LocalStore::Reconciled, Refusal> LocalStore::Reconcile(const KeyRe
   if (stored.state == Stored::State::kDamaged) container_.clear();
   const bool is_damaged = stored.state == Stored::State::kDamaged;
   const bool is_lost = HasLost(theirs, container_, vnodes_.Of(partition).received);
-  if (is_lost && gone == Gone::kStaysAway && !is_damaged) return Reconciled{.equal = false};
   AdoptVersions(slot);
   const bool exists = stored.state != Stored::State::kAbsent;
   Container merged = theirs;

@@ -26,10 +26,12 @@ uint64_t ColdnessIn(LocalStore& store, const LocalStore::Doomed& doomed, Time no
 
 }  // namespace
 
+// At the very limit not even a context has room.
 void Evicting::SetNeed(const Need& need, int64_t now_us) {
-  const bool needs = evicts() && need.bytes > 0;
   const bool needed = need_.bytes > 0;
   need_ = need;
+  if (!need.is_full) need_.bytes -= static_cast<int64_t>(left_bytes_);
+  const bool needs = evicts() && need_.bytes > 0;
   if (!needs || !needed) progress_us_ = now_us;
   if (!needs) {
     is_stuck_ = false;
@@ -40,8 +42,9 @@ void Evicting::SetNeed(const Need& need, int64_t now_us) {
 
 void Evicting::RingChanged() {
   asked_.clear();
-  bases_.clear();
   uses_.clear();
+  left_.clear();
+  left_keys_ = left_bytes_ = 0;
 }
 
 // Who was never linked is not healthy either.
@@ -58,16 +61,18 @@ bool Evicting::OnTime(Time now) {
   next_us_ = INT64_MAX;
   if (now_us >= tell_us_) TellUses();
   Wake(tell_us_);
+  bool changed = now_us >= forget_us_ && ForgetLeft(now);
+  Wake(forget_us_);
   const bool needs = evicts() && need_.bytes > 0;
-  if (!needs) return false;
+  if (!needs) return changed;
   if (now_us < step_us_) {
     Wake(step_us_);
-    return false;
+    return changed;
   }
   step_us_ = now_us + options_.step_every_us;
   Wake(step_us_);
   DropLate(now_us);
-  bool changed = Ask(now);
+  changed = Ask(now) || changed;
   const bool alone = need_.is_full && now_us - progress_us_ >= options_.alone_after_us;
   if (alone) {
     const size_t gone = DecideAlone(now);
@@ -139,52 +144,63 @@ void Evicting::On(NodeId from, const EvictRequest& message, Time now) {
   Decide(message.partition, message.bytes, from, message.id, now);
 }
 
+Evicting::Choice Evicting::Choose(Partition partition, uint64_t bytes, Time now) {
+  return {partition, store_.ChooseVictims(partition, terms_, bytes, options_.most_keys,
+                                          random_state_, now.unix_ms)};
+}
+
 // Where a partition has few keys the coldest of it need not be cold: it is held against those of
-// the next ones that this node decides about. How many keys went here. The asker is told even if
-// nothing goes.
-size_t Evicting::Decide(Partition partition, uint64_t bytes, NodeId asker, RequestId id, Time now) {
-  const auto choose = [&](Partition from) {
-    return store_.ChooseVictims(from, terms_, bytes, options_.most_keys, random_state_,
-                                now.unix_ms);
-  };
-  std::vector<LocalStore::Doomed> doomed = choose(partition);
-  Partition of = partition;
-  const bool by_use = GoesByRecency(terms_.policy) || GoesByFrequency(terms_.policy);
-  if (by_use && !TakesOnlyWhatExpires(terms_.policy) && doomed.size() < terms_.samples) {
-    uint64_t coldest = doomed.empty() ? 0 : ColdnessIn(store_, doomed.front(), now);
-    size_t found = doomed.size();
-    doomed.resize(std::min<size_t>(doomed.size(), 1));
-    const size_t most_partitions = 8 * terms_.samples;
-    for (size_t i = 1; i < most_partitions && found < terms_.samples; ++i) {
-      const auto next = static_cast<Partition>((partition + i) % kPartitions);
-      if (!MayDecide(next, ring_.EpochOf(next)) || DeciderOf(next) != self_) continue;
-      auto others = choose(next);
-      if (others.empty()) continue;
-      found += others.size();
-      const uint64_t coldness = ColdnessIn(store_, others.front(), now);
-      if (!doomed.empty() && coldness <= coldest) continue;
-      others.resize(1);
-      doomed.swap(others);
-      coldest = coldness;
-      of = next;
-    }
+// the next ones that this node decides about.
+void Evicting::LookFurther(Choice& choice, uint64_t bytes, Time now) {
+  const Partition first = choice.partition;
+  auto& doomed = choice.doomed;
+  size_t found = doomed.size();
+  uint64_t coldest = doomed.empty() ? 0 : ColdnessIn(store_, doomed.front(), now);
+  doomed.resize(std::min<size_t>(doomed.size(), 1));
+  const size_t most_partitions = 8 * terms_.samples;
+  for (size_t i = 1; i < most_partitions && found < terms_.samples; ++i) {
+    const auto next = static_cast<Partition>((first + i) % kPartitions);
+    if (!MayDecide(next, ring_.EpochOf(next)) || DeciderOf(next) != self_) continue;
+    Choice other = Choose(next, bytes, now);
+    if (other.doomed.empty()) continue;
+    found += other.doomed.size();
+    const uint64_t coldness = ColdnessIn(store_, other.doomed.front(), now);
+    if (!doomed.empty() && coldness <= coldest) continue;
+    other.doomed.resize(1);
+    choice = std::move(other);
+    coldest = coldness;
   }
+}
+
+// How many keys went here.
+size_t Evicting::Decide(Partition partition, uint64_t bytes, NodeId asker, RequestId id, Time now) {
+  Choice choice = Choose(partition, bytes, now);
+  const bool by_use = GoesByRecency(terms_.policy) || GoesByFrequency(terms_.policy);
+  const bool may_look = by_use && !TakesOnlyWhatExpires(terms_.policy);
+  if (may_look && choice.doomed.size() < terms_.samples) LookFurther(choice, bytes, now);
+  const auto& [of, doomed] = choice;
   found_none_ = doomed.empty();
   totals_.chosen += doomed.size();
   Evict evict{.partition = of, .epoch = ring_.EpochOf(of), .items = ItemsOf(doomed)};
-  bool told_asker = false;
-  for (const NodeId owner : ring_.HoldersOf(of)) {
-    if (owner == self_ || (doomed.empty() && owner != asker)) continue;
+  TellOwners(evict, asker, id);
+  const size_t gone = LetGo(of, evict.items, now);
+  totals_.by_self += gone;
+  return gone;
+}
+
+// The asker is told even if nothing goes.
+void Evicting::TellOwners(Evict& evict, NodeId asker, RequestId id) {
+  bool told_asker = asker == kNoNode;
+  for (const NodeId owner : ring_.HoldersOf(evict.partition)) {
+    if (owner == self_ || (evict.items.empty() && owner != asker)) continue;
     evict.id = owner == asker ? id : RequestId{};
     told_asker = told_asker || owner == asker;
     if (peers_.HasRoom(owner)) peers_.Send(owner, evict);
   }
-  if (asker != kNoNode && !told_asker) {  // it owns nothing of that one
-    peers_.Send(asker, Evict{.id = id, .partition = of, .epoch = evict.epoch, .items = {}});
-  }
-  const size_t gone = LetGo(of, evict.items, now);
-  totals_.by_self += gone;
-  return gone;
+  if (told_asker) return;
+  // It owns nothing of that one.
+  peers_.Send(asker,
+              Evict{.id = id, .partition = evict.partition, .epoch = evict.epoch, .items = {}});
 }
 
 // Nobody is told: others may not need room, and who decides does not answer.
@@ -219,15 +235,17 @@ void Evicting::On(NodeId from, const Evict& message, Time now) {
 
 size_t Evicting::LetGo(Partition partition, const std::vector<Evict::Item>& items, Time now) {
   if (items.empty()) return 0;
-  const Floor floor = FloorOf(partition);
+  const Floor floor = forgetting_.FloorOf(partition);
   size_t gone = 0;
   for (const auto& [ref, dots] : items) {
-    auto evicted = store_.EvictVersions(ref, dots, floor, now.unix_ms);
+    auto [evicted, left_bytes] = store_.EvictVersions(ref, dots, floor, now.unix_ms);
+    if (left_bytes > 0) Remember(partition, ref, left_bytes, now.monotonic_us);
     if (!evicted) continue;
     ++gone;
     need_.bytes -= static_cast<int64_t>(evicted->bytes);
     evicted_.push_back(*std::move(evicted));
   }
+  forgetting_.TellSoon(partition);
   if (gone > 0) {
     progress_us_ = now.monotonic_us;
     is_stuck_ = false;
@@ -235,25 +253,44 @@ size_t Evicting::LetGo(Partition partition, const std::vector<Evict::Item>& item
   return gone;
 }
 
-// ---- what is gone everywhere
+// ---- contexts that go when all owners have seen what they know
 
-void Evicting::Heard(NodeId from, const TellReceived& message) {
-  if (!evicts()) return bases_.clear();
-  for (const auto& [partition, epoch, told] : message.partitions) {
-    if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) continue;
-    if (epoch < ring_.EpochOf(partition)) continue;
-    bases_[partition].Heard(from, told, store_.VnodeOf(partition).received);
-  }
+void Evicting::Remember(Partition partition, const KeyRef& ref, uint64_t bytes, int64_t now_us) {
+  if (left_keys_ >= options_.most_left) return;
+  left_[partition].push_back({ref.database, std::string(ref.key), bytes});
+  ++left_keys_;
+  left_bytes_ += bytes;
+  if (forget_us_ == INT64_MAX) forget_us_ = now_us + options_.forgets_every_us;
+  Wake(forget_us_);
 }
 
-Floor Evicting::FloorOf(Partition partition) {
-  const auto heard = bases_.find(partition);
-  if (heard == bases_.end()) return {};
-  std::vector<NodeId> others;
-  for (const NodeId node : ring_.HoldersOf(partition)) {
-    if (node != self_) others.push_back(node);
+// Those of a partition become old enough about in their order: the first that has to stay ends it,
+// and is looked at behind the others the next time. True: some went.
+bool Evicting::ForgetLeft(Time now) {
+  size_t looks = options_.forgets_keys;
+  bool changed = false;
+  for (size_t partitions = left_.size(); partitions > 0 && looks > 0; --partitions) {
+    auto at = left_.lower_bound(next_left_);
+    if (at == left_.end()) at = left_.begin();
+    auto& [partition, keys] = *at;
+    next_left_ = static_cast<Partition>(partition + 1);
+    const Floor floor = forgetting_.FloorOf(partition);
+    while (!keys.empty() && looks > 0) {
+      --looks;
+      const Left& left = keys.front();
+      if (!store_.ForgetDeletion({left.database, left.key}, floor, now.unix_ms)) {
+        std::rotate(keys.begin(), keys.begin() + 1, keys.end());
+        break;
+      }
+      changed = true;
+      --left_keys_;
+      left_bytes_ -= left.bytes;
+      keys.pop_front();
+    }
+    keys.empty() ? void(left_.erase(at)) : forgetting_.TellSoon(partition);
   }
-  return heard->second.FloorOf(others, store_.VnodeOf(partition));
+  forget_us_ = left_.empty() ? INT64_MAX : now.monotonic_us + options_.forgets_every_us;
+  return changed;
 }
 
 // ---- uses

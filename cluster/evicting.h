@@ -7,9 +7,14 @@
 //   EvictRequest  partition, bytes        -> Evict  keys with the dots of their versions
 //   Evict         to the other owners
 //
-// Everybody drops exactly those versions, so whoever has a newer one keeps it; what is lost on its
-// way leaves a key where it was, until that node needs room. A copy of what went brings nothing
-// back: its dots were received (apply.h). Reads are told to who decides, in batches.
+// Everybody drops exactly those versions, so whoever has a newer one keeps it, and whom they have
+// not reached yet takes them as gone when they come. A copy of what went brings nothing back: its
+// dots were received (apply.h). A message that is lost on its way leaves a key where it was, until
+// the owners compare (anti_entropy.h). Reads are told to who decides, in batches.
+//
+// What not all owners are known to have received leaves its context. As that takes room too, they
+// tell each other soon what they have received, and the context goes at once when all have; until
+// then what it takes counts as gone.
 //
 // As every eviction makes room at all owners, a node asks for its share alone of what it needs, and
 // then looks again: three that are full at once do not evict three times too much.
@@ -19,12 +24,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "cluster/bases.h"
+#include "cluster/forgetting.h"
 #include "cluster/local_store.h"
 #include "cluster/message.h"
 #include "cluster/node_id.h"
@@ -45,6 +52,9 @@ class Evicting {
     size_t requests_a_step = 64;
     size_t most_requests = 256;  // unanswered; no more are made until they are, or late
     size_t most_keys = 256;      // of an answer, whatever was asked for
+    int64_t forgets_every_us = 100'000;
+    size_t forgets_keys = 2'000;  // of a step
+    size_t most_left = 100'000;   // whose contexts are remembered; those of more go in time
     int64_t tells_uses_every_us = 100'000;
     size_t most_uses = 4096;  // that wait to be told, to each; more are not told
   };
@@ -68,9 +78,11 @@ class Evicting {
   };
 
   // All outlive it.
-  Evicting(LocalStore& store, const Ring& ring, Peers& peers, NodeId self, const Options& options)
+  Evicting(LocalStore& store, const Ring& ring, Forgetting& forgetting, Peers& peers, NodeId self,
+           const Options& options)
       : store_(store),
         ring_(ring),
+        forgetting_(forgetting),
         peers_(peers),
         self_(self),
         options_(options),
@@ -94,7 +106,8 @@ class Evicting {
   void On(NodeId from, const EvictRequest& message, Time now);
   void On(NodeId from, const Evict& message, Time now);
   void On(NodeId from, const Used& message, Time now);
-  void Heard(NodeId from, const TellReceived& message);
+  // What contexts take that are to go.
+  uint64_t left_bytes() const { return left_bytes_; }
 
   // What went since the last call, by whose choice ever.
   std::vector<LocalStore::Evicted> TakeEvicted() { return std::exchange(evicted_, {}); }
@@ -105,6 +118,16 @@ class Evicting {
     uint64_t bytes;
     int64_t until_us;
   };
+  // A context that stands where something went.
+  struct Left {
+    Database database;
+    std::string key;
+    uint64_t bytes;
+  };
+  struct Choice {
+    Partition partition = 0;
+    std::vector<LocalStore::Doomed> doomed;
+  };
 
   bool evicts() const { return terms_.policy != EvictionPolicy::kNoEviction; }
   NodeId DeciderOf(Partition partition) const;
@@ -112,15 +135,20 @@ class Evicting {
   std::optional<Partition> NextPartition();
   void DropLate(int64_t now_us);
   bool Ask(Time now);
+  Choice Choose(Partition partition, uint64_t bytes, Time now);
+  void LookFurther(Choice& choice, uint64_t bytes, Time now);
   size_t Decide(Partition partition, uint64_t bytes, NodeId asker, RequestId id, Time now);
+  void TellOwners(Evict& evict, NodeId asker, RequestId id);
   size_t DecideAlone(Time now);
   size_t LetGo(Partition partition, const std::vector<Evict::Item>& items, Time now);
-  Floor FloorOf(Partition partition);
+  void Remember(Partition partition, const KeyRef& ref, uint64_t bytes, int64_t now_us);
+  bool ForgetLeft(Time now);
   void TellUses();
   void Wake(int64_t at_us) { next_us_ = at_us < next_us_ ? at_us : next_us_; }
 
   LocalStore& store_;
   const Ring& ring_;
+  Forgetting& forgetting_;
   Peers& peers_;
   NodeId self_;
   Options options_;
@@ -136,7 +164,11 @@ class Evicting {
   uint64_t next_id_ = 1;
   std::map<RequestId, Asked> asked_;
   std::map<NodeId, std::vector<Used::Key>> uses_;
-  std::map<Partition, Bases> bases_;  // as Forgetting has them
+  std::map<Partition, std::deque<Left>> left_;  // the oldest first
+  Partition next_left_ = 0;
+  size_t left_keys_ = 0;
+  uint64_t left_bytes_ = 0;
+  int64_t forget_us_ = INT64_MAX;
   std::vector<LocalStore::Evicted> evicted_;
   Totals totals_;
 };

@@ -41,6 +41,10 @@ void Forgetting::TellNext() {
       Tell(partition, node, messages);
     }
   }
+  for (size_t i = 0; i < options_.tells_soon && !soon_.empty(); ++i) {
+    const Partition partition = soon_.extract(soon_.begin()).value();
+    for (const NodeId node : OtherOwnersOf(partition)) Tell(partition, node, messages);
+  }
   for (Partition i = 0; i < options_.tells_partitions; ++i) {
     for (const NodeId node : OtherOwnersOf(next_told_)) Tell(next_told_, node, messages);
     next_told_ = static_cast<Partition>((next_told_ + 1) % kPartitions);
@@ -60,18 +64,27 @@ void Forgetting::Tell(Partition partition, NodeId node, Messages& messages) {
   messages[node].partitions.push_back({partition, ring_.EpochOf(partition), std::move(word)});
 }
 
-void Forgetting::Heard(NodeId from, const TellReceived& message) {
+bool Forgetting::Heard(NodeId from, const TellReceived& message) {
+  bool changed = false;
   for (const auto& [partition, epoch, told] : message.partitions) {
     if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) continue;
     // Under the owners before, others may have had writes acknowledged that it has not received.
     if (epoch < ring_.EpochOf(partition)) continue;
+    changed = store_.RotateIfBehind(partition, told.received) || changed;
     bases_[partition].Heard(from, told, store_.VnodeOf(partition).received);
   }
+  return changed;
 }
 
 const OwnerWord* Forgetting::LastWordOf(Partition partition, NodeId owner) const {
   const auto heard = bases_.find(partition);
   return heard == bases_.end() ? nullptr : heard->second.LastOf(owner);
+}
+
+Floor Forgetting::FloorOf(Partition partition) {
+  const auto heard = bases_.find(partition);
+  if (heard == bases_.end()) return {};
+  return heard->second.FloorOf(OtherOwnersOf(partition), store_.VnodeOf(partition));
 }
 
 size_t Forgetting::WalkNext() {
@@ -81,9 +94,7 @@ size_t Forgetting::WalkNext() {
     const Partition partition = next_walked_;
     const auto heard = bases_.find(partition);
     if (heard != bases_.end() && store_.IsComplete(partition)) {
-      const Floor floor =
-          heard->second.FloorOf(OtherOwnersOf(partition), store_.VnodeOf(partition));
-      const auto walked = store_.Forget(partition, floor, left, walked_after_);
+      const auto walked = store_.Forget(partition, FloorOf(partition), left, walked_after_);
       forgotten += walked.forgotten;
       left -= walked.looked_at;
       if (!walked_after_.empty()) break;

@@ -1,8 +1,10 @@
 // Owners tell each other what they have received, a few partitions at a time and only where it has
-// changed since they last told; all of it when a link comes up. From that (bases.h) follow
+// changed since they last told; all of it when a link comes up, and sooner of partitions where
+// somebody waits for it. From that (bases.h) follow
 //   which deletions can be forgotten: those that every owner has seen (versions.md calls it R3).
 //     The walk over the records is slow as long as it finds none, as one that is forgotten late
 //     costs some bytes;
+//   whether this node's data went back in time unnoticed: when others have more of it than it made;
 //   whether a replica that rebuilds is complete: when no other owner has what is not here. So the
 //     members of a new cluster, and whoever lost no more than it has been handed since.
 #pragma once
@@ -27,6 +29,7 @@ class Forgetting {
     int64_t step_every_us = 250'000;
     // Of a step. All partitions are gone through in about five seconds.
     Partition tells_partitions = 52;
+    size_t tells_soon = 256;  // more, of those that are waited for
     Partition walks_partitions = 52;
     size_t walks_records = 1'000;
     // Where some have been forgotten there are more.
@@ -55,9 +58,14 @@ class Forgetting {
   void RingChanged();
   // What it said in this turn has been taken back.
   void Unsend() { told_.clear(); }
-  void Heard(NodeId from, const TellReceived& message);
+  // True: it shows that data here went back in time, so that the store has changed.
+  bool Heard(NodeId from, const TellReceived& message);
   // The last of it that was told of a partition by an owner, as one; nullptr: nothing.
   const OwnerWord* LastWordOf(Partition partition, NodeId owner) const;
+  // What every owner is known to have received.
+  Floor FloorOf(Partition partition);
+  // The others are told of this partition at the next step.
+  void TellSoon(Partition partition) { soon_.insert(partition); }
 
  private:
   using Messages = std::map<NodeId, TellReceived>;
@@ -81,6 +89,7 @@ class Forgetting {
   std::string walked_after_;                               // in that partition
   std::map<NodeId, std::map<Partition, OwnerWord>> told_;  // what each was told last
   std::set<NodeId> untold_;                                // they are to be told everything
+  std::set<Partition> soon_;                               // all are to be told of them
   std::map<Partition, Bases> bases_;                       // as others have told them
 };
 

@@ -203,9 +203,16 @@ class LocalStore {
                                     size_t limit, uint64_t& random_state, int64_t now_ms);
   // The key loses these versions and increments, and none that has come since: no write, as every
   // owner does the same. When nothing else is live the record goes if all owners have seen what it
-  // knows; else its context stays. nullopt: nothing of them was here.
-  std::optional<Evicted> EvictVersions(const KeyRef& ref, std::span<const Dot> dots,
-                                       const Floor& floor, int64_t now_ms);
+  // knows; else its context stays. A version that is still on its way here has then gone before it
+  // came.
+  struct LetGo {
+    std::optional<Evicted> evicted;  // nullopt: nothing of them was here
+    uint64_t left_bytes = 0;         // of a record that is a context alone now; 0: there is none
+  };
+  LetGo EvictVersions(const KeyRef& ref, std::span<const Dot> dots, const Floor& floor,
+                      int64_t now_ms);
+  // As Forget, of one key. False: its deletion is here, and has to stay for now.
+  bool ForgetDeletion(const KeyRef& ref, const Floor& floor, int64_t now_ms);
   // Of one of the keys that expire next; nullopt: none does.
   std::optional<Partition> PartitionNextToExpire(uint64_t random);
 
@@ -249,6 +256,9 @@ class LocalStore {
   // Whether it held records when it began to rebuild: others may have removed, and forgotten, what
   // is still live in them.
   bool HoldsEarlierRecords(Partition partition) const { return holds_earlier_[partition]; }
+  // Another owner has received this. Writes of this vnode's own among it that it never made show
+  // that its data went back in time: as in Apply. True: so it is.
+  bool RotateIfBehind(Partition partition, const ReceivedDots& received);
   // It has compared all it has with enough other owners.
   void MarkComplete(Partition partition) { vnodes_.MarkComplete(partition); }
   // All that is known of the partition's replica here. Valid until the next call of anything else.
@@ -320,6 +330,14 @@ class LocalStore {
   // nullopt: there is no tree, or the records are not what it says, so that it is dropped.
   std::optional<std::vector<KeyDigest>> ListLeaves(Partition partition, uint32_t leaves,
                                                    std::span<const LeafNumber> numbers);
+  // The same with their names.
+  struct NamedDigest {
+    Database database = 0;
+    std::string key;
+    RecordDigest digest = 0;
+  };
+  std::optional<std::vector<NamedDigest>> NameLeaves(Partition partition, uint32_t leaves,
+                                                     std::span<const LeafNumber> numbers);
   // The records of the partition that have these ids, until there are about `max_bytes`; `next` and
   // `last` mean nothing.
   Part ReadKeys(Partition partition, std::span<const KeyId> ids, size_t max_bytes);
@@ -327,8 +345,9 @@ class LocalStore {
   // trace.
   enum class Gone : uint8_t {
     kIsRestored,  // it was lost: both are complete, so who removed it would have told both
-    kStaysAway,   // it may have been evicted
-    kWasRemoved,  // the other rebuilds, and may not have heard of its removal: so it is told now
+    // The other may not have heard of its removal, as it rebuilds or an eviction has not come
+    // there: so it is told now.
+    kWasRemoved,
   };
   // Joins what another owner has of a key, with the `dots` of the writes that it shows (versions.md
   // calls it R2). A damaged record is replaced. Refuses as Apply does; kRebuilding: the other knows
@@ -421,6 +440,8 @@ class LocalStore {
                       uint64_t& random_state, int64_t now_ms);
   size_t OfferVictimsOf(Partition partition, VictimPool& pool, size_t looks,
                         const VictimTerms& terms, uint64_t& random_state, int64_t now_ms);
+  bool NoteEarly(Partition partition, std::span<const Dot> dots);
+  bool MayForgetNow(Partition partition, const Floor& floor);
   bool ObserveClocks(const Container& copy, int64_t now_ms);
   std::optional<Container> Merge(Partition partition, const Container* local, const Container& copy,
                                  const Floor& floor);

@@ -379,6 +379,47 @@ struct RootsReply {
   bool operator==(const RootsReply&) const = default;
 };
 
+// Which of these are the same at the other owner? What begins most comparisons, and ends them.
+struct SameRoots {
+  RequestId id{};
+  std::vector<RootsReply::OfPartition> roots{};
+
+  bool operator==(const SameRoots&) const = default;
+};
+struct OtherRoots {
+  RequestId id{};
+  std::vector<Partition> partitions{};  // that differ, or for which it cannot tell
+  std::vector<Partition> not_yet{};     // their trees are still being built
+
+  bool operator==(const OtherRoots&) const = default;
+};
+
+// ---- what anybody may ask an owner: differing_keys.h
+
+// What is in the leaves of its tree, folded to `leaves` if it has more; or in some, which keys.
+struct AskDigests {
+  RequestId id{};
+  Partition partition = 0;
+  uint64_t epoch = 0;               // as in Replicate
+  uint32_t leaves = 0;              // as in AskTree
+  std::vector<uint32_t> numbers{};  // ascending; none: all leaves, by their digests alone
+
+  bool operator==(const AskDigests&) const = default;
+};
+struct Digests {
+  struct OfKey {
+    KeyRef ref{};
+    uint64_t digest = 0;
+    bool operator==(const OfKey&) const = default;
+  };
+  RequestId id{};
+  Refusal refusal = Refusal::kNone;  // otherwise the rest means nothing
+  std::vector<uint64_t> leaves{};
+  std::vector<OfKey> keys{};
+
+  bool operator==(const Digests&) const = default;
+};
+
 // ---- owners of a partition make room together: evicting.h
 
 // The asker needs so many bytes of the partition's keys and values to go.
@@ -425,11 +466,11 @@ struct UnknownMessage {
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message =
-    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
-                 Pong, TellReceived, ListKeys, KeyList, Published, MemberNews, RegisterTalk,
-                 JoinTalk, Proof, SwimTalk, AskReceived, ReceivedReply, Fetch, Fetched, AskWord,
-                 AskTree, TreeReply, AskKeys, KeysReply, Swap, Swapped, AskRoots, RootsReply,
-                 EvictRequest, Evict, Used, UnknownMessage>;
+using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
+                             ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
+                             MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, AskReceived,
+                             ReceivedReply, Fetch, Fetched, AskWord, AskTree, TreeReply, AskKeys,
+                             KeysReply, Swap, Swapped, AskRoots, RootsReply, EvictRequest, Evict,
+                             Used, SameRoots, OtherRoots, AskDigests, Digests, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

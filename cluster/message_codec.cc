@@ -38,6 +38,13 @@ std::string EncodeRecords(const std::vector<Fetched::Item>& items) {
   return records;
 }
 
+void WriteRoots(const std::vector<RootsReply::OfPartition>& roots, Writer& writer) {
+  writer.Varint(roots.size());
+  for (const auto& [partition, epoch, root] : roots) {
+    writer.Little<2>(partition).Varint(epoch).U64(root);
+  }
+}
+
 }  // namespace
 
 bool AppendFrame(const Hello& message, std::string& out) {
@@ -300,11 +307,46 @@ bool AppendFrame(const AskRoots& message, std::string& out) {
 
 bool AppendFrame(const RootsReply& message, std::string& out) {
   Writer writer(out);
-  writer.Name(message.id).Varint(message.roots.size());
-  for (const auto& [partition, epoch, root] : message.roots) {
-    writer.Little<2>(partition).Varint(epoch).U64(root);
-  }
+  writer.Name(message.id);
+  WriteRoots(message.roots, writer);
   return writer.End(MessageType::kRootsReply);
+}
+
+bool AppendFrame(const SameRoots& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id);
+  WriteRoots(message.roots, writer);
+  return writer.End(MessageType::kSameRoots);
+}
+
+bool AppendFrame(const OtherRoots& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id);
+  for (const auto* list : {&message.partitions, &message.not_yet}) {
+    writer.Varint(list->size());
+    for (const Partition partition : *list) writer.Little<2>(partition);
+  }
+  return writer.End(MessageType::kOtherRoots);
+}
+
+bool AppendFrame(const AskDigests& message, std::string& out) {
+  return Writer(out)
+      .Name(message.id)
+      .Little<2>(message.partition)
+      .Varint(message.epoch)
+      .Varint(message.leaves)
+      .Numbers(message.numbers)
+      .End(MessageType::kAskDigests);
+}
+
+bool AppendFrame(const Digests& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id).U8(static_cast<uint8_t>(message.refusal));
+  if (message.refusal == Refusal::kNone) {
+    writer.Digests(message.leaves).Varint(message.keys.size());
+    for (const auto& [ref, digest] : message.keys) writer.Key(ref).U64(digest);
+  }
+  return writer.End(MessageType::kDigests);
 }
 
 // ---- room

@@ -44,6 +44,11 @@
 //   EvictRequest   32  u64 id, u16 partition, varint epoch, varint bytes
 //   Evict          33  u64 id, u16 partition, varint epoch, varint number, of each: key, dots
 //   Used           34  varint number, of each: u64 hash, u8 level
+//   SameRoots      35  as RootsReply
+//   OtherRoots     36  u64 id, twice: varint number, of each: u16 partition
+//   AskDigests     37  u64 id, u16 partition, varint epoch, varint leaves, numbers
+//   Digests        38  u64 id, u8 refusal, [unless refused: digests, varint number of keys, of
+//                      each: key, u64 digest]
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -122,6 +127,10 @@ bool AppendFrame(const SwapEncoded& message, std::string& out);
 bool AppendFrame(const SwappedEncoded& message, std::string& out);
 bool AppendFrame(const AskRoots& message, std::string& out);
 bool AppendFrame(const RootsReply& message, std::string& out);
+bool AppendFrame(const SameRoots& message, std::string& out);
+bool AppendFrame(const OtherRoots& message, std::string& out);
+bool AppendFrame(const AskDigests& message, std::string& out);
+bool AppendFrame(const Digests& message, std::string& out);
 bool AppendFrame(const EvictRequest& message, std::string& out);
 bool AppendFrame(const Evict& message, std::string& out);
 bool AppendFrame(const Used& message, std::string& out);

@@ -282,12 +282,52 @@ Used TakeUsed(Reader& in) {
   return message;
 }
 
-RootsReply TakeRootsReply(Reader& in) {
-  RootsReply message{.id = in.Name<RequestId>()};
+std::vector<RootsReply::OfPartition> TakeRoots(Reader& in) {
+  std::vector<RootsReply::OfPartition> roots;
   for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
     const RootsReply::OfPartition root{
         .partition = in.TakePartition(), .epoch = in.Varint(), .root = in.U64()};
-    if (in.ok()) message.roots.push_back(root);
+    if (in.ok()) roots.push_back(root);
+  }
+  return roots;
+}
+
+RootsReply TakeRootsReply(Reader& in) {
+  const auto id = in.Name<RequestId>();
+  return {.id = id, .roots = TakeRoots(in)};
+}
+
+SameRoots TakeSameRoots(Reader& in) {
+  const auto id = in.Name<RequestId>();
+  return {.id = id, .roots = TakeRoots(in)};
+}
+
+OtherRoots TakeOtherRoots(Reader& in) {
+  OtherRoots message{.id = in.Name<RequestId>()};
+  for (auto* list : {&message.partitions, &message.not_yet}) {
+    for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+      const Partition partition = in.TakePartition();
+      if (in.ok()) list->push_back(partition);
+    }
+  }
+  return message;
+}
+
+AskDigests TakeAskDigests(Reader& in) {
+  return {.id = in.Name<RequestId>(),
+          .partition = in.TakePartition(),
+          .epoch = in.Varint(),
+          .leaves = in.Leaves(),
+          .numbers = in.Numbers()};
+}
+
+Digests TakeDigests(Reader& in) {
+  Digests message{.id = in.Name<RequestId>(), .refusal = in.TakeRefusal()};
+  if (message.refusal != Refusal::kNone) return message;
+  message.leaves = in.Digests();
+  for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    const Digests::OfKey key{.ref = in.Key(), .digest = in.U64()};
+    if (in.ok()) message.keys.push_back(key);
   }
   return message;
 }
@@ -348,6 +388,10 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
       return;
     case MessageType::kEvict: out.emplace<Evict>(TakeEvict(in)); return;
     case MessageType::kUsed: out.emplace<Used>(TakeUsed(in)); return;
+    case MessageType::kSameRoots: out.emplace<SameRoots>(TakeSameRoots(in)); return;
+    case MessageType::kOtherRoots: out.emplace<OtherRoots>(TakeOtherRoots(in)); return;
+    case MessageType::kAskDigests: out.emplace<AskDigests>(TakeAskDigests(in)); return;
+    case MessageType::kDigests: out.emplace<Digests>(TakeDigests(in)); return;
   }
   out.emplace<UnknownMessage>(raw_type);
 }
@@ -388,6 +432,10 @@ std::string_view NameOf(MessageType type) {
     case MessageType::kEvictRequest: return "EvictRequest";
     case MessageType::kEvict: return "Evict";
     case MessageType::kUsed: return "Used";
+    case MessageType::kSameRoots: return "SameRoots";
+    case MessageType::kOtherRoots: return "OtherRoots";
+    case MessageType::kAskDigests: return "AskDigests";
+    case MessageType::kDigests: return "Digests";
   }
   return "unknown message";
 }

@@ -53,6 +53,10 @@ enum class MessageType : uint8_t {
   kEvictRequest = 32,
   kEvict = 33,
   kUsed = 34,
+  kSameRoots = 35,
+  kOtherRoots = 36,
+  kAskDigests = 37,
+  kDigests = 38,
 };
 
 // What a replica tells of its record.

@@ -27,7 +27,7 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       refill_(store_, ring_, peers_, options.self, options.refill),
       retire_(store_, ring_, peers_, options.self, options.retire),
       anti_entropy_(store_, ring_, forgetting_, peers_, options.self, options.anti_entropy),
-      evicting_(store_, ring_, peers_, options.self, options.evicting) {
+      evicting_(store_, ring_, forgetting_, peers_, options.self, options.evicting) {
   gossip_.SetMembers(ring_.members());
   const Ownership ownership = OwnershipOf(ring_, options_.self);
   owns_nothing_ = !ownership.alone && ownership.owned.none();
@@ -286,7 +286,10 @@ void Node::PeerDown(NodeId peer, Time now) {
   delivery_.PeerDown(peer);
   refill_.PeerDown(peer, now.monotonic_us);
   anti_entropy_.PeerDown(peer, now.monotonic_us);
-  for (auto& [id, verification] : verifications_) verification.Lost(peer, now.monotonic_us);
+  for (auto& [id, verifying] : verifications_) {
+    verifying.roots.Lost(peer, now.monotonic_us);
+    if (verifying.keys) verifying.keys->Lost(peer, now.monotonic_us);
+  }
   gossip_.Doubt(peer, now.monotonic_us);
   std::vector<RequestId> ids;  // gathered first: what becomes of one may remove it
   ids.reserve(by_id_.size());

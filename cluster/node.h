@@ -30,6 +30,7 @@
 #include "cluster/anti_entropy.h"
 #include "cluster/copies_wait.h"
 #include "cluster/deadline_queue.h"
+#include "cluster/differing_keys.h"
 #include "cluster/evicting.h"
 #include "cluster/forgetting.h"
 #include "cluster/gossip.h"
@@ -74,6 +75,7 @@ class Node {
     Retire::Options retire;
     AntiEntropy::Options anti_entropy;
     Verification::Options verification;
+    DifferingKeys::Options differing_keys;
     Evicting::Options evicting;
     // Under way at one time, for the clients of all gateways. Past it BeginRead and BeginWrite
     // refuse.
@@ -104,6 +106,7 @@ class Node {
   struct VerifyDone {
     RequestId id{};
     Verified verified;
+    std::optional<DifferingKeys::Result> keys;  // if they were asked for, and some differ
   };
   using Event = std::variant<ReadDone, WriteDone, ListDone, WaitDone, VerifyDone>;
 
@@ -142,7 +145,8 @@ class Node {
   Evicting& evicting() { return evicting_; }
   const Evicting& evicting() const { return evicting_; }
   // Whether all owners of each partition hold the same; VerifyDone comes within a minute.
-  RequestId BeginVerify(Time now);
+  // `with_keys`: which ones differ, too, which may take longer.
+  RequestId BeginVerify(bool with_keys, Time now);
 
   // --- What a client wants of a key
 
@@ -279,7 +283,23 @@ class Node {
   Request* FindByWire(RequestId id);
   RequestId FailedRead(const KeyRef& ref, const Levels& levels, Time now);
   void SeeOwnWrites(const KeyRef& ref, Partition partition, Context& seen);
+  struct Verifying {
+    Verification roots;
+    bool wants_keys = false;
+    std::optional<DifferingKeys> keys{};
+
+    bool WaitsForKeys() const {
+      return wants_keys && roots.IsOver() && !roots.result().different.empty();
+    }
+    bool IsOver() const {
+      return roots.IsOver() && (!WaitsForKeys() || (keys.has_value() && keys->IsOver()));
+    }
+  };
   void PumpVerifications(Time now);
+  void AskForRoots(RequestId id, Verification& verification, Time now);
+  void AskForKeys(RequestId id, Verifying& verifying, Time now);
+  Digests DigestsFor(const AskDigests& message, std::vector<LocalStore::NamedDigest>& keys,
+                     Time now);
   int64_t NextVerification() const;
   std::optional<VerifyDone> TakeVerified();
   void Pump(Request& request, Time now);
@@ -329,6 +349,10 @@ class Node {
   void On(NodeId from, const EvictRequest& message, Time now);
   void On(NodeId from, const Evict& message, Time now);
   void On(NodeId from, const Used& message, Time now);
+  void On(NodeId from, const AskDigests& message, Time now);
+  void On(NodeId from, const Digests& message, Time now);
+  void On(NodeId from, const SameRoots& message, Time now) { Compare(from, message, now); }
+  void On(NodeId from, const OtherRoots& message, Time now) { Compare(from, message, now); }
   void On(NodeId from, const UnknownMessage& message, Time now);
   void On(NodeId, const Pong&, Time) {}
   void On(NodeId, const Hello&, Time) {}
@@ -353,7 +377,7 @@ class Node {
   Retire retire_;
   AntiEntropy anti_entropy_;
   Evicting evicting_;
-  std::map<RequestId, Verification> verifications_;
+  std::map<RequestId, Verifying> verifications_;
   uint64_t next_verification_ = 1;
   // Messages under an epoch that this node does not know yet.
   struct Parked {

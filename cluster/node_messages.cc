@@ -138,8 +138,7 @@ void Node::On(NodeId from, const SwimTalk& message, Time now) {
 }
 
 void Node::On(NodeId from, const TellReceived& message, Time) {
-  forgetting_.Heard(from, message);
-  evicting_.Heard(from, message);
+  if (forgetting_.Heard(from, message)) staged_ = true;
 }
 
 void Node::On(NodeId from, const EvictRequest& message, Time now) {

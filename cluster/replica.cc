@@ -42,6 +42,14 @@ void LocalStore::Rotate(Partition partition) {
   if (ownership_.alone) vnodes_.MarkComplete(partition);
 }
 
+bool LocalStore::RotateIfBehind(Partition partition, const ReceivedDots& received) {
+  const ActorId actor = vnodes_.Of(partition).actor;
+  const uint64_t highest = actor == ActorId{} ? 0 : received.HighestOf(actor);
+  if (highest == 0 || !vnodes_.IsBehind(partition, Dot{actor, highest})) return false;
+  Rotate(partition);
+  return true;
+}
+
 void LocalStore::NoteEarlierRecords(Partition partition) {
   holds_earlier_[partition] = NextWithRecords(partition) == partition;
 }

@@ -87,37 +87,70 @@ std::vector<LocalStore::Doomed> LocalStore::ChooseVictims(Partition partition,
   return doomed;
 }
 
-std::optional<LocalStore::Evicted> LocalStore::EvictVersions(const KeyRef& ref,
-                                                             std::span<const Dot> dots,
-                                                             const Floor& floor, int64_t now_ms) {
+LocalStore::LetGo LocalStore::EvictVersions(const KeyRef& ref, std::span<const Dot> dots,
+                                            const Floor& floor, int64_t now_ms) {
   EncodeStoreKey(ref, store_key_);
   const Slot slot = DecodeStoreKey(store_key_)->slot;
   const Partition partition = PartitionOf(slot);
   const Changing stored = FindToChange(slot, now_ms);
-  const bool is_sound =
-      stored.state == Stored::State::kLive || stored.state == Stored::State::kExpired;
-  if (!is_sound || !ownership_.Owns(partition)) return std::nullopt;
+  if (stored.state == Stored::State::kDamaged || !ownership_.Owns(partition)) return {};
   const auto is_doomed = [&](const Version& version) { return Has(dots, version.dot); };
   const auto is_doomed_count = [&](const Counter::Entry& entry) {
     return entry.IsLive() && Has(dots, entry.last());
   };
   const bool has_any = std::ranges::any_of(container_.versions, is_doomed) ||
                        std::ranges::any_of(container_.counter.entries(), is_doomed_count);
-  if (!has_any) return std::nullopt;
-  Evicted evicted{.database = ref.database,
-                  .key = std::string(ref.key),
-                  .bytes = store_key_.size() + BytesOf(container_),
-                  .was_shown = stored.IsShown()};
+  LetGo let_go;
+  if (has_any) {
+    let_go.evicted = Evicted{.database = ref.database,
+                             .key = std::string(ref.key),
+                             .bytes = store_key_.size() + BytesOf(container_),
+                             .was_shown = stored.IsShown()};
+  }
+  const bool is_early = NoteEarly(partition, dots);
+  if (!has_any && !is_early) return {};
   const auto gone = std::ranges::remove_if(container_.versions, is_doomed);
   container_.versions.erase(gone.begin(), gone.end());
   container_.counter.ResetIf(is_doomed_count);
-  const bool may_go = IsComplete(partition) && !keeps_deletions_[partition];
-  if (may_go && MayForget(container_, floor)) {
+  if (MayForgetNow(partition, floor)) {
     Remove(ref.database, stored);
-  } else {
-    Store(slot, ref.database, stored, now_ms);
+    return let_go;
   }
-  return evicted;
+  Store(slot, ref.database, stored, now_ms);
+  if (container_.IsDeleted()) let_go.left_bytes = store_key_.size() + record_.size();
+  return let_go;
+}
+
+// Those that have not come here yet count as known to container_: it is empty where there is no
+// record. True: there are such. (Of increments it could say nothing without their sums.)
+bool LocalStore::NoteEarly(Partition partition, std::span<const Dot> dots) {
+  const ReceivedDots& received = vnodes_.Of(partition).received;
+  Context early;
+  for (const Dot dot : dots) {
+    if (received.Has(dot) || container_.context.Covers(dot)) continue;
+    Context one;
+    one.Append(dot);
+    early.Join(one);
+  }
+  if (early.empty() || vnodes_.IsBehind(partition, early)) return false;
+  container_.context.Join(early);
+  return true;
+}
+
+bool LocalStore::MayForgetNow(Partition partition, const Floor& floor) {
+  return ownership_.Owns(partition) && IsComplete(partition) && !keeps_deletions_[partition] &&
+         MayForget(container_, floor);
+}
+
+bool LocalStore::ForgetDeletion(const KeyRef& ref, const Floor& floor, int64_t now_ms) {
+  EncodeStoreKey(ref, store_key_);
+  const Slot slot = DecodeStoreKey(store_key_)->slot;
+  const Changing stored = FindToChange(slot, now_ms);
+  const bool has_deletion = stored.state == Stored::State::kExpired && container_.IsDeleted();
+  if (!has_deletion) return true;
+  if (!MayForgetNow(PartitionOf(slot), floor)) return false;
+  Remove(ref.database, stored);
+  return true;
 }
 
 std::optional<Partition> LocalStore::PartitionNextToExpire(uint64_t random) {

@@ -39,30 +39,6 @@ std::string MonitorAddress(const Peer& peer) {
   return "unix:" + peer.address.substr(0, peer.address.rfind(':'));
 }
 
-void AppendQuoted(std::string& out, std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  for (char c : bytes) {
-    switch (c) {
-      case '\\':
-      case '"': out.append({'\\', c}); break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\a': out += "\\a"; break;
-      case '\b': out += "\\b"; break;
-      default:
-        if (c >= 0x20 && c < 0x7f) {
-          out += c;
-        } else {
-          auto byte = static_cast<unsigned char>(c);
-          out.append({'\\', 'x', kHex[byte >> 4], kHex[byte & 15]});
-        }
-    }
-  }
-  out += '"';
-}
-
 }  // namespace
 
 void Server::Call(Session& session, const Command& command, Args args, Now now) {
@@ -144,7 +120,7 @@ void Server::FeedMonitors(const Session& from, const Command& command, Args args
                      MonitorAddress(from.peer) + ']';
   for (std::string_view arg : WithoutSecrets(command, args)) {
     line += ' ';
-    AppendQuoted(line, arg);
+    line += Quoted(arg);
   }
   for (auto& [id, session] : sessions_) {
     if (!session->monitoring || session->silent()) continue;

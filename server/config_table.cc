@@ -159,7 +159,13 @@ constexpr Option kOptions[] = {
      Int64{&Config::cluster_repair_interval, 0, int64_t{365} * 24 * 3600},
      "Seconds from one comparison of a partition with each of its other owners to the next, which "
      "makes them equal; 0: only when CLUSTER REPAIR asks. What is gone at one of them without a "
-     "trace was lost, and is restored, unless maxmemory-policy evicts."},
+     "trace was lost, and is restored; but what maxmemory-policy may have let go there goes "
+     "everywhere."},
+    {"cluster-scrub-interval", kCluster, kAnyTime,
+     Int64{&Config::cluster_scrub_interval, 0, int64_t{365} * 24 * 3600},
+     "Seconds in which this node reads all its records, a partition now and then, and builds anew "
+     "what it compares, so that the next comparison finds what its disk has lost or damaged "
+     "meanwhile; 0: at a start alone."},
     {"cluster-repair-bandwidth", kCluster, kAnyTime,
      MemoryField{&Config::cluster_repair_bandwidth, 0, kMaxSize},
      "Bytes a second, about, that this node sends and receives for such comparisons; 0: as fast as "

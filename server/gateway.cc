@@ -12,10 +12,10 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 
-// Then what is gone at one owner without a trace is none that was lost.
-bool MayEvict(const Config& config) {
+// As long as there is no limit nothing goes.
+cluster::EvictionPolicy PolicyOf(const Config& config) {
   const uint64_t limit = config.memory_only() ? config.max_memory() : config.maxstorage;
-  return limit != 0 && config.eviction_policy != EvictionPolicy::kNoEviction;
+  return limit != 0 ? config.eviction_policy : cluster::EvictionPolicy::kNoEviction;
 }
 
 cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& config) {
@@ -26,10 +26,11 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
   node.refill.levels = options.levels;
   node.refill.max_bytes_per_second = config.cluster_move_bandwidth;
   node.anti_entropy.every_us = config.cluster_repair_interval * kSecondUs;
+  node.anti_entropy.scrub_every_us = config.cluster_scrub_interval * kSecondUs;
   node.anti_entropy.first_after_us =
       std::min(node.anti_entropy.first_after_us, node.anti_entropy.every_us);
   node.anti_entropy.max_bytes_per_second = config.cluster_repair_bandwidth;
-  node.anti_entropy.restores = !MayEvict(config);
+  node.anti_entropy.eviction_policy = PolicyOf(config);
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
   node.evicting.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
@@ -115,8 +116,9 @@ void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
 
 void Gateway::SetRepairs(const Config& config, Now now) {
   node_.anti_entropy().SetEvery(config.cluster_repair_interval * kSecondUs, now.monotonic_us);
+  node_.anti_entropy().SetScrubEvery(config.cluster_scrub_interval * kSecondUs, now.monotonic_us);
   node_.anti_entropy().SetMaxBytesPerSecond(config.cluster_repair_bandwidth);
-  node_.anti_entropy().SetRestores(!MayEvict(config));
+  node_.anti_entropy().SetEvictionPolicy(PolicyOf(config));
 }
 
 // ---- a client's operation

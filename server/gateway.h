@@ -91,7 +91,7 @@ class Gateway {
   bool EndWait(SessionId session, std::string_view error);
   // Begins to find out whether all owners of each partition hold the same. The session's next
   // request must wait for the reply, a text for people.
-  void BeginVerify(Place place, resp::Protocol protocol, Now now);
+  void BeginVerify(Place place, resp::Protocol protocol, bool with_keys, Now now);
   // How often, and how fast, owners compare what they hold.
   void SetRepairs(const Config& config, Now now);
   // The session is gone: what it has begun goes on, for nobody.

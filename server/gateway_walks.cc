@@ -128,8 +128,8 @@ void Gateway::OnWaited(cluster::RequestId id, size_t replicas) {
 
 // ---- CLUSTER VERIFY
 
-void Gateway::BeginVerify(Place place, resp::Protocol protocol, Now now) {
-  verifying_.emplace(node_.BeginVerify(TimeOf(now)), Verifying{place, protocol});
+void Gateway::BeginVerify(Place place, resp::Protocol protocol, bool with_keys, Now now) {
+  verifying_.emplace(node_.BeginVerify(with_keys, TimeOf(now)), Verifying{place, protocol});
 }
 
 void Gateway::OnVerified(const cluster::Node::VerifyDone& done) {
@@ -137,7 +137,7 @@ void Gateway::OnVerified(const cluster::Node::VerifyDone& done) {
   if (verifying.empty()) return;
   std::string reply;
   resp::ReplyWriter(reply, verifying.mapped().protocol)
-      .Verbatim(VerifyPicture(done.verified), "txt");
+      .Verbatim(VerifyPicture(done.verified, done.keys), "txt");
   replies_.push_back({verifying.mapped().place, std::move(reply)});
 }
 

@@ -369,6 +369,7 @@ void AddAntiEntropy(InfoContext& info) {
   text.Add("comparisons_failed", totals.failed);
   text.Add("records_changed", totals.changed);
   text.Add("possible_silent_loss", totals.restored);
+  text.Add("partitions_scrubbed", totals.scrubbed);
   text.Add("compared_bytes", totals.bytes);
   text.Add("oldest_agreement_seconds", oldest_us ? *oldest_us / kSecondUs : -1);
 }

@@ -140,4 +140,29 @@ std::string ToLower(std::string_view text) {
   return lower;
 }
 
+std::string Quoted(std::string_view bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (char c : bytes) {
+    switch (c) {
+      case '\\':
+      case '"': out.append({'\\', c}); break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\a': out += "\\a"; break;
+      case '\b': out += "\\b"; break;
+      default:
+        if (c >= 0x20 && c < 0x7f) {
+          out += c;
+        } else {
+          auto byte = static_cast<unsigned char>(c);
+          out.append({'\\', 'x', kHex[byte >> 4], kHex[byte & 15]});
+        }
+    }
+  }
+  out += '"';
+  return out;
+}
+
 }  // namespace cartwheel::server

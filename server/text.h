@@ -30,6 +30,9 @@ bool GlobMatch(std::string_view pattern, std::string_view text);
 // on.
 std::string_view ShownInError(std::string_view words, size_t most = std::string_view::npos);
 
+// As MONITOR shows an argument: in double quotes, bytes that are no printable ASCII escaped.
+std::string Quoted(std::string_view bytes);
+
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 std::string ToLower(std::string_view text);
 

@@ -144,7 +144,11 @@ void ClusterVerify(CommandContext& context) {
   if (context.session.in_exec) {
     return context.reply.Error("ERR CLUSTER VERIFY isn't allowed in a transaction");
   }
-  context.server.ReplyVerified(context.session, context.now);
+  const bool with_keys = context.args.size() > 2;
+  if (context.args.size() > 3 || (with_keys && !EqualsIgnoreCase(context.args[2], "keys"))) {
+    return context.reply.Error("ERR CLUSTER VERIFY takes KEYS, or nothing");
+  }
+  context.server.ReplyVerified(context.session, with_keys, context.now);
 }
 
 void ClusterRepair(CommandContext& context) {

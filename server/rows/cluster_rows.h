@@ -204,8 +204,7 @@ inline constexpr Command kClusterRows[] = {
      .summary = "Compares what this node holds with the other owners, and makes them equal.",
      .note = "Of one partition, or of all that this node owns. OK says that it begins; INFO "
              "antientropy shows how far it is. It comes by itself every cluster-repair-interval "
-             "seconds. But what is gone at one owner without a trace is restored only when asked "
-             "for with this: it was lost, unless another owner's disk went back in time."},
+             "seconds."},
     {.name = "cluster|replace",
      .arity = 4,
      .flags = kAdmin | kStale | kNoAsyncLoading,
@@ -291,17 +290,19 @@ inline constexpr Command kClusterRows[] = {
      .support = Command::Support::kDifferent,
      .note = "As CLUSTER NODES."},
     {.name = "cluster|verify",
-     .arity = 2,
+     .arity = -2,
      .flags = kAdmin | kStale,
      .handler = ClusterVerify,
      .group = "cluster",
      .complexity = "O(N), N being the number of nodes and partitions",
+     .syntax = "[KEYS]",
      .summary = "Whether all owners of each partition hold the same, as lines to be read.",
      .tips = "nondeterministic_output",
      .note = "For people: its form may change. On any node, for the whole cluster. All members "
              "are asked for digests of what they hold, again and again until those that differ "
              "are not just being written to; the first time after a start they read all their "
-             "records for that. The reply comes within a minute."},
+             "records for that. The reply comes within a minute. With KEYS also which keys differ, "
+             "and where: at most a thousand, of 32 partitions."},
     {.name = "readonly",
      .arity = 1,
      .flags = kLoading | kStale | kFast,

@@ -37,7 +37,7 @@ namespace {
 constexpr Partition kCompared = 5;
 constexpr int64_t kLatencyUs = 250;  // of a message, as in one data centre
 constexpr int64_t kBeginUs = 5'000'000;
-constexpr size_t kKinds = 6;  // of messages that comparing takes
+constexpr size_t kKinds = 7;  // of messages that comparing takes: roots, and the others singly
 
 [[noreturn]] void Die(const std::string& reason) {
   std::fprintf(stderr, "bench_repair: %s\n", reason.c_str());
@@ -105,18 +105,13 @@ class TwoOwners {
     if (keys_ < old_keys) Die("keys went");
   }
 
-  Cost Compare() {
-    cost_ = {};
-    const int64_t began_us = now_us_;
-    AntiEntropy& asks = sides_[0]->node.anti_entropy();
-    const uint64_t compared = asks.totals().compared;
-    asks.CompareNow(kCompared, now_us_);
-    while (asks.asked_for() > 0) Advance();
-    cost_.took_us = now_us_ - began_us;
-    while (!on_their_way_.empty()) Advance();  // that it has ended
-    if (asks.totals().failed > 0) Die("the comparison failed");
-    if (asks.totals().compared != compared + 1) Die("nothing was compared");
-    return cost_;
+  Cost Compare() { return Compare(kCompared, 1); }
+  // All partitions that they own, most of which are empty; bytes of each on average.
+  Cost CompareAll() {
+    for (auto& side : sides_) side->BuildAll();
+    Cost cost = Compare(std::nullopt, kPartitions);
+    for (uint64_t& bytes : cost.bytes) bytes = (bytes + kPartitions - 1) / kPartitions;
+    return cost;
   }
 
   // Nothing is believed: the trees are built again.
@@ -153,6 +148,20 @@ class TwoOwners {
   }
 
  private:
+  Cost Compare(std::optional<Partition> partition, uint64_t count) {
+    cost_ = {};
+    const int64_t began_us = now_us_;
+    AntiEntropy& asks = sides_[0]->node.anti_entropy();
+    const uint64_t compared = asks.totals().compared;
+    asks.CompareNow(partition, now_us_);
+    while (asks.asked_for() > 0) Advance();
+    cost_.took_us = now_us_ - began_us;
+    while (!on_their_way_.empty()) Advance();  // that it has ended
+    if (asks.totals().failed > 0) Die("the comparison failed");
+    if (asks.totals().compared != compared + count) Die("not all was compared");
+    return cost_;
+  }
+
   struct Side {
     Side(const Ring& ring, NodeId self)
         : engine(storage::NewMemoryEngine()),
@@ -167,10 +176,13 @@ class TwoOwners {
       options.anti_entropy.every_us = 0;
       return options;
     }
-    void Build() {
+    void Build(Partition partition = kCompared) {
       size_t limit = SIZE_MAX;
-      while (!store.BuildTree(kCompared, limit)) {
+      while (!store.BuildTree(partition, limit)) {
       }
+    }
+    void BuildAll() {
+      for (Partition i = 0; i < kPartitions; ++i) Build(i);
     }
 
     std::unique_ptr<storage::Engine> engine;
@@ -277,15 +289,18 @@ class TwoOwners {
   void Count(const Message& message, size_t bytes, int64_t took_ns) {
     static_assert(std::is_same_v<std::variant_alternative_t<kFirstKind, Message>, AskTree> &&
                   std::is_same_v<std::variant_alternative_t<kFirstKind + 5, Message>, Swapped>);
-    const size_t kind = message.index() - kFirstKind;
-    if (message.index() < kFirstKind || kind >= kKinds) return;
+    const bool of_roots =
+        std::holds_alternative<SameRoots>(message) || std::holds_alternative<OtherRoots>(message);
+    const size_t kind = of_roots ? 0 : message.index() - kFirstKind + 1;
+    if (kind >= kKinds || (!of_roots && message.index() < kFirstKind)) return;
     const uint64_t of_records = RecordBytesOf(message, bytes);
     cost_.longest_ns = std::max(cost_.longest_ns, took_ns);
     cost_.bytes[kind] += bytes - of_records;
     cost_.record_bytes += of_records;
     const auto* const keys = std::get_if<AskKeys>(&message);
     const bool ends = keys != nullptr && keys->numbers.empty();
-    if (kind % 2 == 0 && !ends) ++cost_.rounds;
+    const bool asks = of_roots ? std::holds_alternative<SameRoots>(message) : kind % 2 == 1;
+    if (asks && !ends) ++cost_.rounds;
   }
   static uint64_t RecordBytesOf(const Message& message, size_t bytes) {
     std::string without;
@@ -349,17 +364,19 @@ void Compare(uint64_t keys) {
   TwoOwners owners(keys);
   std::printf(
       "Two owners compare a partition of %llu keys. Bytes are of whole frames, records apart; the\n"
-      "goal counts digests alone, and `!` marks what is over twice of it. CPU is of both, and the\n"
-      "longest that one of them was busy with one message. A message is on its way for %lld "
-      "us.\n\n",
-      static_cast<unsigned long long>(keys), static_cast<long long>(kLatencyUs));
+      "goal counts digests alone, and `!` marks what is over twice of it. Where nothing differs "
+      "all\n"
+      "%d partitions are compared, and bytes are of one. CPU is of both, and the longest that one\n"
+      "of them was busy with one message. A message is on its way for %lld us.\n\n",
+      static_cast<unsigned long long>(keys), static_cast<int>(kPartitions),
+      static_cast<long long>(kLatencyUs));
   std::printf(
-      "differing   AskTree TreeReply   AskKeys KeysReply      Swap   Swapped     total"
+      "differing     Roots   AskTree TreeReply   AskKeys KeysReply      Swap   Swapped     total"
       "   records      goal ratio rounds       time        CPU    longest\n");
   for (const Goal& goal : kGoals) {
     if (goal.differing > keys / 2) continue;
     owners.Differ(goal.differing);
-    PrintRow(goal, owners.Compare());
+    PrintRow(goal, goal.differing == 0 ? owners.CompareAll() : owners.Compare());
     owners.CheckEqual();
   }
 }

@@ -117,6 +117,44 @@ TEST_F(AntiEntropyTest, OwnersThatAreEqualSaySo) {
   EXPECT_EQ(machines_[kA].node->anti_entropy().asked_for(), 0U);
 }
 
+TEST_F(AntiEntropyTest, RootsOfManyPartitionsTakeOneQuestion) {
+  Fill();
+  Run(10 * kSecondUs);
+  size_t before = bytes;
+  Run(5 * kSecondUs);
+  const size_t otherwise = bytes - before;
+  before = bytes;
+  machines_[kA].node->anti_entropy().CompareNow({}, now().monotonic_us);
+  Run(5 * kSecondUs);
+  EXPECT_EQ(machines_[kA].node->anti_entropy().asked_for(), 0U);
+  EXPECT_EQ(TotalsOf(kA).compared, 2U * kPartitions);
+  const size_t compared = bytes - before - otherwise;
+  EXPECT_GT(compared, 2U * kPartitions * sizeof(uint64_t));
+  EXPECT_LT(compared, 2U * kPartitions * 32) << "bytes, of which sixteen are partition and root";
+}
+
+TEST_F(AntiEntropyTest, WhatIsSoonDueGoesAlong) {
+  anti_entropy.first_after_us = kSecondUs;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Run(10 * kSecondUs);
+  // In ten seconds of an hour three partitions are due.
+  EXPECT_GT(Sum(&AntiEntropy::Totals::compared), 3U * 64);
+  EXPECT_LT(Sum(&AntiEntropy::Totals::compared), 3U * 64 * 8);
+}
+
+TEST_F(AntiEntropyTest, WhoDoesNotKnowTheQuestionIsAskedSingly) {
+  passes_over = [](const Message& message) { return std::holds_alternative<SameRoots>(message); };
+  Fill();
+  Lose(kX, 3);
+  CompareAll();
+  ExpectEqual();
+  EXPECT_EQ(ValueAt(kX, 3), "v3");
+  EXPECT_GE(Sum(&AntiEntropy::Totals::compared), 3U);
+}
+
 TEST_F(AntiEntropyTest, WhatADiskLostSilentlyIsRestored) {
   Fill();
   for (size_t i = 0; i < 40; ++i) Lose(kX, i * 3);
@@ -149,17 +187,57 @@ TEST_F(AntiEntropyTest, AReadInBetweenTakesNothingAway) {
   EXPECT_EQ(TotalsOf(kX).restored, 1U);
 }
 
-TEST_F(AntiEntropyTest, WithEvictionWhatIsGoneStaysAway) {
-  anti_entropy.restores = false;
+TEST_F(AntiEntropyTest, AScrubShowsWhatADiskLostBehindATree) {
+  Fill();
+  CompareAll();  // so that trees are there
+  for (size_t i = 0; i < 10; ++i) Lose(kX, i);
+  Damage(kX, 11);
+  CompareAll();
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::restored), 0U) << "no tree has seen it";
+  AntiEntropy& scrubbed = machines_[kX].node->anti_entropy();
+  scrubbed.SetScrubEvery(2 * kSecondUs * kPartitions / 1'000, now().monotonic_us);
+  Run(3 * kSecondUs);
+  EXPECT_GT(scrubbed.totals().scrubbed, 0U);
+  scrubbed.SetScrubEvery(0, now().monotonic_us);
+  CompareAll();
+  ExpectEqual();
+  EXPECT_EQ(ValueAt(kX, 3), "v3");
+  EXPECT_EQ(ValueAt(kX, 11), "v11");
+  EXPECT_EQ(TotalsOf(kX).restored, 11U);
+}
+
+TEST_F(AntiEntropyTest, WhatIsEvictedAtOneOwnerGoesAtAll) {
+  anti_entropy.eviction_policy = EvictionPolicy::kAllKeysLru;
   for (const size_t at : {kA, kX, kY}) {
     Stop(at);
     Start(at, State::kBefore);
   }
+  Run(3 * kSecondUs);  // until they are complete
+  Fill(20);
+  Lose(kX, 3);
+  Lose(kA, 4);
+  CompareAll();
+  for (const size_t at : {kA, kX, kY}) {
+    EXPECT_EQ(ValueAt(at, 3), "(none)") << at;
+    EXPECT_EQ(ValueAt(at, 4), "(none)") << at;
+    EXPECT_EQ(ValueAt(at, 5), "v5") << at;
+  }
+  EXPECT_EQ(Sum(&AntiEntropy::Totals::restored), 0U);
+  Run(20 * kSecondUs);
+  EXPECT_FALSE(HasRecord(kX, 3)) << "not even a trace";
+}
+
+TEST_F(AntiEntropyTest, WhatThePolicyLeavesIsRestoredAsWithoutOne) {
+  anti_entropy.eviction_policy = EvictionPolicy::kVolatileLru;
+  for (const size_t at : {kA, kX, kY}) {
+    Stop(at);
+    Start(at, State::kBefore);
+  }
+  Run(3 * kSecondUs);
   Fill(20);
   Lose(kX, 3);
   CompareAll();
-  EXPECT_EQ(ValueAt(kX, 3), "(none)");
-  EXPECT_EQ(ValueAt(kA, 3), "v3");
+  for (const size_t at : {kA, kX, kY}) EXPECT_EQ(ValueAt(at, 3), "v3") << at;
 }
 
 // Its disk has what was removed, and forgotten by all, since the backup.
@@ -284,7 +362,7 @@ TEST_F(AntiEntropyTest, MoreLeavesThanOneQuestionTakesAreGoneThrough) {
 TEST_F(AntiEntropyTest, WhateverInterruptsItTheNextOneEndsIt) {
   Fill(50);
   size_t interrupted = 0;
-  for (size_t at_message = 0; at_message < 12; ++at_message) {
+  for (size_t at_message = 0; at_message < 26; ++at_message) {
     for (size_t i = 0; i < 10; ++i) Lose(kX, i);
     WriteAtOneAlone(kY, 20, "of round " + std::to_string(at_message));
     for (const size_t at : {kA, kX, kY}) {  // their trees have not seen what went

@@ -67,6 +67,7 @@ class EvictingTest : public MovingNodes {
                                            now().monotonic_us);
   }
   const Evicting::Totals& TotalsOf(size_t at) { return machines_[at].node->evicting().totals(); }
+  uint64_t LeftAt(size_t at) { return machines_[at].node->evicting().left_bytes(); }
   void ExpectAllEqual() {
     EXPECT_EQ(KeysAt(kX), KeysAt(kA));
     EXPECT_EQ(KeysAt(kY), KeysAt(kA));
@@ -149,8 +150,64 @@ TEST_F(EvictingTest, WhatAnOwnerMayNotHaveReceivedLeavesItsContext) {
   Tell(kX, "key", DotsAt(kA, "key"));
   EXPECT_FALSE(Has(kX, "key"));
   EXPECT_TRUE(HasTrace(kX, "key"));
+  EXPECT_GT(LeftAt(kX), 0U);
   Run(20 * kSecondUs);
   EXPECT_FALSE(HasTrace(kX, "key")) << "once they all have";
+  EXPECT_EQ(LeftAt(kX), 0U);
+}
+
+TEST_F(EvictingTest, ContextsGoSoonerWhereRoomIsNeeded) {
+  SetPolicy(EvictionPolicy::kAllKeysLru);
+  for (size_t i = 0; i < kKeys; ++i) Put(kOwners[i % 3], Name(i));
+  Need(kX, 300 * kBytesOfKey);
+  Run(200'000);
+  EXPECT_GT(LeftAt(kX), 0U) << "they do not know of each other what they have received";
+  Run(kSecondUs);
+  Need(kX, 0);
+  Run(kSecondUs);  // walking over all takes five
+  size_t gone = 0;
+  for (size_t i = 0; i < kKeys; ++i) {
+    for (const size_t at : kOwners) {
+      if (Has(at, Name(i))) continue;
+      ++gone;
+      EXPECT_FALSE(HasTrace(at, Name(i))) << at;
+    }
+  }
+  EXPECT_GT(gone, 3U * 50);
+  for (const size_t at : kOwners) EXPECT_EQ(LeftAt(at), 0U);
+}
+
+TEST_F(EvictingTest, WhatContextsTakeCountsAsGoneUnlessThereIsNoRoomAtAll) {
+  SetPolicy(EvictionPolicy::kAllKeysLru);
+  for (size_t i = 0; i < kKeys; ++i) Put(kOwners[i % 3], Name(i));
+  Cut(kA, kY);  // so that they stay
+  Need(kX, 100 * kBytesOfKey);
+  Run(kSecondUs);
+  ASSERT_GT(LeftAt(kX), 1'000U);
+  const size_t left = KeysAt(kX).size();
+  Need(kX, 1'000);
+  Run(kSecondUs);
+  EXPECT_EQ(KeysAt(kX).size(), left);
+  Need(kX, 1'000, true);
+  Run(kSecondUs);
+  EXPECT_LT(KeysAt(kX).size(), left);
+}
+
+TEST_F(EvictingTest, AVersionOnItsWayIsGoneBeforeItComes) {
+  SetPolicy(EvictionPolicy::kAllKeysLru);
+  Put(kA, "known");
+  for (const std::string key : {"new", "known"}) {
+    Cut(kA, kX);
+    Put(kA, key);
+    const DotList dots = DotsAt(kA, key);
+    const OwnedContainer copy(**machines_[kA].store->ReadContainer({0, key}));
+    Mend(kA, kX);
+    Tell(kX, key, dots);
+    EXPECT_TRUE(HasTrace(kX, key));
+    EXPECT_TRUE(machines_[kX].store->Apply({0, key}, copy.get(), dots, now().unix_ms).has_value());
+    EXPECT_FALSE(Has(kX, key)) << key;
+  }
+  EXPECT_EQ(TotalsOf(kX).by_others, 0U);
 }
 
 TEST_F(EvictingTest, ANewerVersionStays) {

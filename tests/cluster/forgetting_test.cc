@@ -183,6 +183,27 @@ TEST_F(ForgettingTest, WhoLacksWhatAnotherHasIsNotComplete) {
   EXPECT_TRUE(nodes_[2]->store.IsComplete(partition));
 }
 
+TEST_F(ForgettingTest, WhoHearsOfMoreThanItMadeHasGoneBackInTime) {
+  for (int i = 0; i < 3; ++i) Step();
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  const Partition partition = PartitionOf(SlotOf(kRef.key));
+  LocalStore& store = nodes_[0]->store;
+  ASSERT_TRUE(store.IsComplete(partition));
+  const ActorId actor = store.ActorOf(partition);
+  const auto hear_of = [&](uint64_t number) {
+    TellReceived message;
+    message.partitions.push_back({partition, ring_.EpochOf(partition), {}});
+    message.partitions[0].told.received.RaiseBase(actor, number);
+    return nodes_[0]->forgetting.Heard(IdOf(1), message);
+  };
+  EXPECT_FALSE(hear_of(1));
+  EXPECT_EQ(store.ActorOf(partition), actor);
+  EXPECT_TRUE(hear_of(2));
+  EXPECT_NE(store.ActorOf(partition), actor);
+  EXPECT_FALSE(store.IsComplete(partition)) << "it is to hear of what it lost";
+  EXPECT_FALSE(hear_of(2)) << "that is of another incarnation now";
+}
+
 TEST_F(ForgettingTest, WhatAPeerKnowsItIsNotToldAgainUntilItMayHaveForgotten) {
   Make(0, Change::Put("v", kNoExpiry), {1, 2});
   for (int i = 0; i < 3; ++i) Step();

@@ -94,6 +94,7 @@ const std::map<std::string_view, std::vector<std::string>> kOtherValues = {
     {"cluster-auto-commit", {"yes", "no"}},
     {"cluster-move-bandwidth", {"1", "1000000", "9223372036854775807"}},
     {"cluster-repair-interval", {"0", "60", "31536000"}},
+    {"cluster-scrub-interval", {"0", "60", "31536000"}},
     {"cluster-repair-bandwidth", {"1", "1000000", "9223372036854775807"}},
     {"cluster-self", {"1", "9223372036854775807"}},
     {"cluster-name", {"", "a name"}},
