@@ -15,7 +15,6 @@
 namespace cartwheel::cluster {
 namespace {
 
-using storage::Keyspace;
 
 // Something of it was received here and is gone without a trace.
 bool HasLost(const Container& theirs, const Container& here, const ReceivedDots& received) {
@@ -34,7 +33,7 @@ bool LocalStore::BuildTree(Partition partition, size_t& limit) {
   Trees::Building& built = trees_.At(partition);
   if (built.complete) return true;
   const ActorTable& actors = vnodes_.ActorsOf(partition);
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto cursor = CursorOf(*engine_, partition);
   SeekBehind(*cursor, partition, built.after);
   for (; cursor->Valid() && IsOf(partition, cursor->key()); cursor->Next()) {
     if (limit == 0) return false;
@@ -58,7 +57,7 @@ template <typename Each>
 void LocalStore::WalkLeaves(Partition partition, uint32_t leaves,
                             std::span<const LeafNumber> numbers, const Each& each) {
   const ActorTable& actors = vnodes_.ActorsOf(partition);
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto cursor = CursorOf(*engine_, partition);
   const uint32_t of_slot = leaves / kSlotsPerPartition;
   const int bits = 64 - std::countr_zero(of_slot);
   for (const LeafNumber number : numbers) {
@@ -120,7 +119,7 @@ LocalStore::Part LocalStore::ReadKeys(Partition partition, std::span<const KeyId
                                       size_t max_bytes) {
   Part part;
   const ActorTable& actors = vnodes_.ActorsOf(partition);
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto cursor = CursorOf(*engine_, partition);
   for (const KeyId id : ids) {
     if (part.records.size() >= max_bytes) break;
     cursor->Seek(FirstStoreKeyOf(partition, id));

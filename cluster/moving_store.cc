@@ -27,7 +27,7 @@ LocalStore::Part LocalStore::ReadPart(Partition partition, std::string_view afte
   part.next = after;
   std::vector<std::string> nameless;  // a write would end the cursor
   const ActorTable& actors = vnodes_.ActorsOf(partition);
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto cursor = CursorOf(*engine_, partition);
   SeekBehind(*cursor, partition, after);
   const auto take = [&](std::string_view store_key) {
     if (IsAllReceived(container_.context, known)) return;
@@ -78,7 +78,7 @@ LocalStore::Released LocalStore::Release(Partition partition, std::span<const Ow
   std::vector<Record> records;  // gathered first: a change would end the cursor
   bool at_end = true;
   const ActorTable& actors = vnodes_.ActorsOf(partition);
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto cursor = CursorOf(*engine_, partition);
   SeekBehind(*cursor, partition, after);
   for (; cursor->Valid() && IsOf(partition, cursor->key()); cursor->Next()) {
     at_end = released.looked_at < limit;

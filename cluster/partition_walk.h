@@ -1,6 +1,7 @@
 // A partition's records in the store, one behind the other.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,18 @@ namespace cartwheel::cluster {
 
 inline std::string FirstOf(Partition partition) {
   return StoreKeyPrefix(static_cast<Slot>(partition * kSlotsPerPartition), 0, 0);
+}
+
+// Behind its last one; empty: nothing is.
+inline std::string EndOf(Partition partition) {
+  return partition + 1 < kPartitions ? FirstOf(static_cast<Partition>(partition + 1)) : "";
+}
+
+// For the records of one partition: where those of others have been deleted it does not look.
+inline std::unique_ptr<storage::Cursor> CursorOf(storage::Engine& engine, Partition partition) {
+  auto cursor = engine.NewCursor(storage::Keyspace::kData);
+  cursor->StopAt(EndOf(partition));
+  return cursor;
 }
 
 // To the record behind the store key `after`; empty: to the first.

@@ -51,7 +51,9 @@ bool LocalStore::RotateIfBehind(Partition partition, const ReceivedDots& receive
 }
 
 void LocalStore::NoteEarlierRecords(Partition partition) {
-  holds_earlier_[partition] = NextWithRecords(partition) == partition;
+  const auto cursor = CursorOf(*engine_, partition);
+  cursor->Seek(FirstOf(partition));
+  holds_earlier_[partition] = cursor->Valid() && IsOf(partition, cursor->key());
 }
 
 // ---- copies
@@ -149,7 +151,7 @@ LocalStore::Walked LocalStore::Forget(Partition partition, const Floor& floor, s
   std::vector<std::string> forgotten;  // gathered first: a write would end the cursor
   if (ownership_.Owns(partition) && IsComplete(partition) && !keeps_deletions_[partition]) {
     const ActorTable& actors = vnodes_.ActorsOf(partition);
-    const auto cursor = engine_->NewCursor(Keyspace::kData);
+    const auto cursor = CursorOf(*engine_, partition);
     SeekBehind(*cursor, partition, after);
     after.clear();
     for (; cursor->Valid(); cursor->Next()) {

@@ -12,7 +12,6 @@
 namespace cartwheel::cluster {
 namespace {
 
-using storage::Keyspace;
 
 // Of what is live: versions by their dots, counts by their last.
 void ListLiveDots(const Container& container, DotList& dots) {
@@ -37,7 +36,7 @@ size_t LocalStore::OfferVictimsOf(Partition partition, VictimPool& pool, size_t 
                                       (random >> 32) % kSlotsPerPartition);
   const std::string place = StoreKeyPrefix(slot, 0, NextRandom(random_state));
   size_t looked = 0;
-  const auto cursor = engine_->NewCursor(Keyspace::kData);
+  const auto cursor = CursorOf(*engine_, partition);
   for (const bool is_behind : {true, false}) {
     cursor->Seek(is_behind ? place : FirstOf(partition));
     for (; cursor->Valid() && looked < looks; cursor->Next(), ++looked) {

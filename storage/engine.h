@@ -50,6 +50,9 @@ using Result = std::expected<T, Error>;
 class Cursor {
  public:
   virtual ~Cursor() = default;
+  // Before a Seek: nobody asks for keys from `end` on (empty: for any). The cursor may end there,
+  // and does not look for the next key among what has been deleted behind it, which may be a lot.
+  virtual void StopAt(std::string_view /*end*/) {}
   virtual void Seek(std::string_view key) = 0;  // to the first key >= `key`
   virtual void Next() = 0;                      // only while Valid()
   virtual bool Valid() const = 0;

@@ -9,6 +9,11 @@ namespace cartwheel::storage {
 LayerCursor::LayerCursor(const Layer& layer, std::unique_ptr<Cursor> below)
     : layer_(layer), entry_(layer), below_(std::move(below)) {}
 
+void LayerCursor::StopAt(std::string_view end) {
+  end_ = end;
+  below_->StopAt(end);
+}
+
 void LayerCursor::Seek(std::string_view key) {
   entry_.Seek(key);
   below_->Seek(key);
@@ -47,7 +52,7 @@ void LayerCursor::SkipDeletedBelow() {
 void LayerCursor::Settle() {
   for (;; entry_.Next()) {
     SkipDeletedBelow();
-    if (!entry_.Valid()) {
+    if (!AtEntry()) {
       source_ = AtBelow() ? Source::kBelow : Source::kNone;
       return;
     }

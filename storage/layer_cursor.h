@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "storage/engine.h"
+#include "storage/key_order.h"
 #include "storage/layer.h"
 
 namespace cartwheel::storage {
@@ -16,6 +18,7 @@ class LayerCursor : public Cursor {
   // keyspace.
   LayerCursor(const Layer& layer, std::unique_ptr<Cursor> below);
 
+  void StopAt(std::string_view end) override;
   void Seek(std::string_view key) override;
   void Next() override;
   bool Valid() const override { return source_ != Source::kNone; }
@@ -25,7 +28,9 @@ class LayerCursor : public Cursor {
  private:
   enum class Source : uint8_t { kNone, kLayer, kBelow };
 
-  bool AtBelow() const { return !rest_deleted_ && below_->Valid(); }
+  bool IsAskedFor(std::string_view key) const { return end_.empty() || KeyOrder()(key, end_); }
+  bool AtEntry() const { return entry_.Valid() && IsAskedFor(entry_.entry().key()); }
+  bool AtBelow() const { return !rest_deleted_ && below_->Valid() && IsAskedFor(below_->key()); }
   void SkipDeletedBelow();
   void Settle();
 
@@ -34,6 +39,7 @@ class LayerCursor : public Cursor {
   std::unique_ptr<Cursor> below_;
   bool rest_deleted_ = false;  // a range without an end covers all that is left below
   Source source_ = Source::kNone;
+  std::string end_;
 };
 
 }  // namespace cartwheel::storage

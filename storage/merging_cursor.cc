@@ -11,6 +11,11 @@ MergingCursor::MergingCursor(const WriteBatch& batch, Keyspace keyspace,
       committed_(std::move(committed)),
       entry_(batch.entries(keyspace).end()) {}
 
+void MergingCursor::StopAt(std::string_view end) {
+  end_ = end;
+  committed_->StopAt(end);
+}
+
 void MergingCursor::Seek(std::string_view key) {
   entry_ = batch_.entries(keyspace_).lower_bound(key);
   committed_->Seek(key);

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "storage/engine.h"
+#include "storage/key_order.h"
 #include "storage/write_batch.h"
 
 namespace cartwheel::storage {
@@ -16,6 +18,7 @@ class MergingCursor : public Cursor {
   // keyspace.
   MergingCursor(const WriteBatch& batch, Keyspace keyspace, std::unique_ptr<Cursor> committed);
 
+  void StopAt(std::string_view end) override;
   void Seek(std::string_view key) override;
   void Next() override;
   bool Valid() const override { return source_ != Source::kNone; }
@@ -25,8 +28,13 @@ class MergingCursor : public Cursor {
  private:
   enum class Source : uint8_t { kNone, kBatch, kCommitted };
 
-  bool AtCommitted() const { return !rest_deleted_ && committed_->Valid(); }
-  bool AtEntry() const { return entry_ != batch_.entries(keyspace_).end(); }
+  bool IsAskedFor(std::string_view key) const { return end_.empty() || KeyOrder()(key, end_); }
+  bool AtCommitted() const {
+    return !rest_deleted_ && committed_->Valid() && IsAskedFor(committed_->key());
+  }
+  bool AtEntry() const {
+    return entry_ != batch_.entries(keyspace_).end() && IsAskedFor(entry_->first);
+  }
   void SkipDeletedCommitted();
   void Settle();
 
@@ -36,6 +44,7 @@ class MergingCursor : public Cursor {
   bool rest_deleted_ = false;  // a range without an end covers all that is left of `committed_`
   WriteBatch::Entries::const_iterator entry_;
   Source source_ = Source::kNone;
+  std::string end_;
 };
 
 }  // namespace cartwheel::storage

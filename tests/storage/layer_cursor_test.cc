@@ -41,6 +41,12 @@ TEST(LayerCursor, ShowsWhatTheLayersLeaveOfWhatIsBelow) {
     for (const std::string& key : keys) {
       ASSERT_TRUE(ScanFrom(*cursor, key) == From(model, key));
     }
+    const std::string& end = keys[random.Below(keys.size())];
+    cursor->StopAt(end);
+    std::erase_if(model, [&](const auto& record) { return !InRange(record.first, "", end); });
+    for (const std::string& key : keys) {
+      ASSERT_TRUE(ScanFrom(*cursor, key) == From(model, key)) << "until " << end;
+    }
   }
 }
 

@@ -45,6 +45,10 @@ TEST(MergingCursor, ShowsCommittedDataAsTheBatchWillLeaveIt) {
     EXPECT_FALSE(cursor.Valid()) << "nowhere before the first Seek";
     ASSERT_TRUE(ScanFrom(cursor) == From(model, ""));
     for (const std::string& key : keys) ASSERT_TRUE(ScanFrom(cursor, key) == From(model, key));
+    const std::string& end = keys[random.Below(keys.size())];
+    cursor.StopAt(end);
+    std::erase_if(model, [&](const auto& record) { return !InRange(record.first, "", end); });
+    for (const std::string& key : keys) ASSERT_TRUE(ScanFrom(cursor, key) == From(model, key));
   }
 }
 
