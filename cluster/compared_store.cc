@@ -15,7 +15,6 @@
 namespace cartwheel::cluster {
 namespace {
 
-
 // Something of it was received here and is gone without a trace.
 bool HasLost(const Container& theirs, const Container& here, const ReceivedDots& received) {
   const auto is_lost = [&](Dot dot) { return received.Has(dot) && !here.context.Covers(dot); };

@@ -12,7 +12,6 @@
 namespace cartwheel::cluster {
 namespace {
 
-
 // Of what is live: versions by their dots, counts by their last.
 void ListLiveDots(const Container& container, DotList& dots) {
   for (const Version& version : container.versions) dots.push_back(version.dot);

@@ -163,9 +163,8 @@ constexpr Option kOptions[] = {
      "everywhere."},
     {"cluster-scrub-interval", kCluster, kAnyTime,
      Int64{&Config::cluster_scrub_interval, 0, int64_t{365} * 24 * 3600},
-     "Seconds in which this node reads all its records, a partition now and then, and builds anew "
-     "what it compares, so that the next comparison finds what its disk has lost or damaged "
-     "meanwhile; 0: at a start alone."},
+     "Seconds in which this node reads all its records, a partition now and then, so that the next "
+     "comparison finds what its disk has lost or damaged meanwhile; 0: at a start alone."},
     {"cluster-repair-bandwidth", kCluster, kAnyTime,
      MemoryField{&Config::cluster_repair_bandwidth, 0, kMaxSize},
      "Bytes a second, about, that this node sends and receives for such comparisons; 0: as fast as "
@@ -217,8 +216,7 @@ constexpr Option kOptions[] = {
     {"cluster-link-sendbuf-limit", kCluster, kAtStart,
      MemoryField{&Config::cluster_link_sendbuf_limit, cluster::kMaxFrameBytes, kMaxSize},
      "Bytes that wait to be sent to one member. Over it they are dropped with the connection, "
-     "which "
-     "is then made anew."},
+     "which is then made anew."},
     {"dyn-n", kCluster, kAtStart, Int{&Config::dyn_n, 1, cluster::kMaxCopies},
      "N: nodes that hold each key, or all members if they are fewer."},
     {"dyn-r", kCluster, kAtStart, Int{&Config::dyn_r, 1, cluster::kMaxCopies},
