@@ -279,7 +279,8 @@ bool Evicting::ForgetLeft(Time now) {
       --looks;
       const Left& left = keys.front();
       if (!store_.ForgetDeletion({left.database, left.key}, floor, now.unix_ms)) {
-        std::rotate(keys.begin(), keys.begin() + 1, keys.end());
+        keys.push_back(std::move(keys.front()));
+        keys.pop_front();
         break;
       }
       changed = true;
