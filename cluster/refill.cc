@@ -296,15 +296,19 @@ void Refill::On(NodeId from, const Fetched& message, Time now) {
 }
 
 Refusal Refill::Take(const Fetched& message, Time now) {
-  uint64_t bytes = 0;
+  // Of the limit, which is there for clients: taking in a small record, and reading it at the other
+  // end, keeps them waiting as long as so many bytes do.
+  constexpr uint64_t kLeastCharged = 2048;
+  uint64_t charged = 0;
   for (const auto& [ref, container] : message.items) {
     const auto applied = store_.Apply(ref, container, DotsShownBy(container), now.unix_ms);
     if (!applied) return applied.error();
-    bytes += ref.key.size() + BytesOf(container);
+    const uint64_t bytes = ref.key.size() + BytesOf(container);
+    bytes_ += bytes;
+    charged += std::max(bytes, kLeastCharged);
   }
   records_ += message.items.size();
-  bytes_ += bytes;
-  Spend(bytes, now.monotonic_us);
+  Spend(charged, now.monotonic_us);
   return Refusal::kNone;
 }
 

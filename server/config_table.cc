@@ -154,7 +154,8 @@ constexpr Option kOptions[] = {
     {"cluster-move-bandwidth", kCluster, kAnyTime,
      MemoryField{&Config::cluster_move_bandwidth, 0, kMaxSize},
      "Bytes a second, about, of the keys and values that come to this node while partitions move "
-     "to it or it rebuilds what it has lost; 0: as fast as it goes."},
+     "to it or it rebuilds what it has lost, a small record as two kilobytes; 0: as fast as it "
+     "goes."},
     {"cluster-repair-interval", kCluster, kAnyTime,
      Int64{&Config::cluster_repair_interval, 0, int64_t{365} * 24 * 3600},
      "Seconds from one comparison of a partition with each of its other owners to the next, which "

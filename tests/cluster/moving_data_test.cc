@@ -159,17 +159,31 @@ TEST_F(MovingData, AFullDiskIsToldAndNothingIsLost) {
 }
 
 TEST_F(MovingData, ComesNoFasterThanTheLimit) {
-  refill.max_bytes_per_second = 20'000;
-  refill.part_bytes = 2'000;
+  refill.max_bytes_per_second = 60'000;
+  refill.part_bytes = 6'000;
   Stop(kB);
   Start(kB, State::kBefore);
   Run(kSecondUs);
-  Fill(100, std::string(1'000, 'v'));  // 100 KB
+  Fill(100, std::string(3'000, 'v'));  // 300 KB
   SetRing(State::kPrepare);
   Run(3 * kSecondUs);
-  EXPECT_LT(machines_[kB].node->refill().progress().bytes, 70'000U);
+  EXPECT_LT(machines_[kB].node->refill().progress().bytes, 210'000U);
   EXPECT_FALSE(HasArrived());
   Run(5 * kSecondUs);
+  EXPECT_TRUE(HasArrived());
+}
+
+TEST_F(MovingData, SmallRecordsCountForTheLimitAsWhatTheyCost) {
+  refill.max_bytes_per_second = 60'000;
+  refill.part_bytes = 200;
+  Stop(kB);
+  Start(kB, State::kBefore);
+  Run(kSecondUs);
+  Fill(200, "v");
+  SetRing(State::kPrepare);
+  Run(3 * kSecondUs);
+  EXPECT_FALSE(HasArrived());
+  Run(6 * kSecondUs);
   EXPECT_TRUE(HasArrived());
 }
 
