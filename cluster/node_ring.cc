@@ -173,9 +173,8 @@ void Node::KnowsMore(NodeId node) {
 
 void Node::On(NodeId from, const Fetch& message, Time now) {
   constexpr uint64_t kMostPartBytes = 4UL << 20;
-  // About half a millisecond, here and where it is taken in: clients of both wait for that, times
-  // the streams.
-  constexpr size_t kRecordsPerPart = 250;
+  // About half a millisecond, here and where it is taken in: clients of both wait for that.
+  constexpr size_t kRecordsPerPart = 100;
   const uint64_t own = ring_.EpochOf(message.partition);
   Fetched reply{.id = message.id};
   const bool unfenced = IsPlanted(Mutation::kSkipsSource);

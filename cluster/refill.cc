@@ -13,6 +13,12 @@ namespace {
 
 constexpr int64_t kSecondUs = 1'000'000;
 
+// 0: there is no limit.
+int64_t CostUs(uint64_t bytes, uint64_t bytes_per_second) {
+  if (bytes_per_second == 0) return 0;
+  return static_cast<int64_t>(bytes * kSecondUs / bytes_per_second);
+}
+
 }  // namespace
 
 // ---- what is to be brought
@@ -169,15 +175,19 @@ void Refill::AskNext(int64_t now_us) {
   const bool must_wait = store_.engine().WritesMustWait();
   const int64_t allowed_us = must_wait ? now_us + options_.retry_us / 10 : WhenAllowed(now_us);
   if (allowed_us > now_us) return Wake(allowed_us);
+  // With a limit one after the other, as it allows: answers that come together are taken in, and
+  // given, in one turn, which clients wait for.
+  const auto may_ask = [&] { return streams < options_.streams && WhenAllowed(now_us) <= now_us; };
   // Those that have begun first, so that what was moved is soon complete.
   for (const Partition partition : begun) {
     Job& job = jobs_.at(partition);
     const bool waits = job.pass && job.pass->id == RequestId{} && !job.pass->last;
-    if (waits && streams < options_.streams) streams += BeginDue(partition, job, now_us);
+    if (waits && may_ask()) streams += BeginDue(partition, job, now_us);
   }
-  for (auto at = jobs_.begin(); at != jobs_.end() && streams < options_.streams; ++at) {
+  for (auto at = jobs_.begin(); at != jobs_.end() && may_ask(); ++at) {
     if (!at->second.pass) streams += BeginDue(at->first, at->second, now_us);
   }
+  if (WhenAllowed(now_us) > now_us) Wake(WhenAllowed(now_us));
 }
 
 // 1: a stream more.
@@ -230,6 +240,7 @@ bool Refill::Ask(Partition partition, RefillPass& pass, int64_t now_us) {
   pass.id = id;
   pass.asked_us = now_us;
   asked_[id] = partition;
+  Spend(options_.part_bytes, now_us);
   return true;
 }
 
@@ -308,11 +319,16 @@ Refusal Refill::Take(const Fetched& message, Time now) {
     charged += std::max(bytes, kLeastCharged);
   }
   records_ += message.items.size();
-  Spend(charged, now.monotonic_us);
+  // So much was paid when it was asked for.
+  if (charged > options_.part_bytes) {
+    Spend(charged - options_.part_bytes, now.monotonic_us);
+  } else {
+    allowed_us_ -= CostUs(options_.part_bytes - charged, options_.max_bytes_per_second);
+  }
   return Refusal::kNone;
 }
 
-// ---- the limit: what was taken is paid for before more is asked for
+// ---- the limit: what is asked for is paid for before more is
 
 int64_t Refill::WhenAllowed(int64_t now_us) const {
   return options_.max_bytes_per_second == 0 ? now_us : allowed_us_;
@@ -320,8 +336,7 @@ int64_t Refill::WhenAllowed(int64_t now_us) const {
 
 void Refill::Spend(uint64_t bytes, int64_t now_us) {
   if (options_.max_bytes_per_second == 0) return;
-  const auto takes_us = static_cast<int64_t>(bytes * kSecondUs / options_.max_bytes_per_second);
-  allowed_us_ = std::max(allowed_us_, now_us) + takes_us;
+  allowed_us_ = std::max(allowed_us_, now_us) + CostUs(bytes, options_.max_bytes_per_second);
 }
 
 // ---- the end of a turn

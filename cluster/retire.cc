@@ -37,9 +37,15 @@ bool Retire::OnTime(Time now) {
 // Records of others come here as hints only, but for those that were here when the ring changed.
 void Retire::Look() {
   looks_ = false;
-  for (auto at = store_.NextWithRecords(0); at; at = store_.NextWithRecords(*at)) {
-    if (!ring_.Owns(self_, *at)) left_.try_emplace(*at);
-    if (++*at >= kPartitions) break;
+  // While partitions move the ring changes often, and each look into the store takes microseconds:
+  // none into what this node owns.
+  for (size_t next = 0; next < kPartitions; ++next) {
+    const auto partition = static_cast<Partition>(next);
+    if (ring_.Owns(self_, partition)) continue;
+    const auto found = store_.NextWithRecords(partition);
+    if (!found) break;
+    if (!ring_.Owns(self_, *found)) left_.try_emplace(*found);
+    next = *found;
   }
 }
 
