@@ -88,13 +88,14 @@ void AntiEntropy::JudgeRoot(NodeId from, const RootsReply::OfPartition& root, Ot
                             int64_t now_us) {
   const auto& [partition, epoch, digest] = root;
   const MerkleTree* const tree = store_.TreeOf(partition);
-  if (MayAnswer(from, partition, epoch, RequestId{}) != Refusal::kNone) {
-    reply.partitions.push_back(partition);
-  } else if (tree == nullptr) {
+  const bool refuses = MayAnswer(from, partition, epoch, RequestId{}) != Refusal::kNone;
+  if (!refuses && tree == nullptr) {
     reply.not_yet.push_back(partition);
     to_build_.insert(partition);
     Wake(now_us);
-  } else if (tree->Root() != digest || NewsOf({partition, from})) {
+    return;
+  }
+  if (refuses || tree->Root() != digest || NewsOf({partition, from})) {
     reply.partitions.push_back(partition);
   }
 }

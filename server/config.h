@@ -81,7 +81,7 @@ struct Config {
   int cluster_weight = 100;
   cluster::AutoCommit cluster_auto_commit = cluster::AutoCommit::kWhenEmpty;
   int64_t cluster_repair_interval = 3600;          // seconds; 0: only when asked to
-  int64_t cluster_scrub_interval = 7 * 24 * 3600;  // seconds; 0: never
+  int64_t cluster_scrub_interval = 604'800;        // seconds, a week; 0: never
   uint64_t cluster_repair_bandwidth = 10UL << 20;  // bytes a second; 0: any
   uint64_t cluster_move_bandwidth = 64UL << 20;    // bytes a second that come to a node; 0: any
   std::string cluster_name = "cartwheel";
