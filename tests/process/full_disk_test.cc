@@ -1,5 +1,6 @@
 // A full disk, in two ways: a small file system (needs the right to mount) and a limit of the file
 // size (needs nothing). Writes are refused and say why, reads go on, and room makes it whole again.
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <sys/mount.h>
@@ -163,7 +164,8 @@ TEST(FullDisk, DeletionsGoOnWhileTheirFlushesFail) {
   EXPECT_EQ(after.Call({"DBSIZE"}), std::to_string(kept - 4 + small));
   EXPECT_EQ(after.Call({"DEL", "key4"}), "1") << "after a restart as well";
   disk.Grow();
-  EXPECT_TRUE(Eventually([&] { return after.Call({"SET", "small", "value"}) == "OK"; }));
+  EXPECT_TRUE(Eventually([&] { return after.Call({"SET", "small", "value"}) == "OK"; },
+                         std::chrono::minutes(1)));
 }
 
 TEST(FullDisk, OfALimitOfTheFileSize) {

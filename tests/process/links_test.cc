@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <netinet/in.h>
 #include <string>
@@ -374,11 +375,11 @@ TEST(Links, APeerThatReadsTooSlowlyIsDroppedAtTheLimit) {
   // on a slow machine that is before the limit is met.
   std::jthread reader([&] {
     while (!enough) {
-      if (node.ReadAccepted(256UL << 10).empty()) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      if (node.ReadAccepted(64UL << 10).empty()) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   });
-  EXPECT_TRUE(Eventually(dropped)) << server.log();
+  EXPECT_TRUE(Eventually(dropped, std::chrono::minutes(2))) << server.log();
   enough = true;
   reader.join();
   EXPECT_LT(server.run().resident_bytes(), 400UL << 20);
