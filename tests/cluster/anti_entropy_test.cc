@@ -63,6 +63,13 @@ class AntiEntropyTest : public MovingNodes {
     Start(at, State::kBefore);
     may_have_lost_writes = false;
   }
+  // With the options that are set by now.
+  void RestartAll() {
+    for (const size_t at : {kA, kX, kY}) {
+      Stop(at);
+      Start(at, State::kBefore);
+    }
+  }
   bool IsComplete(size_t at) { return machines_[at].store->IsComplete(Moving()); }
   // Written, and stored nowhere else: the others are away, and what they are owed is forgotten.
   void WriteAtOneAlone(size_t at, size_t number, const std::string& value) {
@@ -135,10 +142,7 @@ TEST_F(AntiEntropyTest, RootsOfManyPartitionsTakeOneQuestion) {
 
 TEST_F(AntiEntropyTest, WhatIsSoonDueGoesAlong) {
   anti_entropy.first_after_us = kSecondUs;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Run(10 * kSecondUs);
   // In ten seconds of an hour three partitions are due.
   EXPECT_GT(Sum(&AntiEntropy::Totals::compared), 3U * 64);
@@ -168,10 +172,7 @@ TEST_F(AntiEntropyTest, WhatADiskLostSilentlyIsRestored) {
 // The read's repair finds it received and gone, as if it had been removed.
 TEST_F(AntiEntropyTest, AReadInBetweenTakesNothingAway) {
   anti_entropy.every_us = 1'000'000 * kSecondUs;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Run(3 * kSecondUs);  // until they are complete
   Fill(20);
   Lose(kX, 7);
@@ -208,10 +209,7 @@ TEST_F(AntiEntropyTest, AScrubShowsWhatADiskLostBehindATree) {
 
 TEST_F(AntiEntropyTest, WhatIsEvictedAtOneOwnerGoesAtAll) {
   anti_entropy.eviction_policy = EvictionPolicy::kAllKeysLru;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Run(3 * kSecondUs);  // until they are complete
   Fill(20);
   Lose(kX, 3);
@@ -229,10 +227,7 @@ TEST_F(AntiEntropyTest, WhatIsEvictedAtOneOwnerGoesAtAll) {
 
 TEST_F(AntiEntropyTest, WhatThePolicyLeavesIsRestoredAsWithoutOne) {
   anti_entropy.eviction_policy = EvictionPolicy::kVolatileLru;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Run(3 * kSecondUs);
   Fill(20);
   Lose(kX, 3);
@@ -347,10 +342,7 @@ TEST_F(AntiEntropyTest, ADeletionThatOneMissedIsNotUndone) {
 TEST_F(AntiEntropyTest, MoreLeavesThanOneQuestionTakesAreGoneThrough) {
   anti_entropy.leaves_at_once = 8;
   anti_entropy.keys_at_once = 3;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Run(2 * kSecondUs);
   Fill(1'000);
   for (size_t i = 0; i < 200; ++i) Lose(kX, i * 5);
@@ -391,10 +383,7 @@ TEST_F(AntiEntropyTest, WhateverInterruptsItTheNextOneEndsIt) {
 TEST_F(AntiEntropyTest, WritesOnTheirWayAreNoDifference) {
   anti_entropy.every_us = kSecondUs;
   anti_entropy.first_after_us = 0;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Fill();
   Random random(3);
   for (int i = 0; i < 500; ++i) {
@@ -410,10 +399,7 @@ TEST_F(AntiEntropyTest, WritesOnTheirWayAreNoDifference) {
 TEST_F(AntiEntropyTest, ItComesByItselfFromTimeToTime) {
   anti_entropy.every_us = 30 * kSecondUs;
   anti_entropy.first_after_us = 5 * kSecondUs;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Fill();
   EXPECT_FALSE(machines_[kA].node->anti_entropy().OldestAgreement(now().monotonic_us));
   WriteAtOneAlone(kX, 9, "of X");
@@ -430,10 +416,7 @@ TEST_F(AntiEntropyTest, ItComesByItselfFromTimeToTime) {
 // Who had it to send was killed before it said so to anybody.
 TEST_F(AntiEntropyTest, AWriteThatIsMissedForLongIsLookedFor) {
   anti_entropy.every_us = 1'000'000 * kSecondUs;
-  for (const size_t at : {kA, kX, kY}) {
-    Stop(at);
-    Start(at, State::kBefore);
-  }
+  RestartAll();
   Run(3 * kSecondUs);
   Fill(20);
   Run(30 * kSecondUs);
