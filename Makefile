@@ -44,8 +44,10 @@ clang-packages:
 build: test-packages ## build/cartwheel-server and the tests
 	$(call preset,release)
 
+# More of CMake's own for the server alone.
+CMAKE_OPTIONS ?=
 server: packages ## build/cartwheel-server alone
-	@cmake --preset release -DCARTWHEEL_TESTS=OFF > /dev/null
+	@cmake --preset release -DCARTWHEEL_TESTS=OFF $(CMAKE_OPTIONS) > /dev/null
 	@cmake --build --preset release -j $(JOBS) --target cartwheel-server
 
 run: run-packages server ## installs what is missing, builds, starts a node on 127.0.0.1:6379

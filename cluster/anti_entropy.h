@@ -101,7 +101,7 @@ class AntiEntropy {
   // True: it has changed the store.
   bool OnTime(Time now);
   int64_t NextDeadline() const { return next_us_; }
-  void RingChanged(int64_t now_us);
+  void RingChanged(const PartitionSet& changed, int64_t now_us);
   void PeerDown(NodeId peer, int64_t now_us);
   // Compares with all other owners of the partition, or of all that this node owns.
   void CompareNow(std::optional<Partition> partition, int64_t now_us);
@@ -209,6 +209,7 @@ class AntiEntropy {
   static constexpr size_t kMostSwappedBytes = 8UL << 20;  // of the records of one message
   enum class End : uint8_t { kEqual, kMadeEqual, kNotYet, kFailed };
 
+  void TakeOwners(Partition partition, int64_t now_us);
   int64_t FirstDue(Partition partition, int64_t now_us) const;
   void CompareDoubted(int64_t now_us);
   void CompareWhereGapsAre(int64_t now_us);

@@ -11,27 +11,11 @@ constexpr int64_t kSecondUs = 1'000'000;
 
 }  // namespace
 
-void AntiEntropy::RingChanged(int64_t now_us) {
-  knows_ring_ = true;
-  std::map<Pair, int64_t> all_due_us;
+void AntiEntropy::RingChanged(const PartitionSet& changed, int64_t now_us) {
   for (size_t i = 0; i < kPartitions; ++i) {
-    const auto partition = static_cast<Partition>(i);
-    if (!ring_.Owns(self_, partition)) {
-      store_.DropTree(partition);
-      to_build_.erase(partition);
-      continue;
-    }
-    const int64_t due_us = FirstDue(partition, now_us);
-    for (const NodeId node : ring_.OwnersOf(partition)) {
-      if (node == self_) continue;
-      const auto before = due_us_.find({partition, node});
-      all_due_us[{partition, node}] = before != due_us_.end() ? before->second : due_us;
-    }
+    if (changed[i] || !knows_ring_) TakeOwners(static_cast<Partition>(i), now_us);
   }
-  due_us_ = std::move(all_due_us);
-  std::erase_if(agreed_us_, [this](const auto& agreed) { return !due_us_.contains(agreed.first); });
-  std::erase_if(asked_for_, [this](const Pair& pair) { return !due_us_.contains(pair); });
-  std::erase_if(singly_, [this](const Pair& pair) { return !due_us_.contains(pair); });
+  knows_ring_ = true;
   // Of what has changed they speak under another epoch from here on.
   const auto is_old = [this](Partition partition, uint64_t epoch) {
     return !ring_.Owns(self_, partition) || epoch != ring_.EpochOf(partition);
@@ -45,6 +29,33 @@ void AntiEntropy::RingChanged(int64_t now_us) {
   }
   look_us_ = now_us;
   Wake(now_us);
+}
+
+// When a pair was due, or was found the same, stays as it is, as long as both are owners.
+void AntiEntropy::TakeOwners(Partition partition, int64_t now_us) {
+  const bool owns = ring_.Owns(self_, partition);
+  if (!owns) {
+    store_.DropTree(partition);
+    to_build_.erase(partition);
+  }
+  const auto owners = ring_.OwnersOf(partition);
+  for (auto at = due_us_.lower_bound({partition, kNoNode});
+       at != due_us_.end() && at->first.first == partition;) {
+    const Pair pair = at->first;
+    if (owns && std::ranges::find(owners, pair.second) != owners.end()) {
+      ++at;
+      continue;
+    }
+    at = due_us_.erase(at);
+    agreed_us_.erase(pair);
+    asked_for_.erase(pair);
+    singly_.erase(pair);
+  }
+  if (!owns) return;
+  const int64_t due_us = FirstDue(partition, now_us);
+  for (const NodeId node : owners) {
+    if (node != self_) due_us_.try_emplace({partition, node}, due_us);
+  }
 }
 
 // Spread over the time between two comparisons.
@@ -190,7 +201,7 @@ bool AntiEntropy::OnTime(Time now) {
   CompareDoubted(now_us);
   if (now_us < next_us_) return false;
   next_us_ = INT64_MAX;
-  if (!knows_ring_) RingChanged(now_us);
+  if (!knows_ring_) RingChanged(PartitionSet().set(), now_us);
   if (scrub_us_ == INT64_MAX) SetScrubEvery(options_.scrub_every_us, now_us);
   const bool changed = JoinEnded();
   CompareWhereGapsAre(now_us);

@@ -40,11 +40,16 @@ void Evicting::SetNeed(const Need& need, int64_t now_us) {
   Wake(std::max(step_us_, now_us));
 }
 
-void Evicting::RingChanged() {
+void Evicting::RingChanged(const PartitionSet& changed) {
   asked_.clear();
   uses_.clear();
-  left_.clear();
-  left_keys_ = left_bytes_ = 0;
+  std::erase_if(left_, [&](const auto& of_partition) {
+    const auto& [partition, left] = of_partition;
+    if (!changed[partition]) return false;
+    left_keys_ -= left.size();
+    for (const Left& each : left) left_bytes_ -= each.bytes;
+    return true;
+  });
 }
 
 // Who was never linked is not healthy either.

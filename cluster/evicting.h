@@ -98,7 +98,7 @@ class Evicting {
   // True: the store was changed.
   bool OnTime(Time now);
   int64_t NextDeadline() const { return next_us_; }
-  void RingChanged();
+  void RingChanged(const PartitionSet& changed);
   // A client has used the key here: whoever decides about it is told.
   void NoteUse(const KeyRef& ref, Time now);
 

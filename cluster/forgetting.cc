@@ -18,12 +18,40 @@ Forgetting::Step Forgetting::OnTime(int64_t now_us) {
   return step;
 }
 
-void Forgetting::RingChanged() {
-  told_.clear();
-  bases_.clear();
-  for (const Member& member : ring_.members()) {
-    if (peers_.IsLinked(member.node)) untold_.insert(member.node);
+void Forgetting::PeerUp(NodeId peer) {
+  told_.erase(peer);
+  untold_.insert(peer);
+  for (auto& [partition, words] : ahead_) words.erase(peer);
+}
+
+void Forgetting::RingChanged(const PartitionSet& changed) {
+  if (changed.all()) {
+    told_.clear();
+    for (const Member& member : ring_.members()) {
+      if (peers_.IsLinked(member.node)) untold_.insert(member.node);
+    }
   }
+  for (size_t i = 0; i < kPartitions; ++i) {
+    if (!changed[i]) continue;
+    const auto partition = static_cast<Partition>(i);
+    for (auto& [node, told] : told_) told.erase(partition);
+    bases_.erase(partition);
+    TakeAhead(partition);
+    TellSoon(partition);
+  }
+}
+
+void Forgetting::TakeAhead(Partition partition) {
+  const auto ahead = ahead_.find(partition);
+  if (ahead == ahead_.end()) return;
+  const uint64_t epoch = ring_.EpochOf(partition);
+  for (auto& [node, said] : ahead->second) {
+    const bool counts = ring_.Owns(self_, partition) && ring_.Owns(node, partition);
+    if (said.epoch != epoch || !counts) continue;
+    bases_[partition].Heard(node, std::move(said.word), store_.VnodeOf(partition).received);
+  }
+  std::erase_if(ahead->second, [&](const auto& entry) { return entry.second.epoch <= epoch; });
+  if (ahead->second.empty()) ahead_.erase(ahead);
 }
 
 std::vector<NodeId> Forgetting::OtherOwnersOf(Partition partition) const {
@@ -67,9 +95,15 @@ void Forgetting::Tell(Partition partition, NodeId node, Messages& messages) {
 bool Forgetting::Heard(NodeId from, const TellReceived& message) {
   bool changed = false;
   for (const auto& [partition, epoch, told] : message.partitions) {
-    if (!ring_.Owns(self_, partition) || !ring_.Owns(from, partition)) continue;
+    const bool both_own = ring_.Owns(self_, partition) && ring_.Owns(from, partition);
+    const uint64_t own = ring_.EpochOf(partition);
+    if (const auto ahead = ahead_.find(partition); ahead != ahead_.end()) ahead->second.erase(from);
+    if (epoch > own) {
+      ahead_[partition][from] = {.epoch = epoch, .word = told};
+      continue;
+    }
     // Under the owners before, others may have had writes acknowledged that it has not received.
-    if (epoch < ring_.EpochOf(partition)) continue;
+    if (epoch < own || !both_own) continue;
     changed = store_.RotateIfBehind(partition, told.received) || changed;
     bases_[partition].Heard(from, told, store_.VnodeOf(partition).received);
   }

@@ -50,12 +50,9 @@ class Forgetting {
   Step OnTime(int64_t now_us);
   int64_t NextDeadline() const { return next_us_ < next_walk_us_ ? next_us_ : next_walk_us_; }
   // It knows nothing that it was told on an earlier link.
-  void PeerUp(NodeId peer) {
-    told_.erase(peer);
-    untold_.insert(peer);
-  }
-  // The ring has changed: what is known of partitions was said by owners of the one before.
-  void RingChanged();
+  void PeerUp(NodeId peer);
+  // What is known of these partitions was said by their owners before.
+  void RingChanged(const PartitionSet& changed);
   // What it said in this turn has been taken back.
   void Unsend() { told_.clear(); }
   // True: it shows that data here went back in time, so that the store has changed.
@@ -69,9 +66,14 @@ class Forgetting {
 
  private:
   using Messages = std::map<NodeId, TellReceived>;
+  struct Ahead {
+    uint64_t epoch;
+    OwnerWord word;
+  };
 
   void TellNext();
   void Tell(Partition partition, NodeId node, Messages& messages);
+  void TakeAhead(Partition partition);
   size_t WalkNext();
   size_t CompleteNext();
   std::vector<NodeId> OtherOwnersOf(Partition partition) const;
@@ -91,6 +93,8 @@ class Forgetting {
   std::set<NodeId> untold_;                                // they are to be told everything
   std::set<Partition> soon_;                               // all are to be told of them
   std::map<Partition, Bases> bases_;                       // as others have told them
+  // The last words of those who know of other owners already, and say it but once.
+  std::map<Partition, std::map<NodeId, Ahead>> ahead_;
 };
 
 }  // namespace cartwheel::cluster

@@ -58,6 +58,10 @@ class Membership {
     int64_t news_every_us = 2'000'000;
     int64_t gather_us = 200'000;      // who asks to be let in meanwhile is let in together
     int64_t move_every_us = 100'000;  // a step of the moves, where one can be taken
+    // Every step makes each member sync several times, which its clients wait for. So one that
+    // takes fewer partitions on than moves_per_step waits so long for others that are under way.
+    int64_t gather_moves_us = 1'000'000;
+    size_t moves_per_step = 64;
     // Moves that do not begin to go on for so long are given up.
     int64_t move_stuck_us = 60'000'000;
     Register::Options reg;
@@ -299,6 +303,7 @@ class Membership {
   void WatchMoves(int64_t now_us);
   bool IsStuck(const MoveWatch& watch, int64_t now_us) const;
   std::string WhyStuck(const Topology& next, int64_t now_us) const;
+  bool IsToGatherMore(const Topology& next, int64_t now_us) const;
   const OwnerTable& MovesLeadTo();
   std::optional<Topology> NextStep(const MemberStates& states);
   void SayProgress(const Topology& next);
@@ -330,6 +335,7 @@ class Membership {
   int64_t propose_not_before_us_ = 0;
   std::optional<Wanted> wanted_change_;  // until it is agreed on
   int64_t next_move_us_ = 0;
+  int64_t moved_us_ = INT64_MIN / 2;               // when the last step was proposed
   mutable std::optional<bool> has_moves_to_make_;  // of known_; nullopt: not worked out yet
   std::optional<MoveTarget> move_target_;
   std::map<Partition, MoveWatch> move_watches_;

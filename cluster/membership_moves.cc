@@ -13,6 +13,26 @@ bool Contains(std::span<const NodeId> nodes, NodeId node) {
   return std::ranges::find(nodes, node) != nodes.end();
 }
 
+// How many partitions the step takes on, and how many it leaves where they are on their way.
+struct Steps {
+  size_t taken = 0;
+  size_t left = 0;
+};
+Steps StepsTo(const Topology& topology, const Topology& next) {
+  Steps steps;
+  for (const Move& move : topology.moves) {
+    const auto after = std::ranges::lower_bound(next.moves, move.partition, {}, &Move::partition);
+    const bool same = after != next.moves.end() && *after == move;
+    same ? ++steps.left : ++steps.taken;
+  }
+  for (const Move& move : next.moves) {
+    const bool begins =
+        !std::ranges::binary_search(topology.moves, move.partition, {}, &Move::partition);
+    if (begins) ++steps.taken;
+  }
+  return steps;
+}
+
 bool IsOnItsWay(const Topology& topology, const Move& move, NodeId node) {
   const auto owners = RowOf(topology.owners, move.partition);
   return move.step == MoveStep::kPrepare && Contains(move.to, node) && !Contains(owners, node);
@@ -192,6 +212,13 @@ void Membership::StopMoving() {
   said_that_it_moves_ = false;
 }
 
+bool Membership::IsToGatherMore(const Topology& next, int64_t now_us) const {
+  if (now_us - moved_us_ >= options_.gather_moves_us) return false;
+  const Steps steps = StepsTo(known_->topology, next);
+  const size_t few = std::min(options_.moves_per_step, options_.moves_at_once / 4);
+  return steps.left > 0 && steps.taken < few;
+}
+
 void Membership::MoveDue(int64_t now_us) {
   if (!formed() || Proposer() != options_.self) return StopMoving();
   if (!CanPropose()) return;
@@ -211,7 +238,8 @@ void Membership::MoveDue(int64_t now_us) {
     Say("partitions are not moved any more: " + trouble + "; CLUSTER COMMIT goes on", true);
     return Propose(Halted(topology, trouble), now_us);
   }
-  if (!next) return;
+  if (!next || IsToGatherMore(*next, now_us)) return;
+  moved_us_ = now_us;
   SayProgress(*next);
   Propose(*std::move(next), now_us);
 }

@@ -399,6 +399,8 @@ class Node {
   RequestId last_reported_{};            // may go with the next call
   bool staged_ = false;
   bool in_cluster_ = true;
+  bool was_given_ring_ = false;
+  bool is_alone_ = false;      // as the ring was given last
   bool owns_nothing_ = false;  // though it is in a cluster: it has not begun to own, or is to leave
   std::string encoded_;        // scratch, reused
   Statistics statistics_;

@@ -36,19 +36,23 @@ void Node::SetRing(Ring ring, const Ownership& ownership, Time now) {
         std::ranges::find(ring.members(), member.node, &Member::node) != ring.members().end();
     if (!stays && member.node != options_.self) PeerDown(member.node, now);
   }
+  const bool was_given = std::exchange(was_given_ring_, true);
+  const bool was_alone = std::exchange(is_alone_, ownership.alone);
+  const PartitionSet changed =
+      was_given && was_alone == ownership.alone ? ring.DifferentFrom(ring_) : PartitionSet().set();
   ring_ = std::move(ring);
   peers_.SetMembers(ring_.members());
   gossip_.SetMembers(ring_.members());
   store_.SetOwnership(ownership);
   staged_ = true;
-  forgetting_.RingChanged();
+  forgetting_.RingChanged(changed);
   refill_.RingChanged(now.monotonic_us);
   in_cluster_ = ownership.alone || ownership.owned.any() || ring_.members().size() > 1;
   owns_nothing_ = in_cluster_ && !ownership.alone && ownership.owned.none();
   retire_.SetInCluster(in_cluster_);
   retire_.RingChanged(now.monotonic_us);
-  anti_entropy_.RingChanged(now.monotonic_us);
-  evicting_.RingChanged();
+  anti_entropy_.RingChanged(changed, now.monotonic_us);
+  evicting_.RingChanged(changed);
   delivery_.Wake(now.monotonic_us);
   RestartMoved(now);
   TakeParked(now);

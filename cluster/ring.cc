@@ -71,7 +71,7 @@ void Tighten(OwnerTable& table) {
 // ---- the ring
 
 Ring::Ring(std::vector<Member> members, const OwnerTable& owners, std::span<const Move> moves,
-           std::span<const uint64_t> epochs)
+           std::span<const uint64_t> epochs, const Ring* before)
     : members_(std::move(members)), copies_(owners.copies), rows_(kPartitions) {
   std::ranges::sort(members_, {}, &Member::node);
   storage::Check(!members_.empty() && members_.size() <= kMaxMembers,
@@ -86,12 +86,19 @@ Ring::Ring(std::vector<Member> members, const OwnerTable& owners, std::span<cons
   std::vector<const Move*> move_of(kPartitions);
   for (const Move& move : moves) move_of[move.partition] = &move;
   lists_.reserve(kPartitions * members_.size());
+  const bool same_members = before != nullptr && before->members_ == members_;
   for (size_t i = 0; i < kPartitions; ++i) {
     const auto partition = static_cast<Partition>(i);
     if (!epochs.empty()) rows_[i].epoch = epochs[i];
     const auto row = RowOf(owners, partition);
     storage::Check(!row.empty(), "every partition has owners");
-    ListPartition(partition, SetHolders(rows_[i], row, move_of[i]));
+    const std::vector<NodeId> holders = SetHolders(rows_[i], row, move_of[i]);
+    if (same_members && std::ranges::equal(before->HoldersOf(partition), holders)) {
+      const auto list = before->PreferenceList(partition);
+      lists_.insert(lists_.end(), list.begin(), list.end());
+    } else {
+      ListPartition(partition, holders);
+    }
     if (move_of[i] != nullptr) copies_ = std::max(copies_, move_of[i]->to.size());
   }
 }
@@ -191,6 +198,17 @@ bool Ring::IsPreparedFor(NodeId node, Partition partition) const {
   const auto at = std::ranges::find(holders, node);
   if (at == holders.end()) return false;
   return QuorumsOf(partition, static_cast<size_t>(at - holders.begin())) == kOfOwnersAfter;
+}
+
+PartitionSet Ring::DifferentFrom(const Ring& before) const {
+  PartitionSet different;
+  if (members_ != before.members_) return different.set();
+  for (size_t i = 0; i < kPartitions; ++i) {
+    const auto partition = static_cast<Partition>(i);
+    different[i] = rows_[i] != before.rows_[i] ||
+                   !std::ranges::equal(HoldersOf(partition), before.HoldersOf(partition));
+  }
+  return different;
 }
 
 bool Ring::IsGone(NodeId node) const {

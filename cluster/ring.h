@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,6 +25,8 @@
 namespace cartwheel::cluster {
 
 inline constexpr uint32_t kMaxWeight = 10'000;
+
+using PartitionSet = std::bitset<kPartitions>;
 
 struct Member {
   NodeId node = kNoNode;
@@ -78,8 +81,9 @@ class Ring {
 
   // Members are distinct, 1..kMaxMembers; the owners of each partition are distinct members, before
   // and after a move. Moves are of distinct partitions. `epochs`: of each partition; empty: 0.
+  // `before`: what stays as it is there costs less.
   Ring(std::vector<Member> members, const OwnerTable& owners, std::span<const Move> moves = {},
-       std::span<const uint64_t> epochs = {});
+       std::span<const uint64_t> epochs = {}, const Ring* before = nullptr);
 
   // By id.
   std::span<const Member> members() const { return members_; }
@@ -101,6 +105,8 @@ class Ring {
   std::vector<NodeId> DeparturesOf(Partition partition) const;
   // Larger whenever the partition's owners or its step are others.
   uint64_t EpochOf(Partition partition) const { return rows_[partition].epoch; }
+  // Whose holders, step or epoch are others than there; all, where the members are others.
+  PartitionSet DifferentFrom(const Ring& before) const;
   // Every member once: the holders, then the fallbacks by rendezvous hash (Thaler and Ravishankar,
   // 1998) of partition and node, so that what a lost node held is spread over all others. The
   // first fallbacks are one of each zone that has neither a holder nor an earlier fallback; the
@@ -116,6 +122,8 @@ class Ring {
     bool switched = false;
     std::array<uint8_t, size_t{2} * kMaxCopies> quorums{};  // by holder
     uint64_t epoch = 0;
+
+    bool operator==(const Row&) const = default;
   };
 
   static std::vector<NodeId> SetHolders(Row& row, std::span<const NodeId> owners, const Move* move);

@@ -39,11 +39,17 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
   return node;
 }
 
-cluster::Ring RingOf(const ClusterOptions& options) {
+cluster::Ring RingOf(const ClusterOptions& options, const cluster::Ring* before = nullptr) {
   if (!options.owners.nodes.empty()) {
-    return {options.members, options.owners, options.moves, options.epochs};
+    return {options.members, options.owners, options.moves, options.epochs, before};
   }
   return {options.members, cluster::RotatedTable(options.members, options.levels.n)};
+}
+
+// Of a node that is in no cluster: it owns nothing.
+cluster::Ownership OwnershipOf(const ClusterOptions& options, const cluster::Ring& ring) {
+  if (options.cluster_id == 0) return {.alone = false, .owned = {}};
+  return cluster::OwnershipOf(ring, options.self);
 }
 
 }  // namespace
@@ -69,10 +75,8 @@ void TakeTopology(const cluster::Topology* topology, ClusterOptions& options) {
   }
 }
 
-// Of a node that is in no cluster: it owns nothing.
 cluster::Ownership OwnershipOf(const ClusterOptions& options) {
-  if (options.cluster_id == 0) return {.alone = false, .owned = {}};
-  return cluster::OwnershipOf(RingOf(options), options.self);
+  return OwnershipOf(options, RingOf(options));
 }
 
 ClusterOptions OptionsOf(const ClusterConfig& config, uint64_t boot_nonce) {
@@ -111,7 +115,9 @@ Gateway::Gateway(cluster::LocalStore& store, WatchTable& watches, Statistics& st
 void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
   TakeTopology(topology, options_);
   node_.gossip().SetCluster(options_.cluster_id);
-  node_.SetRing(RingOf(options_), OwnershipOf(options_), TimeOf(now));
+  cluster::Ring ring = RingOf(options_, &node_.ring());
+  const cluster::Ownership ownership = OwnershipOf(options_, ring);
+  node_.SetRing(std::move(ring), ownership, TimeOf(now));
 }
 
 void Gateway::SetRepairs(const Config& config, Now now) {

@@ -1,6 +1,7 @@
 #include "cluster/forgetting.h"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -21,10 +22,13 @@ NodeId IdOf(size_t node) {
   return NodeId{node + 1};
 }
 
-Ring ThreeOwners() {
+// Of everything, with this epoch of one partition.
+Ring ThreeOwners(Partition partition, uint64_t epoch) {
   std::vector<Member> members;
   for (size_t i = 0; i < kNodes; ++i) members.push_back({.node = IdOf(i), .zone = ""});
-  return {members, RotatedTable(members, kNodes)};
+  std::vector<uint64_t> epochs(kPartitions, 1);
+  epochs[partition] = epoch;
+  return {members, RotatedTable(members, kNodes), {}, epochs};
 }
 
 Ownership AllOwned() {
@@ -53,7 +57,7 @@ class ForgettingTest : public testing::Test {
   };
 
   ForgettingTest() {
-    for (size_t i = 0; i < kNodes; ++i) nodes_.push_back(std::make_unique<Node>(i, ring_));
+    for (size_t i = 0; i < kNodes; ++i) nodes_.push_back(std::make_unique<Node>(i, rings_[i]));
     for (size_t i = 0; i < kNodes; ++i) {
       for (size_t j = 0; j < kNodes; ++j) {
         if (i != j) nodes_[i]->peers.LinkUp(IdOf(j), 0);
@@ -100,12 +104,21 @@ class ForgettingTest : public testing::Test {
       rest.remove_prefix(reader.consumed());
     }
   }
+  void SetEpoch(size_t node, Partition partition, uint64_t epoch) {
+    const Ring before = std::exchange(rings_[node], ThreeOwners(partition, epoch));
+    nodes_[node]->forgetting.RingChanged(rings_[node].DifferentFrom(before));
+  }
+  // Node 0 knows that all owners of the key's partition have received it.
+  bool IsWithinFloor(const Dot& dot) {
+    const Floor floor = nodes_[0]->forgetting.FloorOf(PartitionOfKey(kRef.key));
+    return floor(dot.actor) >= dot.number;
+  }
   bool HasRecord(size_t node) {
     return !(*nodes_[node]->store.ReadContainer(kRef))->context.empty();
   }
 
   static constexpr KeyRef kRef{0, "key"};
-  const Ring ring_ = ThreeOwners();
+  std::vector<Ring> rings_ = std::vector<Ring>(kNodes, ThreeOwners(0, 1));  // as each knows it
   std::vector<std::unique_ptr<Node>> nodes_;
   int64_t now_us_ = 0;
   size_t bytes_ = 0;  // that passed between nodes
@@ -192,7 +205,7 @@ TEST_F(ForgettingTest, WhoHearsOfMoreThanItMadeHasGoneBackInTime) {
   const ActorId actor = store.ActorOf(partition);
   const auto hear_of = [&](uint64_t number) {
     TellReceived message;
-    message.partitions.push_back({partition, ring_.EpochOf(partition), {}});
+    message.partitions.push_back({partition, rings_[0].EpochOf(partition), {}});
     message.partitions[0].told.received.RaiseBase(actor, number);
     return nodes_[0]->forgetting.Heard(IdOf(1), message);
   };
@@ -213,6 +226,47 @@ TEST_F(ForgettingTest, WhatAPeerKnowsItIsNotToldAgainUntilItMayHaveForgotten) {
   nodes_[0]->forgetting.PeerUp(IdOf(1));
   Step();
   EXPECT_GT(bytes_, 0);
+}
+
+TEST_F(ForgettingTest, WhatOwnersSaidUnderAnEarlierEpochCountsNoMore) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  for (int i = 0; i < 3; ++i) Step();
+  const Partition partition = PartitionOfKey(kRef.key);
+  const Dot dot = (*nodes_[0]->store.ReadContainer(kRef))->versions[0].dot;
+  EXPECT_TRUE(IsWithinFloor(dot));
+  SetEpoch(0, partition, 2);
+  EXPECT_FALSE(IsWithinFloor(dot));
+  for (int i = 0; i < 3; ++i) Step();
+  EXPECT_FALSE(IsWithinFloor(dot)) << "they do not know of it";
+  for (size_t i = 1; i < kNodes; ++i) SetEpoch(i, partition, 2);
+  Step();
+  EXPECT_TRUE(IsWithinFloor(dot));
+}
+
+// They say it once; it is not to be forgotten until they have something else to say.
+TEST_F(ForgettingTest, WhatOwnersSaidUnderALaterEpochCountsOnceItIsKnownHere) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  const Partition partition = PartitionOfKey(kRef.key);
+  const Dot dot = (*nodes_[0]->store.ReadContainer(kRef))->versions[0].dot;
+  for (int i = 0; i < 3; ++i) Step();
+  for (size_t i = 1; i < kNodes; ++i) SetEpoch(i, partition, 2);
+  for (int i = 0; i < 3; ++i) Step();
+  SetEpoch(0, partition, 2);
+  EXPECT_TRUE(IsWithinFloor(dot));
+}
+
+TEST_F(ForgettingTest, AnotherEpochOfOnePartitionLeavesWhatWasSaidOfTheOthers) {
+  Make(0, Change::Put("v", kNoExpiry), {1, 2});
+  for (int i = 0; i < 3; ++i) Step();
+  const size_t all = std::exchange(bytes_, 0);
+  const Partition partition = PartitionOfKey(kRef.key);
+  const Dot dot = (*nodes_[0]->store.ReadContainer(kRef))->versions[0].dot;
+  const auto another = static_cast<Partition>((partition + 1) % kPartitions);
+  for (size_t i = 0; i < kNodes; ++i) SetEpoch(i, another, 2);
+  EXPECT_TRUE(IsWithinFloor(dot));
+  for (int i = 0; i < 3; ++i) Step();
+  EXPECT_GT(bytes_, 0) << "that one is spoken of anew";
+  EXPECT_LT(bytes_, all / 100);
 }
 
 }  // namespace

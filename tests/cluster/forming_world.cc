@@ -97,7 +97,7 @@ void FormingWorld::ChooseArrivals(size_t at) {
     const uint64_t epoch = topology.epochs[move.partition];
     const auto was = node.arrives.find(move.partition);
     const bool same = was != node.arrives.end() && was->second.first == epoch;
-    const int64_t at_us = now_us_ + static_cast<int64_t>(random_.Below(300'000));
+    const int64_t at_us = now_us_ + static_cast<int64_t>(random_.Below(arrives_within_us));
     arrives[move.partition] = same ? was->second : std::pair(epoch, at_us);
   }
   node.arrives = std::move(arrives);

@@ -25,6 +25,7 @@ class FormingWorld {
   bool stores_late = false;    // a fault: the last change is lost with the process
   size_t moves_at_once = 400;  // of nodes that start from here on
   int64_t move_stuck_us = 5'000'000;
+  uint64_t arrives_within_us = 300'000;  // what is on its way, each partition at its own time
 
   // Adds a node at an address of its own that does not run yet; the result names it.
   size_t Add(std::vector<NodeAddress> seeds, bool knows_its_address = false);

@@ -408,6 +408,22 @@ TEST_F(MembershipChanges, SoDoesWhatNeverArrives) {
   EXPECT_EQ(TopologyAt(0).halt, "what is on its way to the member at node-4:7000 does not arrive");
 }
 
+// Each step is synced by every member several times, and their clients wait for that.
+TEST_F(MembershipChanges, StepsOfFewPartitionsWaitForOthers) {
+  world_.arrives_within_us = 30 * kSecond;
+  world_.move_stuck_us = 60 * kSecond;
+  FormPlanned(4);
+  AllHoldKeys();
+  Join();
+  ASSERT_EQ(Commit(0), "");
+  const uint64_t before = std::ranges::max(TopologyAt(0).epochs);
+  const int64_t began_us = world_.now_us();
+  ASSERT_TRUE(world_.RunUntilSettled(5, 600 * kSecond));
+  const auto seconds = static_cast<uint64_t>((world_.now_us() - began_us) / kSecond);
+  ASSERT_GT(seconds, 30);
+  EXPECT_LT(std::ranges::max(TopologyAt(0).epochs) - before, seconds + 10);
+}
+
 TEST_F(MembershipChanges, AClusterAtRestIsIdle) {
   Form(3);
   AllHoldKeys();

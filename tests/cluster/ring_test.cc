@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -135,6 +138,49 @@ TEST(Ring, TheFirstFallbacksAreOneOfEachZoneThatIsNotUsedYet) {
     for (size_t i = 3; zones.size() < 5; ++i) {
       ASSERT_TRUE(zones.insert(ZoneOf(ring, list[i])).second) << partition << " at " << i;
     }
+  }
+}
+
+// With members, moves and epochs drawn from a few, so that much stays the same.
+TEST(Ring, WhatIsMadeFromAnotherIsTheSameAndKnowsWhereItDiffers) {
+  Random random(1);
+  const auto all = Members(6, 3);
+  std::optional<Ring> before;
+  for (int round = 0; round < 60; ++round) {
+    auto members = all;
+    if (random.Below(4) == 0) members.pop_back();
+    if (random.Below(4) == 0) members[0].gone = true;
+    OwnerTable owners = RotatedTable(std::span(members).first(4), 3);
+    std::vector<uint64_t> epochs(kPartitions, 1);
+    std::vector<Move> moves;
+    for (size_t i = 0; i < 8; ++i) {
+      const auto partition = static_cast<Partition>(i * 7);
+      epochs[partition] = 1 + random.Below(2);
+      if (random.Below(2) == 0) SetRow(owners, partition, std::vector{members[4].node});
+      if (random.Below(2) == 0) continue;
+      const auto step = random.Below(2) == 0 ? MoveStep::kPrepare : MoveStep::kSwitch;
+      moves.push_back({.partition = partition, .step = step, .to = {members[1].node}});
+    }
+    const Ring fresh(members, owners, moves, epochs);
+    Ring made(members, owners, moves, epochs, before ? &*before : nullptr);
+    EXPECT_TRUE(made.DifferentFrom(fresh).none());
+    for (Partition partition = 0; partition < kPartitions; ++partition) {
+      ASSERT_TRUE(
+          std::ranges::equal(made.PreferenceList(partition), fresh.PreferenceList(partition)));
+    }
+    if (before) {
+      const PartitionSet different = made.DifferentFrom(*before);
+      for (Partition partition = 0; partition < kPartitions; ++partition) {
+        const bool same_members = std::ranges::equal(made.members(), before->members());
+        const bool same =
+            same_members && made.EpochOf(partition) == before->EpochOf(partition) &&
+            made.IsMoving(partition) == before->IsMoving(partition) &&
+            std::ranges::equal(made.OwnersOf(partition), before->OwnersOf(partition)) &&
+            std::ranges::equal(made.HoldersOf(partition), before->HoldersOf(partition));
+        ASSERT_EQ(different[partition], !same) << round << ", partition " << partition;
+      }
+    }
+    before = std::move(made);
   }
 }
 
