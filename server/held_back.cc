@@ -7,6 +7,7 @@
 
 #include "server/handlers.h"
 #include "server/log.h"
+#include "server/process.h"
 #include "server/server.h"
 
 namespace cartwheel::server {
@@ -69,6 +70,7 @@ void Server::TickEngine(Now now) {
        persistence_watch_.Observe(engine.persistence(), engine.WritesMustWait(), now)) {
     line.warning ? LogWarning(line.text) : LogNotice(line.text);
   }
+  if (freed_memory_.Observe(engine.usage().bytes_in_memory, now.monotonic_us)) ReturnFreedMemory();
   TendStorage(now);
 }
 

@@ -13,6 +13,10 @@
 
 #include "server/log.h"
 
+// mimalloc's, which the server is linked with; tests and sanitizers have other allocators.
+// NOLINTNEXTLINE(readability-identifier-naming)
+extern "C" [[gnu::weak]] void mi_collect(bool force) noexcept;
+
 namespace cartwheel::server {
 namespace {
 
@@ -102,6 +106,10 @@ std::string ExecutablePath() {
   std::array<char, PATH_MAX> path{};
   const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
   return length > 0 ? std::string(path.data(), static_cast<size_t>(length)) : "";
+}
+
+void ReturnFreedMemory() {
+  if (mi_collect != nullptr) mi_collect(false);
 }
 
 }  // namespace cartwheel::server

@@ -43,4 +43,8 @@ class PidFile {
 
 std::string ExecutablePath();
 
+// Of the allocator: what was freed in this thread goes back to the operating system, where the
+// allocator knows how.
+void ReturnFreedMemory();
+
 }  // namespace cartwheel::server

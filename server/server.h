@@ -27,6 +27,7 @@
 #include "server/conflict_log.h"
 #include "server/executor.h"
 #include "server/forming.h"
+#include "server/freed_memory.h"
 #include "server/gateway.h"
 #include "server/latency_monitor.h"
 #include "server/now.h"
@@ -314,6 +315,7 @@ class Server {
   std::map<cluster::NodeId, ClientAddress> client_addresses_;  // as peers told
   std::map<cluster::NodeId, int64_t> links_;
   PersistenceWatch persistence_watch_;
+  FreedMemory freed_memory_;
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> touched_;
   SessionId next_client_id_ = 1;

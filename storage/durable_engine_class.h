@@ -77,6 +77,7 @@ class DurableEngine : public Engine {
   Result<void> FlushAndWait(LogPosition end);
   void FlushFailed(const Error& error);
   bool FlushIsDue() const;
+  bool IsTimeToFlush() const;
   void DecideWhetherWritesWait();
   void CountBaseRead();
   void ReleasePages(uint64_t share);
@@ -109,6 +110,8 @@ class DurableEngine : public Engine {
   int64_t flush_not_before_ms_ = 0;
   int64_t reserve_not_before_ms_ = 0;
   LogPosition last_seal_ = 0;
+  LogPosition quiet_from_ = 0;  // the log has hardly grown since
+  int64_t quiet_since_ms_ = 0;
   LogPosition forget_until_ = 0;  // the log's segments before it are removed
   bool flush_wanted_ = false;
   bool writes_wait_ = false;

@@ -31,6 +31,13 @@ constexpr int64_t kSlowSyncMs = 2000;
 constexpr int64_t kFlushRetryMs = 1000;
 constexpr int64_t kReserveRetryMs = 1000;
 
+// When the log grows by no more in that time, what waits for a flush is flushed: it would take
+// memory and a part of the next start for nothing. Deletions above all, which are all that is left
+// of what they deleted.
+constexpr int64_t kQuietMs = 10'000;
+constexpr uint64_t kQuietLogBytes = 64 << 10;
+constexpr uint64_t kLeastQuietFlush = 4 << 20;
+
 }  // namespace
 
 void DurableEngine::Tick(int64_t unix_ms, int64_t monotonic_ms) {
@@ -48,6 +55,10 @@ void DurableEngine::Advance(size_t effort) {
   if (flusher_.running()) CollectFlush();
   ForgetCovered();
   StartDueSync();
+  if (log_->end() - quiet_from_ > kQuietLogBytes) {
+    quiet_from_ = log_->end();
+    quiet_since_ms_ = now_ms_;
+  }
   if (FlushIsDue()) BeginFlush(log_->end());
   TendReserve();
   DecideWhetherWritesWait();
@@ -108,8 +119,14 @@ bool DurableEngine::FlushIsDue() const {
   return flush_wanted_ || flush_error_ ||
          log_->end() - last_seal_ >= settings_.checkpoint_log_bytes ||
          (limit != 0 && table_.dirty_bytes() >= limit) ||
-         (settings_.checkpoint_interval_ms != 0 && dirty_since_ms_ >= 0 &&
-          now_ms_ - dirty_since_ms_ >= settings_.checkpoint_interval_ms);
+         (settings_.checkpoint_interval_ms != 0 && IsTimeToFlush());
+}
+
+bool DurableEngine::IsTimeToFlush() const {
+  const bool is_old =
+      dirty_since_ms_ >= 0 && now_ms_ - dirty_since_ms_ >= settings_.checkpoint_interval_ms;
+  const bool is_quiet = now_ms_ - quiet_since_ms_ >= kQuietMs;
+  return is_old || (is_quiet && table_.dirty_bytes() >= kLeastQuietFlush);
 }
 
 // Everything up to the log position `end`.

@@ -15,6 +15,9 @@ constexpr uint64_t kFirstBuckets = 8;
 constexpr uint64_t kMostBuckets = 1ULL << 27;
 // With 4 of 7 slots used on average about one bucket in ten has a second line.
 constexpr uint64_t kEntriesPerBucket = 4;
+// Buckets are merged where they hold fewer: so much less that an index that shrank does not grow
+// with the next entries.
+constexpr uint64_t kFewEntriesPerBucket = 1;
 
 // A bucket is chosen by the lowest bits, up to 28 of them; the tag is bits 16 to 31. So the bit
 // that splits a bucket is at hand in all but small indexes, whose entries are near anyway, and
@@ -155,6 +158,35 @@ void HashIndex::Split() {
     deal(line);
   }
   if (++bucket_count_ == 2 * (low_mask_ + 1)) low_mask_ = 2 * low_mask_ + 1;
+}
+
+bool HashIndex::Shrink(size_t effort) {
+  bool merged = false;
+  for (;
+       effort > 0 && bucket_count_ > kFirstBuckets && size_ < bucket_count_ * kFewEntriesPerBucket;
+       --effort) {
+    Merge();
+    merged = true;
+  }
+  return merged;
+}
+
+// Takes the last split back.
+void HashIndex::Merge() {
+  if (bucket_count_ == low_mask_ + 1) low_mask_ /= 2;
+  Bucket& from = buckets()[--bucket_count_];
+  Bucket& to = buckets()[bucket_count_ - low_mask_ - 1];
+  for (Bucket* line = &from; line != nullptr;) {
+    for (const Slot slot : line->slots) {
+      if (slot != 0) Append(to, slot);
+    }
+    Bucket* const next = line->next;
+    if (line != &from) FreeLine(line);
+    line = next;
+  }
+  from = {};
+  const size_t end = bucket_count_ * sizeof(Bucket);
+  if (end % LazyMemory::kPageBytes == 0) memory_->Release(end);
 }
 
 HashIndex::Bucket* HashIndex::NewLine() {

@@ -1,4 +1,5 @@
-// Finds the entry of a key: a hash table of pointers that grows one bucket at a time.
+// Finds the entry of a key: a hash table of pointers that grows, and is made smaller, one bucket at
+// a time.
 //
 // Linear hashing (Litwin, "Linear Hashing: A New Tool for File and Table Addressing", VLDB 1980):
 // an insertion splits at most one bucket, so there is never a moment in which everything moves. A
@@ -50,6 +51,10 @@ class HashIndex {
   template <typename Visit>
   void VisitBucket(uint64_t bucket, Visit visit);
 
+  // Where entries have become few: makes up to so many buckets fewer. False: there are not too
+  // many. Not in the midst of a sweep, which could miss what comes to stand in front of it.
+  bool Shrink(size_t effort);
+
   uint64_t size() const { return size_; }  // entries
   // Memory taken, without the entries.
   uint64_t bytes() const { return bucket_count_ * sizeof(Bucket) + chunks_.size() * kChunkBytes; }
@@ -89,6 +94,7 @@ class HashIndex {
   void Append(Bucket& bucket, Slot slot);
   void Erase(Bucket& bucket, Place place);
   void Split();
+  void Merge();
   Bucket* NewLine();
   void FreeLine(Bucket* line);
 

@@ -34,11 +34,13 @@ LazyMemory::~LazyMemory() {
   if (size_ != 0) ::munmap(data_, size_);
 }
 
-void LazyMemory::Release() {
-  if (size_ == 0) return;
+void LazyMemory::Release(size_t from) {
+  if (from >= size_) return;
+  char* const begin = data_ + from;
   // A new mapping in the old one's place; madvise promises zeros on Linux only.
-  Check(Map(data_, size_, MAP_FIXED) == data_, "a mapping can be replaced by one of its size");
-  AskForHugePages(data_, size_);
+  Check(Map(begin, size_ - from, MAP_FIXED) == begin,
+        "a mapping can be replaced by one of its size");
+  AskForHugePages(begin, size_ - from);
 }
 
 }  // namespace cartwheel::storage

@@ -19,8 +19,9 @@ class LazyMemory {
   char* data() const { return data_; }
   size_t size() const { return size_; }
 
-  // Gives all pages back: zeros again.
-  void Release();
+  // Gives the pages from there on back: zeros again. `from` is a multiple of kPageBytes.
+  static constexpr size_t kPageBytes = 2 << 20;
+  void Release(size_t from = 0);
 
  private:
   char* data_ = nullptr;

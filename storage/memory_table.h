@@ -116,6 +116,7 @@ class MemoryTable {
 
   void StartSweep();
   bool Sweep(size_t effort);
+  bool Shrink(size_t effort);
   bool Retire(size_t effort);
   void RetireEntry(Keyspace keyspace, Entry* entry);
   bool Evict(size_t effort);

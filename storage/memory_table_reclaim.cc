@@ -18,7 +18,14 @@ bool MemoryTable::Reclaim(size_t effort) {
   const bool swept = Sweep(effort);
   const bool retired = Retire(effort);
   const bool evicted = Evict(effort);
-  return swept || retired || evicted;
+  const bool shrunk = sweep_keyspace_ == kKeyspaceCount && Shrink(effort);
+  return swept || retired || evicted || shrunk;
+}
+
+bool MemoryTable::Shrink(size_t effort) {
+  bool shrunk = false;
+  for (HashIndex& index : indexes_) shrunk = index.Shrink(effort) || shrunk;
+  return shrunk;
 }
 
 // Begins again: what was hidden since the last beginning may be in buckets that are behind the

@@ -4,6 +4,7 @@
 
 #include "server/handlers.h"
 #include "server/info_text.h"
+#include "server/process.h"
 #include "server/process_usage.h"
 #include "server/server.h"
 
@@ -84,8 +85,8 @@ void MemoryDoctor(CommandContext& context) {
       "txt");
 }
 
-// The allocator gives memory back on its own.
 void MemoryPurge(CommandContext& context) {
+  ReturnFreedMemory();
   context.reply.Ok();
 }
 

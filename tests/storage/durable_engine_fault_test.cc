@@ -411,5 +411,46 @@ TEST(DurableEngineFault, AFlushComesWithTheLogsGrowthAndWithTime) {
   EXPECT_TRUE(machine.state().flush_running);
 }
 
+TEST(DurableEngineFault, AFlushComesWhenWritesHaveAllButCeased) {
+  Settings settings;
+  settings.memory_bytes = 0;
+  DurableMachine machine(settings);
+  machine.Tick();
+  const auto write = [&](int key, size_t bytes) {
+    ASSERT_TRUE(machine.Set("key" + std::to_string(key), std::string(bytes, 'v')).has_value());
+  };
+  for (int i = 0; i < 80; ++i) write(i, 64 << 10);
+  machine.Tick(1'000);
+  for (int second = 0; second < 20; ++second) {
+    write(second, 10 << 10);
+    machine.Tick(1'000);
+    EXPECT_FALSE(machine.state().flush_running) << second;
+  }
+  for (int second = 0; second < 20 && !machine.state().flush_running; ++second) {
+    write(second, 100);
+    machine.Tick(1'000);
+  }
+  EXPECT_TRUE(machine.state().flush_running);
+  machine.RunFlush();
+  write(0, 1 << 20);
+  machine.Tick(1'000);
+  machine.Tick(60'000);
+  EXPECT_FALSE(machine.state().flush_running) << "so little can wait";
+}
+
+TEST(DurableEngineFault, WithoutAnIntervalNoFlushComesByItself) {
+  Settings settings;
+  settings.memory_bytes = 0;
+  settings.checkpoint_interval_ms = 0;
+  DurableMachine machine(settings);
+  machine.Tick();
+  for (int i = 0; i < 80; ++i) {
+    ASSERT_TRUE(machine.Set(std::to_string(i), std::string(64 << 10, 'v')).has_value());
+  }
+  machine.Tick(1'000);
+  machine.Tick(2'000'000);
+  EXPECT_FALSE(machine.state().flush_running);
+}
+
 }  // namespace
 }  // namespace cartwheel::storage

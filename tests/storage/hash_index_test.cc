@@ -1,5 +1,6 @@
 #include "storage/hash_index.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -60,6 +61,49 @@ TEST(HashIndex, DoesWhatAMapDoes) {
     for (const auto& [key, entry] : model) expected.insert(entry);
     EXPECT_TRUE(Sweep(index) == expected);
   }
+}
+
+// Grows and shrinks over the number of buckets from which on the tags decide the splits.
+TEST(HashIndex, ShrinksWhenEntriesHaveBecomeFewAndLosesNone) {
+  Random random(1);
+  EntryOwner entries;
+  HashIndex index;
+  const uint64_t empty_bytes = index.bytes();
+  std::map<std::string, Entry*> there;
+  const auto expect_all = [&] {
+    for (const auto& [key, entry] : there) ASSERT_EQ(Find(index, key), entry) << key;
+    ASSERT_EQ(index.size(), there.size());
+  };
+  for (const uint64_t most : {300'000, 50, 20'000}) {
+    for (uint64_t i = 0; i < most; ++i) {
+      const std::string key = KeyOf(i);
+      if (!there.contains(key)) Insert(index, there[key] = entries.New(key));
+    }
+    const uint64_t large = index.bucket_count();
+    EXPECT_FALSE(index.Shrink(1000)) << "it is not too large";
+    while (there.size() > most / 10) {
+      const auto at = there.lower_bound(KeyOf(random.Below(most)));
+      if (at == there.end()) continue;
+      index.Remove(at->second, HashIndex::HashOf(at->first));
+      there.erase(at);
+      const uint64_t before = index.bucket_count();
+      index.Shrink(1);
+      ASSERT_LE(before - index.bucket_count(), 1);
+    }
+    while (index.Shrink(100)) {
+    }
+    EXPECT_LT(index.bucket_count(), large);
+    EXPECT_LE(index.bucket_count(), std::max<uint64_t>(there.size() + 1, 8));
+    expect_all();
+    std::multiset<Entry*> expected;
+    for (const auto& [key, entry] : there) expected.insert(entry);
+    EXPECT_TRUE(Sweep(index) == expected);
+  }
+  for (const auto& [key, entry] : there) index.Remove(entry, HashIndex::HashOf(key));
+  while (index.Shrink(100)) {
+  }
+  EXPECT_EQ(index.bucket_count(), 8U);
+  EXPECT_LT(index.bytes(), empty_bytes + (1 << 20)) << "lines of buckets that overflowed are kept";
 }
 
 TEST(HashIndex, GrowsByOneBucketAtATimeAndKeepsFourEntriesToEach) {

@@ -19,6 +19,18 @@ TEST(LazyMemory, IsZeroedAndZeroedAgainOnceReleased) {
   }
 }
 
+TEST(LazyMemory, APartThatIsReleasedIsZeroedAndTheRestStays) {
+  constexpr size_t kPage = LazyMemory::kPageBytes;
+  LazyMemory memory(2 * kPage + 100);
+  for (const size_t at : {kPage - 1, kPage, 2 * kPage + 99}) memory.data()[at] = 'x';
+  memory.Release(kPage);
+  EXPECT_EQ(memory.data()[kPage - 1], 'x');
+  EXPECT_EQ(memory.data()[kPage], 0);
+  EXPECT_EQ(memory.data()[2 * kPage + 99], 0);
+  memory.Release(4 * kPage);
+  EXPECT_EQ(memory.data()[kPage - 1], 'x');
+}
+
 TEST(LazyMemory, OfNoBytesOrTooManyIsEmpty) {
   for (const size_t bytes : {size_t{0}, SIZE_MAX / 2}) {
     LazyMemory memory(bytes);
