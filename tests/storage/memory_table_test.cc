@@ -295,6 +295,16 @@ TEST_F(MemoryTableTest, AFlushMakesEntriesCleanAndDropsDeletions) {
   }
 }
 
+TEST_F(MemoryTableTest, WhatManyDeletedKeysTookIsGivenBack) {
+  const uint64_t empty = table_.bytes();
+  for (int i = 0; i < 100'000; ++i) Put(KeyOf(i));
+  for (int i = 0; i < 100'000; ++i) table_.Delete(kData, KeyOf(i));
+  table_.Accept();
+  Flush();
+  ReclaimAll();
+  EXPECT_LT(table_.bytes(), empty + (512 << 10)) << "the index has become small as well";
+}
+
 TEST_F(MemoryTableTest, ADeletedRangeIsKnownUntilTheBaseHasIt) {
   for (int i = 0; i < 1000; ++i) Put(KeyOf(i));
   Flush();
