@@ -24,6 +24,13 @@ class BaseReader : public Reader {
 
 class BaseStore {
  public:
+  struct HowToFlush {
+    uint64_t transaction_keys = 0;  // at most
+    // Has records take less space where they lie loosely, on the way: those that the plan changes,
+    // and others in turn. Costs about as much writing again.
+    bool packs = false;
+  };
+
   virtual ~BaseStore() = default;
 
   // The log position that the last whole flush covered; 0 in a new store. While no flush runs.
@@ -36,7 +43,7 @@ class BaseStore {
   // `covered`, so a crash in the middle leaves a store over which replaying the log from the old
   // position gives the same result. Run by the helper thread. After kNoSpace nothing is lost and
   // the same flush may be tried again; after kIo it may not.
-  virtual Result<void> Flush(const FlushPlan& plan, uint64_t transaction_keys) = 0;
+  virtual Result<void> Flush(const FlushPlan& plan, const HowToFlush& how) = 0;
   // After a Flush that failed: whether the store was only too small and has been enlarged, so that
   // the flush is worth another try at once. Called by the engine's thread while no reader is
   // active and no flush runs.

@@ -76,6 +76,7 @@ class DurableEngine : public Engine {
   void TendReserve();
   Result<void> FlushAndWait(LogPosition end);
   void FlushFailed(const Error& error);
+  bool IsShortOfSpace() const;
   bool FlushIsDue() const;
   bool IsTimeToFlush() const;
   void DecideWhetherWritesWait();

@@ -24,6 +24,10 @@ constexpr uint64_t kMostMapped = 16 << 20;
 // Less would cost more time in mapping again than the memory is worth.
 constexpr uint64_t kLeastMapped = 4 << 20;
 
+// From this share of Settings::storage_bytes on flushes pack what lies loosely.
+constexpr uint64_t kPackedFromShare = 3;
+constexpr uint64_t kWholeShare = 4;
+
 constexpr int64_t kSyncIntervalMs = 1000;
 // A sync that takes longer makes writes wait, as Redis does: else a slow disk would leave more than
 // a second or two to a power loss.
@@ -138,11 +142,12 @@ void DurableEngine::BeginFlush(LogPosition end) {
   Flusher::Job job;
   job.generations = table_.Unflushed();
   if (job.generations.empty()) return;
-  job.transaction_keys = settings_.memory_bytes == 0
-                             ? kMaxTransactionKeys
-                             : std::clamp(settings_.memory_bytes / kMemoryPerTransactionKey,
-                                          kMinTransactionKeys, kMaxTransactionKeys);
+  job.how.transaction_keys = settings_.memory_bytes == 0
+                                 ? kMaxTransactionKeys
+                                 : std::clamp(settings_.memory_bytes / kMemoryPerTransactionKey,
+                                              kMinTransactionKeys, kMaxTransactionKeys);
   if (log_ != nullptr) {
+    job.how.packs = IsShortOfSpace();
     // Without a new segment the present one cannot go yet; the next flush will see to it.
     if (reserve_.refusal()) log_->DropRoom();
     std::ignore = log_->Roll();
@@ -171,6 +176,12 @@ void DurableEngine::CollectFlush() {
   state_.last_flush_unix_ms = unix_ms_;
   state_.last_flush_entries = outcome->entries;
   state_.last_flush_us = outcome->took_us;
+}
+
+// So that packing is worth what it writes.
+bool DurableEngine::IsShortOfSpace() const {
+  return settings_.storage_bytes != 0 &&
+         usage().bytes_in_use >= settings_.storage_bytes / kWholeShare * kPackedFromShare;
 }
 
 // A sync may be at work on the files that this closes.

@@ -31,7 +31,7 @@ void Flusher::Run() {
     outcome_->entries += changes.entries.size();
   }
   if (!IsPlanted(Mutation::kFlushesBeforeLog)) outcome_->flushed = outcome_->job.log_sync.Run();
-  if (outcome_->flushed) outcome_->flushed = base_.Flush(plan, outcome_->job.transaction_keys);
+  if (outcome_->flushed) outcome_->flushed = base_.Flush(plan, outcome_->job.how);
   if (outcome_->flushed) outcome_->removed = RemoveSegments();
   if (stopwatch_us_ != nullptr) outcome_->took_us = stopwatch_us_() - began;
 }

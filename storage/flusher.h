@@ -25,7 +25,7 @@ class Flusher {
     std::vector<Generation*> generations;  // sealed, oldest first; they stay until the job is done
     std::vector<std::string> segments;     // of the log, all before the end of the generations
     LogSync log_sync = {};                 // makes the log durable up to there, at least
-    uint64_t transaction_keys = 0;
+    BaseStore::HowToFlush how = {};
   };
   struct Outcome {
     Job job;

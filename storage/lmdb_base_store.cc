@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "storage/lmdb_flush.h"
+#include "storage/lmdb_pack.h"
 #include "storage/lmdb_reader.h"
 #include "storage/lmdb_store.h"
 #include "storage/posix_file.h"
@@ -26,8 +27,9 @@ class LmdbBaseStore : public BaseStore {
     return std::make_unique<LmdbReader>(store_, failure);
   }
 
-  Result<void> Flush(const FlushPlan& plan, uint64_t transaction_keys) override {
-    const int code = FlushToLmdb(store_, plan, transaction_keys);
+  Result<void> Flush(const FlushPlan& plan, const HowToFlush& how) override {
+    const int code =
+        FlushToLmdb(store_, plan, how.transaction_keys, how.packs ? &packer_ : nullptr);
     map_full_ = code == MDB_MAP_FULL;
     Measure();
     if (code != 0) return std::unexpected(ErrorOfFlush(code));
@@ -62,6 +64,7 @@ class LmdbBaseStore : public BaseStore {
   // Written by the thread that flushes, read by the other one when it is done...
   LogPosition covered_;
   bool map_full_ = false;
+  LmdbPacker packer_;
   uint64_t file_bytes_ = 0;
   // ... and these at any time.
   std::atomic<uint64_t> bytes_on_disk_ = 0;

@@ -1,95 +1,14 @@
 #include "storage/lmdb_flush.h"
 
-#include <algorithm>
 #include <string>
 
+#include "storage/lmdb_transaction.h"
 #include "storage/long_key_bucket.h"
-#include "storage/page_faults.h"
 
 namespace cartwheel::storage {
 namespace {
 
-// A transaction holds what it writes in memory: a page for each of its keys at worst, and values
-// that are larger than that themselves. The limit of the keys is one of the bytes, too.
-constexpr uint64_t kMostTransactionBytes = 32ULL << 20;
-constexpr uint64_t kBytesPerKey = 4096;
-// When so much may have been mapped on the way to the keys it is let go of, or a flush would show
-// as memory in use as large as the store. Looked at after so many keys, since asking is a system
-// call.
-constexpr uint64_t kMostMapped = 4ULL << 20;
-constexpr uint64_t kKeysPerLook = 64;
-
-// The write transaction under way, with a cursor in one keyspace: puts in key order mostly land on
-// the page where the cursor stands, without a way down from the root.
-class Transaction {
- public:
-  Transaction(const LmdbStore& store, uint64_t max_keys)
-      : store_(store),
-        max_keys_(max_keys),
-        max_bytes_(std::min(max_keys, kMostTransactionBytes / kBytesPerKey) * kBytesPerKey) {}
-
-  // Everything later is in `keyspace`.
-  void Enter(Keyspace keyspace) {
-    keyspace_ = keyspace;
-    cursor_.reset();
-  }
-  MDB_dbi dbi() const { return store_.dbi(keyspace_); }
-  MDB_txn* txn() const { return txn_.get(); }
-  MDB_cursor* cursor() const { return cursor_.get(); }
-
-  // Commits when full; there is a transaction and a cursor afterwards.
-  int MakeReady(uint64_t bytes) {
-    if (keys_ >= max_keys_ || (keys_ > 0 && bytes_ + bytes > max_bytes_)) {
-      if (const int code = Commit(); code != 0) return code;
-    }
-    ++keys_;
-    bytes_ += bytes;
-    if (keys_ % kKeysPerLook == 0) ReleaseMapped();
-    if (txn_ == nullptr) {
-      if (const int code = store_.standby().Hold(); code != 0) return code;
-      MDB_txn* begun = nullptr;
-      if (const int code = mdb_txn_begin(store_.env(), nullptr, 0, &begun); code != 0) return code;
-      txn_.reset(begun);
-    }
-    if (cursor_ != nullptr) return 0;
-    MDB_cursor* opened = nullptr;
-    const int code = mdb_cursor_open(txn_.get(), dbi(), &opened);
-    cursor_.reset(opened);
-    return code;
-  }
-
-  int Commit() {
-    cursor_.reset();
-    keys_ = 0;
-    bytes_ = 0;
-    if (txn_ == nullptr) return 0;
-    const int code = mdb_txn_commit(txn_.release());
-    if (code == 0) store_.standby().LetGo();
-    Release();
-    return code;
-  }
-
- private:
-  void ReleaseMapped() {
-    if ((PageFaultsOfThread() - faults_) * kMappedPerFault >= kMostMapped) Release();
-  }
-  void Release() {
-    store_.ReleasePages();
-    faults_ = PageFaultsOfThread();
-  }
-
-  const LmdbStore& store_;
-  const uint64_t max_keys_;
-  const uint64_t max_bytes_;
-  Keyspace keyspace_ = Keyspace::kData;
-  uint64_t keys_ = 0;
-  uint64_t bytes_ = 0;
-  uint64_t faults_ = PageFaultsOfThread();  // when it last let go
-  LmdbTxn txn_;
-  LmdbCursor cursor_;  // goes before its transaction
-};
-
-int ApplyToBucket(Transaction& transaction, std::string_view stored, const Entry& entry) {
+int ApplyToBucket(LmdbTransaction& transaction, std::string_view stored, const Entry& entry) {
   MDB_val at = ToVal(stored);
   MDB_val bucket{0, nullptr};
   const int code = mdb_get(transaction.txn(), transaction.dbi(), &at, &bucket);
@@ -105,7 +24,7 @@ int ApplyToBucket(Transaction& transaction, std::string_view stored, const Entry
   return mdb_put(transaction.txn(), transaction.dbi(), &at, &to, 0);
 }
 
-int ApplyEntry(Transaction& transaction, const Entry& entry) {
+int ApplyEntry(LmdbTransaction& transaction, const Entry& entry) {
   const StoredKey stored(entry.key());
   if (const int code = transaction.MakeReady(entry.memory()); code != 0) return code;
   if (stored.is_bucket()) return ApplyToBucket(transaction, stored.view(), entry);
@@ -133,7 +52,7 @@ int CutBucket(MDB_cursor* cursor, const MDB_val& at, const MDB_val& bucket, std:
 }
 
 // Deletes from `from` on; a full transaction is committed and the search begun again.
-int ApplyRange(Transaction& transaction, std::string_view begin, std::string_view end) {
+int ApplyRange(LmdbTransaction& transaction, std::string_view begin, std::string_view end) {
   const StoredKey first(begin);
   const StoredKey last(end);
   std::string from(first.view());
@@ -156,14 +75,14 @@ int ApplyRange(Transaction& transaction, std::string_view begin, std::string_vie
   }
 }
 
-int DropAll(Transaction& transaction) {
+int DropAll(LmdbTransaction& transaction) {
   if (const int code = transaction.MakeReady(0); code != 0) return code;
   return mdb_drop(transaction.txn(), transaction.dbi(), 0);
 }
 
 // Ranges that touch go as one: pieces of a whole keyspace cost as much as the keys that it had, the
 // whole next to nothing.
-int ApplyAllRanges(Transaction& transaction, const RangeMap& ranges) {
+int ApplyAllRanges(LmdbTransaction& transaction, const RangeMap& ranges) {
   for (auto next = ranges.ranges().begin(); next != ranges.ranges().end();) {
     const std::string_view begin = next->first;
     std::string_view end = next->second.end;
@@ -177,19 +96,60 @@ int ApplyAllRanges(Transaction& transaction, const RangeMap& ranges) {
   return 0;
 }
 
-int ApplyChanges(Transaction& transaction, const FlushPlan::Changes& changes) {
+// Follows a flush with a packer, between its transactions: so the store is never as loose as the
+// whole flush would leave it.
+class Packing {
+ public:
+  Packing(const LmdbStore& store, LmdbPacker* packer, uint64_t transaction_keys)
+      : store_(store), packer_(packer), transaction_keys_(transaction_keys) {}
+
+  bool is_on() const { return packer_ != nullptr; }
+  void CountEntry() { ++entries_; }
+
+  // While no transaction is open. A packing that fails has changed nothing, and is not tried again
+  // in this flush, which will meet itself what is wrong with the disk.
+  void Follow(const LmdbPacker::Place& flushed) {
+    if (packer_ == nullptr) return;
+    const uint64_t leaves = entries_ / kEntriesPerLeaf;
+    entries_ = 0;
+    const int code = packer_->Pack(store_, flushed, leaves, transaction_keys_);
+    if (store_.standby().After(code) != 0) packer_ = nullptr;
+  }
+
+ private:
+  // A leaf of some tens of records has about two changes between two looks at it, in a store where
+  // a flush changes all leaves as in one where it changes few. A full cache of small values writes
+  // less in the end with that than with half of it, since fewer misses are written.
+  static constexpr uint64_t kEntriesPerLeaf = 2;
+
+  const LmdbStore& store_;
+  LmdbPacker* packer_;  // nullptr: there is none, or no longer
+  const uint64_t transaction_keys_;
+  uint64_t entries_ = 0;  // since it last followed
+};
+
+int ApplyChanges(LmdbTransaction& transaction, Packing& packing, size_t keyspace,
+                 const FlushPlan::Changes& changes) {
   if (const int code = ApplyAllRanges(transaction, changes.ranges); code != 0) return code;
   for (const Entry* entry : changes.entries) {
+    if (packing.is_on() && transaction.IsFullFor(entry->memory())) {
+      if (const int code = transaction.Commit(); code != 0) return code;
+      packing.Follow({.keyspace = keyspace, .key = std::string(StoredKey(entry->key()).view())});
+    }
     if (const int code = ApplyEntry(transaction, *entry); code != 0) return code;
+    packing.CountEntry();
   }
   return 0;
 }
 
-int ApplyPlan(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys) {
-  Transaction transaction(store, transaction_keys);
+int ApplyPlan(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys,
+              Packing& packing) {
+  LmdbTransaction transaction(store, transaction_keys);
   for (size_t i = 0; i < kKeyspaceCount; ++i) {
     transaction.Enter(static_cast<Keyspace>(i));
-    if (const int code = ApplyChanges(transaction, plan.changes[i]); code != 0) return code;
+    if (const int code = ApplyChanges(transaction, packing, i, plan.changes[i]); code != 0) {
+      return code;
+    }
   }
   if (const int code = transaction.MakeReady(0); code != 0) return code;
   if (const int code = store.PutCovered(transaction.txn(), plan.covered); code != 0) return code;
@@ -198,12 +158,11 @@ int ApplyPlan(const LmdbStore& store, const FlushPlan& plan, uint64_t transactio
 
 }  // namespace
 
-int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys) {
-  const int code = ApplyPlan(store, plan, transaction_keys);
-  if (code == 0) return 0;
-  // Whatever the reason was, there is no second try then.
-  if (store.standby().IsNeeded()) return MDB_PANIC;
-  store.standby().LetGo();
+int FlushToLmdb(const LmdbStore& store, const FlushPlan& plan, uint64_t transaction_keys,
+                LmdbPacker* packer) {
+  Packing packing(store, packer, transaction_keys);
+  const int code = store.standby().After(ApplyPlan(store, plan, transaction_keys, packing));
+  if (code == 0) packing.Follow(LmdbPacker::End());
   return code;
 }
 

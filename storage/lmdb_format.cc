@@ -68,6 +68,11 @@ std::optional<LmdbMeta> DecodeLmdbMeta(std::string_view page) {
   return meta;
 }
 
+uint64_t LmdbNode::LeafBytes() const {
+  const uint64_t bytes = kNodeHeaderBytes + key.size() + data.size();
+  return (bytes + 1) / 2 * 2 + sizeof(uint16_t);  // nodes begin at even bytes; the offset
+}
+
 std::optional<LmdbTreePage> LmdbTreePage::Parse(std::string_view bytes, uint64_t number) {
   if (bytes.size() < kLmdbPageHeaderBytes || FieldAt<uint64_t>(bytes, 0) != number) {
     return std::nullopt;

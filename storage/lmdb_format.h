@@ -54,6 +54,9 @@ struct LmdbNode {
   bool is_tree = false;      // in a leaf: the data is a tree
   uint64_t value_bytes = 0;  // in a leaf
   std::string_view data;     // in a leaf
+
+  // What it takes of a leaf.
+  uint64_t LeafBytes() const;
 };
 
 // A page of a tree; every access is within its bytes, whatever they are.

@@ -21,6 +21,12 @@ void LmdbStandby::LetGo() {
   mdb_txn_reset(txn_.get());
 }
 
+int LmdbStandby::After(int code) {
+  if (code != 0 && IsNeeded()) return MDB_PANIC;
+  LetGo();
+  return code;
+}
+
 bool LmdbStandby::IsNeeded() const {
   MDB_txn* begun = nullptr;
   const int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &begun);

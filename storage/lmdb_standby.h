@@ -18,16 +18,20 @@ class LmdbStandby {
 
   // Before a write transaction begins, by its thread. Returns LMDB's code.
   int Hold();
-  // After it ended; not if that was the end of all.
+  // After it ended well.
   void LetGo();
-  // Whether LMDB refuses every transaction from now on.
-  bool IsNeeded() const;
+  // After the last of some write transactions ended, for which LMDB returned `code`: the code of
+  // all of them. MDB_PANIC: LMDB refuses every transaction from now on, so that there is no second
+  // try whatever the reason was.
+  int After(int code);
 
   // For a reader that LMDB refused, whose thread has it for itself from then on. nullptr: there is
   // none.
   MDB_txn* held() const { return held_; }
 
  private:
+  bool IsNeeded() const;
+
   MDB_env* env_;
   LmdbTxn txn_;
   std::atomic<MDB_txn*> held_ = nullptr;

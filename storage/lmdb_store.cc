@@ -71,6 +71,9 @@ Result<void> LmdbStore::OpenEnv(const LmdbOptions& options, uint64_t map_bytes) 
   if (code == 0) code = mdb_env_open(env, directory().c_str(), flags, 0600);
   if (code != 0) return std::unexpected(LmdbError(code, data_file_));
   standby_ = std::make_unique<LmdbStandby>(env_.get());
+  MDB_stat stat;
+  mdb_env_stat(env, &stat);
+  page_bytes_ = stat.ms_psize;
   FindMap();
   return {};
 }
@@ -165,6 +168,13 @@ void LmdbStore::FindMap() {
     map_ = reinterpret_cast<void*>(begin);
     return;
   }
+}
+
+std::string_view LmdbStore::PageInMap(uint64_t number) const {
+  MDB_envinfo info;
+  mdb_env_info(env(), &info);
+  if (map_ == nullptr || number > info.me_last_pgno) return {};
+  return {static_cast<const char*>(map_) + number * page_bytes_, page_bytes_};
 }
 
 void LmdbStore::ReleasePages() const {

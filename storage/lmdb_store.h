@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "storage/data_directory.h"
 #include "storage/engine.h"
@@ -32,6 +33,10 @@ class LmdbStore {
   // Doubles the map. Only while no transaction is open: the map moves. False: no address space.
   bool Grow();
 
+  uint64_t page_bytes() const { return page_bytes_; }
+  // A page as the file's map has it, while a transaction holds it; empty: it cannot be seen.
+  std::string_view PageInMap(uint64_t number) const;
+
   // Unmaps the pages that were read, which the system's page cache keeps. Any thread, but not while
   // the map grows.
   void ReleasePages() const;
@@ -56,6 +61,7 @@ class LmdbStore {
   std::array<MDB_dbi, kKeyspaceCount> dbis_{};
   MDB_dbi log_dbi_ = 0;
   LogPosition covered_ = 0;
+  uint64_t page_bytes_ = 0;
   void* map_ = nullptr;  // where the file is mapped; nullptr: unknown
 };
 

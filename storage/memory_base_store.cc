@@ -131,7 +131,8 @@ std::unique_ptr<BaseReader> MemoryBaseStore::NewReader(std::optional<Error>& fai
 }
 
 // One thread flushes, so nobody else sets the state meanwhile.
-Result<void> MemoryBaseStore::Flush(const FlushPlan& plan, uint64_t) {
+Result<void> MemoryBaseStore::Flush(const FlushPlan& plan, const HowToFlush& how) {
+  if (how.packs) ++packs_;
   std::optional<FlushFault> fault;
   {
     const std::scoped_lock lock(mutex_);

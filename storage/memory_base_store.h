@@ -52,10 +52,12 @@ class MemoryBaseStore : public BaseStore {
   }
   // The next `count` reads of a key or seeks of a cursor find nothing and report an error.
   void FailReads(uint32_t count);
+  // Flushes that were to pack, which what is in memory has no need of.
+  uint64_t packs() const { return packs_; }
 
   LogPosition covered() const override { return contents_.Get()->covered; }
   std::unique_ptr<BaseReader> NewReader(std::optional<Error>& failure) override;
-  Result<void> Flush(const FlushPlan& plan, uint64_t transaction_keys) override;
+  Result<void> Flush(const FlushPlan& plan, const HowToFlush& how) override;
   bool GrowAfterFailure() override;
   void ReleasePages() override { ++releases_; }
   uint64_t releases() const { return releases_; }
@@ -68,6 +70,7 @@ class MemoryBaseStore : public BaseStore {
   FlushFault fault_{.count = 0};
   std::atomic<uint32_t> reads_to_fail_ = 0;
   std::atomic<uint64_t> releases_ = 0;
+  std::atomic<uint64_t> packs_ = 0;
 };
 
 }  // namespace cartwheel::storage

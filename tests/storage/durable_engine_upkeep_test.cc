@@ -37,6 +37,22 @@ TEST(DurableEngineUpkeep, AFlushComesThoughSnapshotsKeepCuttingWhatIsDirty) {
   EXPECT_LT(machine.state().dirty_bytes, 10'000U);
 }
 
+// What packing writes is worth it only there.
+TEST(DurableEngineUpkeep, FlushesPackAStoreThatIsShortOfSpace) {
+  Settings settings;
+  settings.storage_bytes = 100'000;
+  DurableMachine machine(settings);
+  machine.set_helpers_at_once(true);
+  machine.Restart();
+  ASSERT_TRUE(machine.Set("a", std::string(70'000, 'v')).has_value());
+  ASSERT_TRUE(machine.engine().Flush().has_value());
+  ASSERT_TRUE(machine.engine().Flush().has_value());
+  EXPECT_EQ(machine.base().packs(), 0U);
+  ASSERT_TRUE(machine.Set("b", std::string(10'000, 'v')).has_value());
+  ASSERT_TRUE(machine.engine().Flush().has_value());
+  EXPECT_EQ(machine.base().packs(), 1U);
+}
+
 TEST(DurableEngineUpkeep, ARemovalThatFailedHalfwayGoesOnWithTheNextFlush) {
   DurableMachine machine;
   machine.set_helpers_at_once(true);

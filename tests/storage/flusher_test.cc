@@ -32,7 +32,8 @@ class FlusherTest : public ::testing::Test {
     flusher_.emplace(disk_, base_, std::move(worker), [] { return stopwatch += 5; });
   }
   void Start() {
-    flusher_->Start({.generations = {&generation_}, .segments = {"1", "2"}, .transaction_keys = 9});
+    flusher_->Start(
+        {.generations = {&generation_}, .segments = {"1", "2"}, .how = {.transaction_keys = 9}});
   }
   Flusher::Outcome Finish() {
     flusher_->Wait();

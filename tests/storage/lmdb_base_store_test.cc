@@ -40,7 +40,8 @@ TEST(LmdbBaseStore, PlansInTransactionsOfAnySizeDoWhatTheySay) {
         PlanBuilder plan;
         FillRandomly(random, transaction_keys < 10 ? 60 : 600, plan);
         plan.ApplyTo(model);
-        ASSERT_TRUE(base->Flush(plan.Build(round + 1), transaction_keys).has_value());
+        ASSERT_TRUE(
+            base->Flush(plan.Build(round + 1), {.transaction_keys = transaction_keys}).has_value());
         ASSERT_EQ(ReadAll(*base), model);
       }
       EXPECT_EQ(base->covered(), static_cast<LogPosition>(round + 1));
@@ -52,7 +53,9 @@ TEST(LmdbBaseStore, PlansInTransactionsOfAnySizeDoWhatTheySay) {
 TEST(LmdbBaseStore, APlanOfNothingStoresItsPosition) {
   const TempDirectory directory;
   PlanBuilder plan;
-  ASSERT_TRUE(OpenBaseOrDie(directory / "store")->Flush(plan.Build(77), 10).has_value());
+  ASSERT_TRUE(OpenBaseOrDie(directory / "store")
+                  ->Flush(plan.Build(77), {.transaction_keys = 10})
+                  .has_value());
   EXPECT_EQ(OpenBaseOrDie(directory / "store")->covered(), 77U);
 }
 
@@ -66,7 +69,7 @@ TEST(LmdbBaseStore, AFlushThatFoundTheMapTooSmallEndsWhereItShouldAfterGrowing) 
   PlanBuilder small;
   for (int i = 0; i < 1000; i += 2) small.Put(kData, NumberedKey(i), "old");
   small.ApplyTo(model);
-  ASSERT_TRUE(base->Flush(small.Build(1), 100).has_value());
+  ASSERT_TRUE(base->Flush(small.Build(1), {.transaction_keys = 100}).has_value());
   EXPECT_FALSE(base->GrowAfterFailure()) << "nothing failed";
 
   PlanBuilder large;
@@ -77,7 +80,7 @@ TEST(LmdbBaseStore, AFlushThatFoundTheMapTooSmallEndsWhereItShouldAfterGrowing) 
   large.Build(2);
   int grown = 0;
   for (;; ++grown) {
-    const auto flushed = base->Flush(large.Build(2), 20);
+    const auto flushed = base->Flush(large.Build(2), {.transaction_keys = 20});
     if (flushed) break;
     ASSERT_EQ(flushed.error().kind, Error::Kind::kNoSpace) << flushed.error().message;
     EXPECT_EQ(base->covered(), 1U);
@@ -96,7 +99,7 @@ TEST(LmdbBaseStore, AReaderKeepsItsStateWhileAFlushRuns) {
   const auto base = OpenBaseOrDie(directory / "store");
   PlanBuilder first;
   for (int i = 0; i < 2000; ++i) first.Put(kData, NumberedKey(i), "first");
-  ASSERT_TRUE(base->Flush(first.Build(1), 100).has_value());
+  ASSERT_TRUE(base->Flush(first.Build(1), {.transaction_keys = 100}).has_value());
 
   std::optional<Error> failure;
   const auto fixed = base->NewReader(failure);
@@ -106,7 +109,7 @@ TEST(LmdbBaseStore, AReaderKeepsItsStateWhileAFlushRuns) {
   second.Build(2);
   std::atomic<bool> done = false;
   std::thread helper([&] {
-    EXPECT_TRUE(base->Flush(second.Build(2), 10).has_value());
+    EXPECT_TRUE(base->Flush(second.Build(2), {.transaction_keys = 10}).has_value());
     base->ReleasePages();
     done = true;
   });
@@ -141,7 +144,7 @@ TEST(LmdbBaseStore, ReleasedPagesLeaveTheProcessAndCanBeReadAgain) {
   const auto base = OpenBaseOrDie(directory / "store");
   PlanBuilder plan;
   for (int i = 0; i < 20'000; ++i) plan.Put(kData, NumberedKey(i), std::string(400, 'v'));
-  ASSERT_TRUE(base->Flush(plan.Build(1), 100'000).has_value());
+  ASSERT_TRUE(base->Flush(plan.Build(1), {.transaction_keys = 100'000}).has_value());
   std::optional<Error> failure;
   const auto reader = base->NewReader(failure);
   const auto read_all = [&] {
@@ -170,17 +173,17 @@ TEST(LmdbBaseStore, WhatIsDeletedIsFreeAndUsedAgain) {
   const auto base = OpenBaseOrDie(directory / "store");
   PlanBuilder filling;
   for (int i = 0; i < 5000; ++i) filling.Put(kData, NumberedKey(i), std::string(1000, 'v'));
-  ASSERT_TRUE(base->Flush(filling.Build(1), 1000).has_value());
+  ASSERT_TRUE(base->Flush(filling.Build(1), {.transaction_keys = 1000}).has_value());
   const uint64_t full = base->bytes_on_disk();
   EXPECT_GT(full, 5'000'000U);
   PlanBuilder emptying;
   emptying.DeleteRange(kData, "", "");
-  ASSERT_TRUE(base->Flush(emptying.Build(2), 1000).has_value());
+  ASSERT_TRUE(base->Flush(emptying.Build(2), {.transaction_keys = 1000}).has_value());
   EXPECT_GT(base->free_bytes(), full * 9 / 10);
   EXPECT_LE(base->free_bytes(), base->bytes_on_disk());
   PlanBuilder again;
   for (int i = 0; i < 5000; ++i) again.Put(kData, NumberedKey(i), std::string(1000, 'w'));
-  ASSERT_TRUE(base->Flush(again.Build(3), 1000).has_value());
+  ASSERT_TRUE(base->Flush(again.Build(3), {.transaction_keys = 1000}).has_value());
   // The next transaction cannot have the pages yet: that is one of the five.
   EXPECT_LT(base->bytes_on_disk(), full * 13 / 10);
 }
@@ -193,14 +196,14 @@ TEST(LmdbBaseStore, ManyRangesThatTouchAreDeletedAsOne) {
   for (int i = 0; i < 5000; ++i) filling.Put(kData, NumberedKey(i), "value");
   filling.Put(Keyspace::kExpiry, "other", "value");
   filling.ApplyTo(model);
-  ASSERT_TRUE(base->Flush(filling.Build(1), 1000).has_value());
+  ASSERT_TRUE(base->Flush(filling.Build(1), {.transaction_keys = 1000}).has_value());
   PlanBuilder ranges;
   ranges.DeleteRange(kData, "", "");
   ranges.DeleteRange(kData, NumberedKey(1000), NumberedKey(2000));
   ranges.DeleteRange(kData, NumberedKey(1500), NumberedKey(3000));
   ranges.Put(kData, NumberedKey(1600), "new");
   ranges.ApplyTo(model);
-  ASSERT_TRUE(base->Flush(ranges.Build(2), 1000).has_value());
+  ASSERT_TRUE(base->Flush(ranges.Build(2), {.transaction_keys = 1000}).has_value());
   EXPECT_EQ(ReadAll(*base), model);
   EXPECT_EQ(model[0].size(), 1U);
 }

@@ -37,7 +37,7 @@ Model MakeStore(const std::string& path) {
     PlanBuilder plan;
     FillRandomly(random, 1500, plan);
     plan.ApplyTo(model);
-    EXPECT_TRUE(base->Flush(plan.Build(i * 1000), 200).has_value());
+    EXPECT_TRUE(base->Flush(plan.Build(i * 1000), {.transaction_keys = 200}).has_value());
   }
   return model;
 }

@@ -1,5 +1,6 @@
 // Cuts the power at every system call of a flush, and breaks every one of them, against the real
 // LMDB: what is left is always one of the states between two transactions, and whole.
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <span>
@@ -12,6 +13,8 @@
 #include "base_testing.h"
 #include "file_journal.h"
 #include "storage/lmdb_check.h"
+#include "storage/lmdb_flush.h"
+#include "storage/lmdb_pack.h"
 
 namespace cartwheel::storage {
 namespace {
@@ -87,14 +90,15 @@ class RecordedFlush {
       for (int i = 0; i < 3; ++i) {
         PlanBuilder plan;
         FillRandomly(random, 400, plan);
-        EXPECT_TRUE(base->Flush(plan.Build(1), 1000).has_value());
+        EXPECT_TRUE(base->Flush(plan.Build(1), {.transaction_keys = 1000}).has_value());
       }
       before_ = ReadFile(file());
       FillRandomly(random, 150, plan_);
       plan_.Build(2);
       {
         const FileJournal journal(file());
-        EXPECT_TRUE(base->Flush(plan_.Build(2), kTransactionKeys).has_value());
+        EXPECT_TRUE(
+            base->Flush(plan_.Build(2), {.transaction_keys = kTransactionKeys}).has_value());
         calls_ = journal.calls();
       }
     }
@@ -136,7 +140,8 @@ class RecordedFlush {
     const auto base = OpenLmdbBaseStore(path_, fast);
     if (!base) return base.error().message;
     if (ReadAll(**base) != found) return "LMDB reads something else";
-    if (!(*base)->Flush(plan(), 10'000)) return "the flush cannot be done again";
+    if (!(*base)->Flush(plan(), {.transaction_keys = 10'000}))
+      return "the flush cannot be done again";
     if (ReadAll(**base) != states_.back()) return "the flush done again ends elsewhere";
     return (*base)->covered() == 2 ? "" : "the position was not stored";
   }
@@ -219,6 +224,43 @@ TEST(LmdbPowerLoss, AStoreThatDoesNotSyncIsFoundOut) {
   EXPECT_FALSE(LosePowerEverywhere(flush, true, 1).empty());
 }
 
+// Whatever the moment, the store has all its records and no others.
+TEST(LmdbPowerLoss, LeavesAllRecordsThatArePacked) {
+  constexpr uint64_t kTransactionPages = 32;
+  const TempDirectory directory;
+  LmdbOptions options;
+  options.initial_map_bytes = 64 << 20;
+  auto store = LmdbStore::Open(directory / "store", options);
+  ASSERT_TRUE(store.has_value());
+  Random random(1);
+  Model model;
+  for (LogPosition round = 1; round <= 6; ++round) {
+    PlanBuilder plan;
+    FillRandomly(random, 1500, plan);
+    plan.ApplyTo(model);
+    ASSERT_EQ(FlushToLmdb(*store, plan.Build(round), 10'000), 0);
+  }
+  const std::string before = ReadFile(store->data_file());
+  std::vector<FileCall> calls;
+  {
+    const FileJournal journal(store->data_file());
+    LmdbPacker packer;
+    ASSERT_EQ(packer.Pack(*store, LmdbPacker::End(), 1'000'000, kTransactionPages), 0);
+    calls = journal.calls();
+  }
+  EXPECT_GT(std::ranges::count_if(calls, IsCommit), 2);
+  const std::string copy = directory / "copy";
+  for (size_t cut = 0; cut < calls.size(); ++cut) {
+    WriteFile(copy, PowerLoss(before, std::span(calls).first(cut + 1), true, random));
+    Model found;
+    const auto check = CheckBase(copy, [&](Keyspace keyspace, auto key, auto value) {
+      found[static_cast<size_t>(keyspace)].emplace(key, value);
+    });
+    ASSERT_TRUE(check.has_value() && check->damage.empty());
+    ASSERT_EQ(found, model) << "power lost in call " << cut;
+  }
+}
+
 // A flush with one broken call: which error it reports, what the open store still reads, what a new
 // start finds.
 void BreakOneCall(RecordedFlush& flush, const FileJournal::Fault& fault, Error::Kind kind,
@@ -230,7 +272,7 @@ void BreakOneCall(RecordedFlush& flush, const FileJournal::Fault& fault, Error::
     Result<void> flushed;
     {
       const FileJournal journal(flush.file(), fault);
-      flushed = base->Flush(flush.plan(), kTransactionKeys);
+      flushed = base->Flush(flush.plan(), {.transaction_keys = kTransactionKeys});
     }
     ASSERT_FALSE(flushed.has_value());
     EXPECT_EQ(flushed.error().kind, kind) << flushed.error().message;
@@ -238,7 +280,7 @@ void BreakOneCall(RecordedFlush& flush, const FileJournal::Fault& fault, Error::
     EXPECT_FALSE(base->GrowAfterFailure());
     EXPECT_EQ(ReadAll(*base), flush.states()[least]) << "reads go on";
     if (kind == Error::Kind::kNoSpace) {
-      const auto again = base->Flush(flush.plan(), kTransactionKeys);
+      const auto again = base->Flush(flush.plan(), {.transaction_keys = kTransactionKeys});
       EXPECT_TRUE(again.has_value()) << again.error().message;
       EXPECT_EQ(ReadAll(*base), flush.states().back());
     }

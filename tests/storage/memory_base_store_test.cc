@@ -20,8 +20,8 @@ TEST(MemoryBaseStore, DoesWhatLmdbDoes) {
     MemoryBaseStore memory(contents);
     PlanBuilder plan;
     FillRandomly(random, 300, plan);
-    ASSERT_TRUE(lmdb->Flush(plan.Build(round), 50).has_value());
-    ASSERT_TRUE(memory.Flush(plan.Build(round), 50).has_value());
+    ASSERT_TRUE(lmdb->Flush(plan.Build(round), {.transaction_keys = 50}).has_value());
+    ASSERT_TRUE(memory.Flush(plan.Build(round), {.transaction_keys = 50}).has_value());
     ASSERT_EQ(ReadAll(memory), ReadAll(*lmdb));
     ASSERT_EQ(memory.covered(), lmdb->covered());
   }
@@ -36,7 +36,7 @@ TEST(MemoryBaseStore, AReaderKeepsItsStateUntilItLetsGo) {
   ASSERT_TRUE(reader->Begin());
   PlanBuilder plan;
   plan.Put(kData, "a", "1");
-  ASSERT_TRUE(base.Flush(plan.Build(1), 10).has_value());
+  ASSERT_TRUE(base.Flush(plan.Build(1), {.transaction_keys = 10}).has_value());
   EXPECT_EQ(reader->Get(kData, "a"), std::nullopt);
   reader->EndTurn();
   EXPECT_EQ(reader->Get(kData, "a"), "1");
@@ -50,14 +50,14 @@ TEST(MemoryBaseStore, AFlushThatFailsKeepsItsFirstChangesAndNotItsPosition) {
   for (const char* key : {"a", "b", "c"}) plan.Put(kData, key, "1");
   base.FailFlushes({.kind = Error::Kind::kIo, .count = 2, .applied = 3});
   for (int i = 0; i < 2; ++i) {
-    const auto flushed = base.Flush(plan.Build(1), 10);
+    const auto flushed = base.Flush(plan.Build(1), {.transaction_keys = 10});
     ASSERT_FALSE(flushed.has_value());
     EXPECT_EQ(flushed.error().kind, Error::Kind::kIo);
     EXPECT_EQ(ReadAll(base)[0], (Model::value_type{{"a", "1"}, {"b", "1"}}));
     EXPECT_EQ(base.covered(), 0U);
     EXPECT_FALSE(base.GrowAfterFailure());
   }
-  EXPECT_TRUE(base.Flush(plan.Build(1), 10).has_value());
+  EXPECT_TRUE(base.Flush(plan.Build(1), {.transaction_keys = 10}).has_value());
   EXPECT_EQ(ReadAll(base)[0].size(), 3U);
   EXPECT_EQ(base.covered(), 1U);
 }
@@ -67,10 +67,11 @@ TEST(MemoryBaseStore, GrowingHelpsAStoreThatIsTooSmall) {
   MemoryBaseStore base(contents);
   PlanBuilder plan;
   base.FailFlushes({.kind = Error::Kind::kNoSpace, .count = 100, .growing_helps = true});
-  EXPECT_EQ(base.Flush(plan.Build(1), 10).error().kind, Error::Kind::kNoSpace);
+  EXPECT_EQ(base.Flush(plan.Build(1), {.transaction_keys = 10}).error().kind,
+            Error::Kind::kNoSpace);
   EXPECT_TRUE(base.GrowAfterFailure());
   EXPECT_FALSE(base.GrowAfterFailure());
-  EXPECT_TRUE(base.Flush(plan.Build(1), 10).has_value());
+  EXPECT_TRUE(base.Flush(plan.Build(1), {.transaction_keys = 10}).has_value());
 }
 
 TEST(MemoryBaseStore, AReadThatFailsFindsNothingAndSaysSo) {
@@ -78,7 +79,7 @@ TEST(MemoryBaseStore, AReadThatFailsFindsNothingAndSaysSo) {
   MemoryBaseStore base(contents);
   PlanBuilder plan;
   plan.Put(kData, "a", "1");
-  ASSERT_TRUE(base.Flush(plan.Build(1), 10).has_value());
+  ASSERT_TRUE(base.Flush(plan.Build(1), {.transaction_keys = 10}).has_value());
   std::optional<Error> failure;
   const auto reader = base.NewReader(failure);
   const auto cursor = reader->NewCursor(kData);
