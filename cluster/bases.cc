@@ -54,7 +54,8 @@ Floor Bases::FloorOf(std::span<const NodeId> others, const Vnode& own) {
   Floor result;
   for (const auto& [actor, number] : floor) {
     result.Set(actor, number);
-    if (!present.contains(actor)) result.SetFormer(actor);
+    const bool is_closed = number == kMaxDotNumber;  // at all owners
+    if (!present.contains(actor) && !is_closed) result.SetFormer(actor);
   }
   return result;
 }

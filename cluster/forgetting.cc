@@ -21,7 +21,7 @@ Forgetting::Step Forgetting::OnTime(int64_t now_us) {
 void Forgetting::PeerUp(NodeId peer) {
   told_.erase(peer);
   untold_.insert(peer);
-  for (auto& [partition, words] : ahead_) words.erase(peer);
+  for (Partition partition = 0; partition < kPartitions; ++partition) ForgetAhead(partition, peer);
 }
 
 void Forgetting::RingChanged(const PartitionSet& changed) {
@@ -39,6 +39,13 @@ void Forgetting::RingChanged(const PartitionSet& changed) {
     TakeAhead(partition);
     TellSoon(partition);
   }
+}
+
+void Forgetting::ForgetAhead(Partition partition, NodeId node) {
+  const auto ahead = ahead_.find(partition);
+  if (ahead == ahead_.end()) return;
+  ahead->second.erase(node);
+  if (ahead->second.empty()) ahead_.erase(ahead);
 }
 
 void Forgetting::TakeAhead(Partition partition) {
@@ -97,7 +104,7 @@ bool Forgetting::Heard(NodeId from, const TellReceived& message) {
   for (const auto& [partition, epoch, told] : message.partitions) {
     const bool both_own = ring_.Owns(self_, partition) && ring_.Owns(from, partition);
     const uint64_t own = ring_.EpochOf(partition);
-    if (const auto ahead = ahead_.find(partition); ahead != ahead_.end()) ahead->second.erase(from);
+    ForgetAhead(partition, from);
     if (epoch > own) {
       ahead_[partition][from] = {.epoch = epoch, .word = told};
       continue;

@@ -73,6 +73,7 @@ class Forgetting {
 
   void TellNext();
   void Tell(Partition partition, NodeId node, Messages& messages);
+  void ForgetAhead(Partition partition, NodeId node);
   void TakeAhead(Partition partition);
   size_t WalkNext();
   size_t CompleteNext();

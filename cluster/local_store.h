@@ -10,7 +10,6 @@
 // leave the record's context, which clients do not see, until Forget.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -259,6 +258,8 @@ class LocalStore {
   // Another owner has received this. Writes of this vnode's own among it that it never made show
   // that its data went back in time: as in Apply. True: so it is.
   bool RotateIfBehind(Partition partition, const ReceivedDots& received);
+  // It is no owner's, and keeps no records: from here on it would write as another actor.
+  void Renew(Partition partition) { vnodes_.Renew(partition); }
   // It has compared all it has with enough other owners.
   void MarkComplete(Partition partition) { vnodes_.MarkComplete(partition); }
   // All that is known of the partition's replica here. Valid until the next call of anything else.
@@ -455,8 +456,8 @@ class LocalStore {
   Vnodes vnodes_;
   Hints hints_;
   Trees trees_;
-  std::bitset<kPartitions> keeps_deletions_;
-  std::bitset<kPartitions> holds_earlier_;
+  PartitionSet keeps_deletions_;
+  PartitionSet holds_earlier_;
   std::vector<Partition> doubted_;
   Ownership ownership_;
   bool ownership_due_ = false;  // to be stored

@@ -420,6 +420,28 @@ struct Digests {
   bool operator==(const Digests&) const = default;
 };
 
+// ---- the first owner of some partitions asks all members: former_actors.h
+
+// Does the node write as one of these, or keep anything that might bring more of their writes?
+struct AskFormer {
+  struct Actor {
+    Partition partition = 0;
+    uint64_t epoch = 0;  // as in Replicate
+    ActorId actor{};
+    bool operator==(const Actor&) const = default;
+  };
+  RequestId id{};
+  std::vector<Actor> actors{};
+
+  bool operator==(const AskFormer&) const = default;
+};
+struct FormerReply {
+  RequestId id{};
+  std::vector<Partition> kept{};  // ascending: of these it does, or cannot tell
+
+  bool operator==(const FormerReply&) const = default;
+};
+
 // ---- owners of a partition make room together: evicting.h
 
 // The asker needs so many bytes of the partition's keys and values to go.
@@ -466,11 +488,12 @@ struct UnknownMessage {
   bool operator==(const UnknownMessage&) const = default;
 };
 
-using Message = std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward,
-                             ForwardReply, Ping, Pong, TellReceived, ListKeys, KeyList, Published,
-                             MemberNews, RegisterTalk, JoinTalk, Proof, SwimTalk, AskReceived,
-                             ReceivedReply, Fetch, Fetched, AskWord, AskTree, TreeReply, AskKeys,
-                             KeysReply, Swap, Swapped, AskRoots, RootsReply, EvictRequest, Evict,
-                             Used, SameRoots, OtherRoots, AskDigests, Digests, UnknownMessage>;
+using Message =
+    std::variant<Hello, Replicate, ReplicateReply, Read, ReadReply, Forward, ForwardReply, Ping,
+                 Pong, TellReceived, ListKeys, KeyList, Published, MemberNews, RegisterTalk,
+                 JoinTalk, Proof, SwimTalk, AskReceived, ReceivedReply, Fetch, Fetched, AskWord,
+                 AskTree, TreeReply, AskKeys, KeysReply, Swap, Swapped, AskRoots, RootsReply,
+                 EvictRequest, Evict, Used, SameRoots, OtherRoots, AskDigests, Digests, AskFormer,
+                 FormerReply, UnknownMessage>;
 
 }  // namespace cartwheel::cluster

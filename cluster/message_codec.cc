@@ -167,10 +167,7 @@ bool AppendFrame(const AskReceived& message, std::string& out) {
 }
 
 bool AppendFrame(const ReceivedReply& message, std::string& out) {
-  Writer writer(out);
-  writer.Name(message.id).Varint(message.held.size());
-  for (const Partition partition : message.held) writer.Little<2>(partition);
-  return writer.End(MessageType::kReceivedReply);
+  return Writer(out).Name(message.id).Partitions(message.held).End(MessageType::kReceivedReply);
 }
 
 bool AppendFrame(const Published& message, std::string& out) {
@@ -347,6 +344,21 @@ bool AppendFrame(const Digests& message, std::string& out) {
     for (const auto& [ref, digest] : message.keys) writer.Key(ref).U64(digest);
   }
   return writer.End(MessageType::kDigests);
+}
+
+// ---- former actors
+
+bool AppendFrame(const AskFormer& message, std::string& out) {
+  Writer writer(out);
+  writer.Name(message.id).Varint(message.actors.size());
+  for (const auto& [partition, epoch, actor] : message.actors) {
+    writer.Little<2>(partition).Varint(epoch).Name(actor);
+  }
+  return writer.End(MessageType::kAskFormer);
+}
+
+bool AppendFrame(const FormerReply& message, std::string& out) {
+  return Writer(out).Name(message.id).Partitions(message.kept).End(MessageType::kFormerReply);
 }
 
 // ---- room

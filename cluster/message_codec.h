@@ -49,6 +49,8 @@
 //   AskDigests     37  u64 id, u16 partition, varint epoch, varint leaves, numbers
 //   Digests        38  u64 id, u8 refusal, [unless refused: digests, varint number of keys, of
 //                      each: key, u64 digest]
+//   AskFormer      39  u64 id, varint number, of each: u16 partition, varint epoch, u64 actor
+//   FormerReply    40  as ReceivedReply
 //
 //   bytes           varint length, the bytes
 //   key             u8 database, bytes
@@ -131,6 +133,8 @@ bool AppendFrame(const SameRoots& message, std::string& out);
 bool AppendFrame(const OtherRoots& message, std::string& out);
 bool AppendFrame(const AskDigests& message, std::string& out);
 bool AppendFrame(const Digests& message, std::string& out);
+bool AppendFrame(const AskFormer& message, std::string& out);
+bool AppendFrame(const FormerReply& message, std::string& out);
 bool AppendFrame(const EvictRequest& message, std::string& out);
 bool AppendFrame(const Evict& message, std::string& out);
 bool AppendFrame(const Used& message, std::string& out);

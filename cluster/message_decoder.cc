@@ -337,13 +337,22 @@ AskReceived TakeAskReceived(Reader& in) {
 }
 
 ReceivedReply TakeReceivedReply(Reader& in) {
-  ReceivedReply message{.id = in.Name<RequestId>()};
+  return {.id = in.Name<RequestId>(), .held = in.Partitions()};
+}
+
+AskFormer TakeAskFormer(Reader& in) {
+  AskFormer message{.id = in.Name<RequestId>()};
   for (uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
-    const Partition partition = in.TakePartition();
-    in.Require(message.held.empty() || message.held.back() < partition);
-    if (in.ok()) message.held.push_back(partition);
+    const AskFormer::Actor actor{
+        .partition = in.TakePartition(), .epoch = in.Varint(), .actor = in.Name<ActorId>()};
+    in.Require(actor.actor != ActorId{});
+    if (in.ok()) message.actors.push_back(actor);
   }
   return message;
+}
+
+FormerReply TakeFormerReply(Reader& in) {
+  return {.id = in.Name<RequestId>(), .kept = in.Partitions()};
 }
 
 // Into `out`, so that what was read is not moved from hand to hand.
@@ -392,52 +401,10 @@ void Take(MessageType type, uint8_t raw_type, Reader& in, Message& out) {
     case MessageType::kOtherRoots: out.emplace<OtherRoots>(TakeOtherRoots(in)); return;
     case MessageType::kAskDigests: out.emplace<AskDigests>(TakeAskDigests(in)); return;
     case MessageType::kDigests: out.emplace<Digests>(TakeDigests(in)); return;
+    case MessageType::kAskFormer: out.emplace<AskFormer>(TakeAskFormer(in)); return;
+    case MessageType::kFormerReply: out.emplace<FormerReply>(TakeFormerReply(in)); return;
   }
   out.emplace<UnknownMessage>(raw_type);
-}
-
-std::string_view NameOf(MessageType type) {
-  switch (type) {
-    case MessageType::kHello: return "Hello";
-    case MessageType::kReplicate: return "Replicate";
-    case MessageType::kReplicateReply: return "ReplicateReply";
-    case MessageType::kRead: return "Read";
-    case MessageType::kReadReply: return "ReadReply";
-    case MessageType::kForward: return "Forward";
-    case MessageType::kForwardReply: return "ForwardReply";
-    case MessageType::kPing: return "Ping";
-    case MessageType::kPong: return "Pong";
-    case MessageType::kTellReceived: return "TellReceived";
-    case MessageType::kListKeys: return "ListKeys";
-    case MessageType::kKeyList: return "KeyList";
-    case MessageType::kPublished: return "Published";
-    case MessageType::kMemberNews: return "MemberNews";
-    case MessageType::kRegisterTalk: return "RegisterTalk";
-    case MessageType::kJoinTalk: return "JoinTalk";
-    case MessageType::kProof: return "Proof";
-    case MessageType::kSwimTalk: return "SwimTalk";
-    case MessageType::kAskReceived: return "AskReceived";
-    case MessageType::kReceivedReply: return "ReceivedReply";
-    case MessageType::kFetch: return "Fetch";
-    case MessageType::kFetched: return "Fetched";
-    case MessageType::kAskWord: return "AskWord";
-    case MessageType::kAskTree: return "AskTree";
-    case MessageType::kTreeReply: return "TreeReply";
-    case MessageType::kAskKeys: return "AskKeys";
-    case MessageType::kKeysReply: return "KeysReply";
-    case MessageType::kSwap: return "Swap";
-    case MessageType::kSwapped: return "Swapped";
-    case MessageType::kAskRoots: return "AskRoots";
-    case MessageType::kRootsReply: return "RootsReply";
-    case MessageType::kEvictRequest: return "EvictRequest";
-    case MessageType::kEvict: return "Evict";
-    case MessageType::kUsed: return "Used";
-    case MessageType::kSameRoots: return "SameRoots";
-    case MessageType::kOtherRoots: return "OtherRoots";
-    case MessageType::kAskDigests: return "AskDigests";
-    case MessageType::kDigests: return "Digests";
-  }
-  return "unknown message";
 }
 
 }  // namespace

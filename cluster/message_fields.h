@@ -57,7 +57,11 @@ enum class MessageType : uint8_t {
   kOtherRoots = 36,
   kAskDigests = 37,
   kDigests = 38,
+  kAskFormer = 39,
+  kFormerReply = 40,
 };
+// For people.
+std::string_view NameOf(MessageType type);
 
 // What a replica tells of its record.
 enum class Told : uint8_t { kNothing = 0, kAsKnown = 1, kContainer = 2 };
@@ -79,6 +83,11 @@ class MessageWriter : public FieldWriter<MessageWriter> {
       Little<2>(range.partition).Name(range.actor).Varint(range.first);
       Varint(range.last - range.first);
     }
+    return *this;
+  }
+  MessageWriter& Partitions(const std::vector<Partition>& partitions) {
+    Varint(partitions.size());
+    for (const Partition partition : partitions) Little<2>(partition);
     return *this;
   }
   // Ascending.
@@ -183,6 +192,16 @@ class MessageReader : public ByteReader {
       if (ok()) writes.push_back(range);
     }
     return writes;
+  }
+  // Ascending.
+  std::vector<Partition> Partitions() {
+    std::vector<Partition> partitions;
+    for (uint64_t left = Varint(); left > 0 && ok(); --left) {
+      const Partition partition = TakePartition();
+      Require(partitions.empty() || partitions.back() < partition);
+      if (ok()) partitions.push_back(partition);
+    }
+    return partitions;
   }
   // Of leaves or branches.
   std::vector<uint32_t> Numbers() {

@@ -26,6 +26,8 @@ Node::Node(LocalStore& store, Ring ring, const Options& options)
       forgetting_(store_, ring_, peers_, options.self, options.forgetting),
       refill_(store_, ring_, peers_, options.self, options.refill),
       retire_(store_, ring_, peers_, options.self, options.retire),
+      former_actors_(store_, ring_, forgetting_, retire_, peers_, options.self,
+                     options.former_actors),
       anti_entropy_(store_, ring_, forgetting_, peers_, options.self, options.anti_entropy),
       evicting_(store_, ring_, forgetting_, peers_, options.self, options.evicting) {
   gossip_.SetMembers(ring_.members());
@@ -286,6 +288,7 @@ void Node::PeerDown(NodeId peer, Time now) {
   delivery_.PeerDown(peer);
   refill_.PeerDown(peer, now.monotonic_us);
   anti_entropy_.PeerDown(peer, now.monotonic_us);
+  former_actors_.PeerDown(peer);
   for (auto& [id, verifying] : verifications_) {
     verifying.roots.Lost(peer, now.monotonic_us);
     if (verifying.keys) verifying.keys->Lost(peer, now.monotonic_us);
@@ -321,6 +324,7 @@ void Node::OnTime(Time now) {
     refill_.Compared(partition, source, now.monotonic_us);
   }
   if (evicting_.OnTime(now)) staged_ = true;
+  if (former_actors_.OnTime(now.monotonic_us)) staged_ = true;
   PumpVerifications(now);
   if (retire_.OnTime(now)) {
     staged_ = true;
@@ -349,7 +353,7 @@ int64_t Node::NextDeadline() const {
   return std::min({peers_.NextDeadline(), gossip_.NextDeadline(), delivery_.NextDeadline(),
                    forgetting_.NextDeadline(), refill_.NextDeadline(), retire_.NextDeadline(),
                    anti_entropy_.NextDeadline(), NextVerification(), evicting_.NextDeadline(),
-                   deadlines_.Next().value_or(INT64_MAX)});
+                   former_actors_.NextDeadline(), deadlines_.Next().value_or(INT64_MAX)});
 }
 
 // They were answered with what has not been kept. Those that are reported already are the caller's.

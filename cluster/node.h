@@ -33,6 +33,7 @@
 #include "cluster/differing_keys.h"
 #include "cluster/evicting.h"
 #include "cluster/forgetting.h"
+#include "cluster/former_actors.h"
 #include "cluster/gossip.h"
 #include "cluster/hint_delivery.h"
 #include "cluster/hints.h"
@@ -73,6 +74,7 @@ class Node {
     Forgetting::Options forgetting;
     Refill::Options refill;
     Retire::Options retire;
+    FormerActors::Options former_actors;
     AntiEntropy::Options anti_entropy;
     Verification::Options verification;
     DifferingKeys::Options differing_keys;
@@ -140,6 +142,8 @@ class Node {
   Refill& refill() { return refill_; }
   const Refill& refill() const { return refill_; }
   const Retire& retire() const { return retire_; }
+  const FormerActors& former_actors() const { return former_actors_; }
+  FormerActors& former_actors() { return former_actors_; }
   const AntiEntropy& anti_entropy() const { return anti_entropy_; }
   AntiEntropy& anti_entropy() { return anti_entropy_; }
   Evicting& evicting() { return evicting_; }
@@ -351,6 +355,12 @@ class Node {
   void On(NodeId from, const Used& message, Time now);
   void On(NodeId from, const AskDigests& message, Time now);
   void On(NodeId from, const Digests& message, Time now);
+  void On(NodeId from, const AskFormer& message, Time) {
+    if (former_actors_.On(from, message)) staged_ = true;
+  }
+  void On(NodeId from, const FormerReply& message, Time) {
+    if (former_actors_.On(from, message)) staged_ = true;
+  }
   void On(NodeId from, const SameRoots& message, Time now) { Compare(from, message, now); }
   void On(NodeId from, const OtherRoots& message, Time now) { Compare(from, message, now); }
   void On(NodeId from, const UnknownMessage& message, Time now);
@@ -375,6 +385,7 @@ class Node {
   Forgetting forgetting_;
   Refill refill_;
   Retire retire_;
+  FormerActors former_actors_;
   AntiEntropy anti_entropy_;
   Evicting evicting_;
   std::map<RequestId, Verifying> verifications_;

@@ -53,6 +53,7 @@ void Node::SetRing(Ring ring, const Ownership& ownership, Time now) {
   retire_.RingChanged(now.monotonic_us);
   anti_entropy_.RingChanged(changed, now.monotonic_us);
   evicting_.RingChanged(changed);
+  former_actors_.RingChanged(changed);
   delivery_.Wake(now.monotonic_us);
   RestartMoved(now);
   TakeParked(now);

@@ -1,7 +1,6 @@
 // Which partitions this node is an owner of, as far as its replica has to know.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,7 +15,7 @@ struct Ownership {
   // There is no other node: whoever would have to see a deletion has seen it.
   bool alone = true;
   // Unless alone. Of the other partitions this node keeps what it stands in for.
-  std::bitset<kPartitions> owned{};
+  PartitionSet owned{};
   // Of these, the ones that are on their way here, each with the epoch in which that began: what is
   // here of them from another time may lack what was written since.
   std::map<Partition, uint64_t> arriving{};

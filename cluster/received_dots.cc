@@ -234,15 +234,8 @@ void ReceivedDots::Join(const ReceivedDots& other) {
 bool ReceivedDots::Includes(const ReceivedDots& other) const {
   ReceivedDots both = *this;
   both.Join(other);
-  return both.Size() == Size();
-}
-
-uint64_t ReceivedDots::Size() const {
-  uint64_t size = 0;
-  for (const auto& [actor, of_actor] : of_actor_) {
-    size += of_actor.base + (of_actor.above ? of_actor.above->Size() : 0);
-  }
-  return size;
+  return std::ranges::all_of(other.of_actor_,
+                             [&](const auto& entry) { return IsSameOf(entry.first, both); });
 }
 
 uint64_t ReceivedDots::BaseOf(ActorId actor) const {
@@ -334,11 +327,23 @@ bool ReceivedDots::TakeFrom(std::string_view& in, ReceivedDots& out) {
   return true;
 }
 
+bool ReceivedDots::OfActor::operator==(const OfActor& other) const {
+  if (base != other.base || !above != !other.above) return false;
+  return !above || *above == *other.above;
+}
+
+bool ReceivedDots::IsSameOf(ActorId actor, const ReceivedDots& other) const {
+  const auto here = of_actor_.find(actor);
+  const auto there = other.of_actor_.find(actor);
+  if (here == of_actor_.end() || there == other.of_actor_.end()) {
+    return HighestOf(actor) == other.HighestOf(actor);
+  }
+  return here->second == there->second;
+}
+
 bool ReceivedDots::operator==(const ReceivedDots& other) const {
   return std::ranges::equal(of_actor_, other.of_actor_, [](const auto& a, const auto& b) {
-    if (a.first != b.first || a.second.base != b.second.base) return false;
-    if (!a.second.above || !b.second.above) return !a.second.above == !b.second.above;
-    return *a.second.above == *b.second.above;
+    return a.first == b.first && a.second == b.second;
   });
 }
 

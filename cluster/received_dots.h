@@ -36,9 +36,15 @@ class ReceivedDots {
   // Everything up to `number` counts as received: gaps that nobody can fill any more, or that a
   // peer has filled.
   void RaiseBase(ActorId actor, uint64_t number);
+  // All writes of the actor count as received, for good: those that never came, and those that come
+  // yet. So is an actor that is nobody's any more (former_actors.h).
+  void Close(ActorId actor) { RaiseBase(actor, kMaxDotNumber); }
+  bool IsClosed(ActorId actor) const { return BaseOf(actor) == kMaxDotNumber; }
   void Join(const ReceivedDots& other);
   // Whether all that the other has is here.
   bool Includes(const ReceivedDots& other) const;
+  // Whether the same of this actor has been received there.
+  bool IsSameOf(ActorId actor, const ReceivedDots& other) const;
 
   // The largest number of which it and all below have been received; 0: not even the first.
   uint64_t BaseOf(ActorId actor) const;
@@ -67,9 +73,9 @@ class ReceivedDots {
   struct OfActor {
     uint64_t base = 0;
     std::unique_ptr<Above> above;  // nullptr: nothing; base + 1 is never in it
+    bool operator==(const OfActor& other) const;
   };
 
-  uint64_t Size() const;
   static void Raise(OfActor& of_actor, uint64_t number);
   static bool TakeActor(std::string_view& in, OfActor& of_actor, uint64_t& room);
 

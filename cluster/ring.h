@@ -11,7 +11,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -25,8 +24,6 @@
 namespace cartwheel::cluster {
 
 inline constexpr uint32_t kMaxWeight = 10'000;
-
-using PartitionSet = std::bitset<kPartitions>;
 
 struct Member {
   NodeId node = kNoNode;

@@ -4,6 +4,7 @@
 // All of it is stored (vnode_codec.h, vnodes.h) in the same batch as the records it speaks of.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <string_view>
 
@@ -18,6 +19,7 @@ namespace cartwheel::cluster {
 // One of the equal arcs of the ring: the slots whose number divided by kSlotsPerPartition it is.
 using Partition = uint16_t;
 inline constexpr int kPartitions = 1024;
+using PartitionSet = std::bitset<kPartitions>;
 inline constexpr int kSlotsPerPartition = kSlotCount / kPartitions;
 
 constexpr Partition PartitionOf(Slot slot) {

@@ -98,7 +98,7 @@ constexpr Option kOptions[] = {
      "How far the log grows before its changes are flushed to the data file. More makes a flush "
      "cheaper for each key and a start after a crash longer."},
     {"checkpoint-interval", kStorage, kAnyTime, Int64{&Config::checkpoint_interval, 0, kMaxInt},
-     "Seconds after which changes are flushed though the log is still small; 0 for never."},
+     "Seconds, or 10 quiet ones, after which changes in a small log are flushed too; 0 for never."},
     {"maxmemory", kStorage, kAnyTime, MaxMemoryField{},
      "Data on disk: the memory for records, those that wait for their flush and those cached; "
      "nothing is refused or lost for it, less than 8mb counts as 8mb. Data in memory only: what "

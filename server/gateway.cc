@@ -18,6 +18,14 @@ cluster::EvictionPolicy PolicyOf(const Config& config) {
   return limit != 0 ? config.eviction_policy : cluster::EvictionPolicy::kNoEviction;
 }
 
+// About as often as owners compare, but never twice within what can be under way between two nodes.
+int64_t ClosesEvery(const Config& config) {
+  constexpr int64_t kLeastUs = 10 * kSecondUs;
+  constexpr int64_t kMostUs = 30 * kSecondUs;
+  const int64_t compares_us = config.cluster_repair_interval * kSecondUs;
+  return compares_us == 0 ? kMostUs : std::clamp(compares_us, kLeastUs, kMostUs);
+}
+
 cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& config) {
   cluster::Node::Options node;
   node.self = options.self;
@@ -31,6 +39,7 @@ cluster::Node::Options NodeOptions(const ClusterOptions& options, const Config& 
       std::min(node.anti_entropy.first_after_us, node.anti_entropy.every_us);
   node.anti_entropy.max_bytes_per_second = config.cluster_repair_bandwidth;
   node.anti_entropy.eviction_policy = PolicyOf(config);
+  node.former_actors.every_us = ClosesEvery(config);
   node.gossip.key = options.gossip_key;
   node.gossip.boot_nonce = options.boot_nonce;
   node.evicting.seed = options.boot_nonce ^ static_cast<uint64_t>(options.self);
@@ -122,6 +131,7 @@ void Gateway::SetTopology(const cluster::Topology* topology, Now now) {
 
 void Gateway::SetRepairs(const Config& config, Now now) {
   node_.anti_entropy().SetEvery(config.cluster_repair_interval * kSecondUs, now.monotonic_us);
+  node_.former_actors().SetEvery(ClosesEvery(config));
   node_.anti_entropy().SetScrubEvery(config.cluster_scrub_interval * kSecondUs, now.monotonic_us);
   node_.anti_entropy().SetMaxBytesPerSecond(config.cluster_repair_bandwidth);
   node_.anti_entropy().SetEvictionPolicy(PolicyOf(config));

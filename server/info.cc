@@ -371,6 +371,7 @@ void AddAntiEntropy(InfoContext& info) {
   text.Add("possible_silent_loss", totals.restored);
   text.Add("partitions_scrubbed", totals.scrubbed);
   text.Add("compared_bytes", totals.bytes);
+  text.Add("former_actors_closed", node.former_actors().closed());
   text.Add("oldest_agreement_seconds", oldest_us ? *oldest_us / kSecondUs : -1);
 }
 

@@ -34,8 +34,9 @@ enum class Mutation : uint8_t {
   kSkipsSource,           // who goes need not have adopted the first step
   kServesPreviousEpoch,   // what is asked under the epoch before is done
   kMixesEpochs,           // answers under two epochs count as of one
+  kClosesUnasked,         // an actor is closed while somebody may still bring its writes
 };
-inline constexpr std::array<std::string_view, 25> kMutationNames = {"none",
+inline constexpr std::array<std::string_view, 26> kMutationNames = {"none",
                                                                     "never-syncs",
                                                                     "answers-before-sync",
                                                                     "flushes-before-log",
@@ -59,7 +60,8 @@ inline constexpr std::array<std::string_view, 25> kMutationNames = {"none",
                                                                     "skips-switch",
                                                                     "skips-source",
                                                                     "serves-previous-epoch",
-                                                                    "mixes-epochs"};
+                                                                    "mixes-epochs",
+                                                                    "closes-unasked"};
 
 #ifdef CARTWHEEL_MUTATIONS
 inline Mutation planted_mutation = Mutation::kNone;

@@ -86,6 +86,21 @@ TEST_F(BasesTest, ActorsThatNoOwnerIsAreFormerOnes) {
   for (const ActorId actor : {kOwn, kPeers, kOthers}) EXPECT_FALSE(floor.IsFormer(actor));
 }
 
+TEST_F(BasesTest, OneThatAllOwnersHaveClosedIsNoFormerOne) {
+  own_.received.Close(kStranger);
+  Hear(kOther, Told(kOthers, 5, 8));
+  OwnerWord told = Told(kPeers, 5, 8);
+  told.received.Close(kStranger);
+  Hear(kPeer, told);
+  EXPECT_TRUE(bases_.FloorOf(kBoth, own_).IsFormer(kStranger));
+  told = Told(kOthers, 5, 8);
+  told.received.Close(kStranger);
+  Hear(kOther, told);
+  const Floor floor = bases_.FloorOf(kBoth, own_);
+  EXPECT_FALSE(floor.IsFormer(kStranger));
+  EXPECT_EQ(floor(kStranger), kMaxDotNumber);
+}
+
 TEST_F(BasesTest, AVnodesWordIsWhatItHasReceived) {
   const OwnerWord own = WordOf(own_);
   EXPECT_EQ(own, Told(kOwn, 9, 9));

@@ -177,6 +177,9 @@ TEST(MessageCodec, FieldsOutOfRangeAreRefused) {
   EXPECT_FALSE(asks({.partition = 4, .actor = ActorId{8}, .first = 1, .last = kMaxDotNumber + 1}));
   EXPECT_TRUE(refused(ReceivedReply{.id = {}, .held = {4, 4}}));
   EXPECT_TRUE(refused(ReceivedReply{.id = {}, .held = {kPartitions}}));
+  EXPECT_TRUE(refused(FormerReply{.id = {}, .kept = {4, 4}}));
+  EXPECT_TRUE(refused(AskFormer{.id = {}, .actors = {{4, 1, ActorId{}}}}));
+  EXPECT_TRUE(refused(AskFormer{.id = {}, .actors = {{kPartitions, 1, ActorId{1}}}}));
   EXPECT_FALSE(refused(Forward{.session = {}, .arguments = {"GET"}}));
   EXPECT_TRUE(refused(Forward{.session = {}, .arguments = {}}));
   EXPECT_TRUE(refused(Forward{.resp = 1, .session = {}, .arguments = {"GET"}}));

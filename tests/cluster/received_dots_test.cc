@@ -95,6 +95,42 @@ TEST(ReceivedDots, AGapThatHeldUpMillionsClosesAtOnce) {
   EXPECT_EQ(dots.BaseOf(kA), kMany);
 }
 
+TEST(ReceivedDots, OfAClosedActorEverythingCountsAsReceived) {
+  ReceivedDots dots;
+  dots.Add({kA, 3});
+  dots.Add({kB, 1});
+  EXPECT_FALSE(dots.IsClosed(kA));
+  ReceivedDots closed;
+  closed.Close(kA);
+  EXPECT_FALSE(dots.Includes(closed));
+  dots.Join(closed);
+  EXPECT_TRUE(dots.IsClosed(kA));
+  EXPECT_FALSE(dots.IsClosed(kB));
+  EXPECT_TRUE(dots.Includes(closed));
+  EXPECT_TRUE(dots.HasAll(kA, 1, kMaxDotNumber));
+  EXPECT_EQ(dots.missing(), 0U);
+  EXPECT_FALSE(dots.Add({kA, 9}));
+  const std::string stored = Stored(dots);
+  std::string_view bytes = stored;
+  ReceivedDots read;
+  ASSERT_TRUE(ReceivedDots::TakeFrom(bytes, read));
+  EXPECT_EQ(read, dots);
+}
+
+TEST(ReceivedDots, TheSameOfOneActorMayBeReceivedAmongOthers) {
+  ReceivedDots a;
+  ReceivedDots b;
+  EXPECT_TRUE(a.IsSameOf(kA, b)) << "nothing";
+  a.Add({kB, 7});
+  a.Add({kA, 2});
+  EXPECT_FALSE(a.IsSameOf(kA, b));
+  EXPECT_FALSE(b.IsSameOf(kA, a));
+  b.Add({kA, 2});
+  EXPECT_TRUE(a.IsSameOf(kA, b));
+  b.Add({kA, 1});
+  EXPECT_FALSE(a.IsSameOf(kA, b)) << "no gap";
+}
+
 TEST(ReceivedDots, ActorsComeInOrder) {
   ReceivedDots dots;
   dots.Add({kB, 1});

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <string>
 
@@ -141,6 +142,26 @@ TEST_F(Forgetting, DeletionsWaitForWhoIsAway) {
   CallForEach(1, [](const std::string& key) { return Words{"DEL", key}; }, "1");
   EXPECT_EQ(Forgotten(1), 0);
   nodes_.Start(3);
+  for (const int node : {1, 2, 3}) ASSERT_TRUE(AwaitForgotten(node, 0)) << Forgotten(node);
+  ExpectNothingLeft();
+}
+
+// Increments of a node whose disk is gone might still be on their way, until all members have said
+// that they are not.
+TEST_F(Forgetting, WhatANodeCountedBeforeItLostItsDiskIsForgotten) {
+  using Words = std::vector<std::string>;
+  CallForEach(3, [](const std::string& key) { return Words{"INCR", key}; }, "1");
+  EXPECT_EQ(nodes_.Stop(3), 0);
+  for (const auto& entry : std::filesystem::directory_iterator(nodes_.at(3).data())) {
+    std::filesystem::remove_all(entry.path());
+  }
+  nodes_.Start(3);
+  const std::string keys = std::to_string(Keys());
+  ASSERT_TRUE(Eventually([&] { return nodes_.Connect(3).Call({"DBSIZE"}) == keys; }, kPatience));
+  for (const int node : {1, 2, 3}) {
+    EXPECT_EQ(nodes_.Connect(node).Call({"CONFIG", "SET", "cluster-repair-interval", "10"}), "OK");
+  }
+  CallForEach(1, [](const std::string& key) { return Words{"DEL", key}; }, "1");
   for (const int node : {1, 2, 3}) ASSERT_TRUE(AwaitForgotten(node, 0)) << Forgotten(node);
   ExpectNothingLeft();
 }
