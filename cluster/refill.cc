@@ -48,6 +48,13 @@ bool Refill::FindJobs(int64_t now_us) {
     const auto [job, is_new] = jobs_.try_emplace(partition);
     if (is_new) job->second.since_us = now_us;
     if (is_new) job->second.epoch = ring_.EpochOf(partition);
+    // Whom it waited for may be gone by now.
+    if (!job->second.pass && HasEnough(partition, job->second)) {
+      store_.MarkComplete(partition);
+      jobs_.erase(job);
+      changed = true;
+      continue;
+    }
     if (!job->second.pass || job->second.epoch == ring_.EpochOf(partition)) continue;
     job->second.epoch = ring_.EpochOf(partition);
     const auto sources = SourcesOf(partition);
@@ -80,7 +87,10 @@ bool Refill::HasEnough(Partition partition, const Job& job) const {
   const auto has_passed = [&job](NodeId node) {
     return job.passed.contains(node) || job.doubted.contains(node);
   };
-  if (std::ranges::all_of(sources, has_passed)) return true;
+  // What those alone had who are gone is not waited for, neither here nor below.
+  const bool is_all_there_is = std::ranges::all_of(
+      sources, [&](NodeId node) { return has_passed(node) || ring_.IsGone(node); });
+  if (is_all_there_is) return true;
   for (const NodeId node : ring_.DeparturesOf(partition)) {
     if (node != self_ && !ring_.IsGone(node) && !has_passed(node)) return false;
   }

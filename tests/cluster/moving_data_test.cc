@@ -35,6 +35,12 @@ class MovingData : public MovingNodes {
       Turn(kA);
     }
   }
+  // As after a loss: it hears of more than it made.
+  void MakeRebuild(size_t at) {
+    ReceivedDots of_another_life;
+    of_another_life.RaiseBase(machines_[at].store->ActorOf(Moving()), 1'000'000);
+    ASSERT_TRUE(machines_[at].store->RotateIfBehind(Moving(), of_another_life));
+  }
   void ExpectAll(size_t at, size_t keys = kKeys) {
     for (size_t i = 0; i < keys; ++i) EXPECT_EQ(ValueAt(at, i), "v" + std::to_string(i)) << i;
   }
@@ -95,6 +101,33 @@ TEST_F(MovingData, NobodyWaitsForWhoIsGone) {
   Run(2 * kSecondUs);
   EXPECT_TRUE(HasArrived()) << "X and Y are enough";
   ExpectAll(kB, 10);
+}
+
+TEST_F(MovingData, NobodyWaitsForWhoTurnsOutToBeGone) {
+  Fill();
+  Stop(kA);
+  SetRing(State::kPrepare, {kB, kX, kY});
+  Run(15 * kSecondUs);  // all others are gone through by then
+  EXPECT_FALSE(HasArrived());
+  gone = kA;
+  SetRing(State::kPrepare, {kB, kX, kY});
+  Run(2 * kSecondUs);
+  EXPECT_TRUE(HasArrived());
+}
+
+TEST_F(MovingData, WhoRebuildsWaitsForNobodyWhoIsGoneEither) {
+  Fill(10);
+  Stop(kA);
+  round = 1;
+  SetRing(State::kBefore, {kB, kX, kY});  // what A said before counts no more
+  MakeRebuild(kX);
+  Run(15 * kSecondUs);
+  EXPECT_FALSE(machines_[kX].store->IsComplete(Moving()))
+      << "what X and A acknowledged, Y may lack";
+  gone = kA;
+  SetRing(State::kBefore, {kB, kX, kY});
+  Run(2 * kSecondUs);
+  EXPECT_TRUE(machines_[kX].store->IsComplete(Moving()));
 }
 
 TEST_F(MovingData, WritesMeanwhileReachWhoComes) {
