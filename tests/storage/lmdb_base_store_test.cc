@@ -50,6 +50,28 @@ TEST(LmdbBaseStore, PlansInTransactionsOfAnySizeDoWhatTheySay) {
   }
 }
 
+// As much as it may take is the limit that a cache is told.
+TEST(LmdbBaseStore, AFlushThatPacksLeavesLessInUse) {
+  const auto in_use_after = [](bool packs) {
+    const TempDirectory directory;
+    const auto base = OpenBaseOrDie(directory / "store");
+    Random random(1);
+    for (LogPosition round = 1; round <= 12; ++round) {
+      PlanBuilder plan;
+      for (int i = 0; i < 4000; ++i) {
+        const std::string key = NumberedKey(random.Below(20'000));
+        if (random.Below(2) == 0)
+          plan.Put(kData, key, std::string(100, 'v'));
+        else
+          plan.Delete(kData, key);
+      }
+      EXPECT_TRUE(base->Flush(plan.Build(round), {.transaction_keys = 1000, .packs = packs}));
+    }
+    return base->bytes_on_disk() - base->free_bytes();
+  };
+  EXPECT_LT(in_use_after(true), in_use_after(false) * 17 / 20);
+}
+
 TEST(LmdbBaseStore, APlanOfNothingStoresItsPosition) {
   const TempDirectory directory;
   PlanBuilder plan;
